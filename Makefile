@@ -1,0 +1,58 @@
+# Everything runs in its own virtual environment, .venv, made from nothing but Python and pip.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST_ARGS ?=
+
+RUNNABLE := $(VENV)/.runnable
+COMPLETE := $(VENV)/.complete
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt lint types bench dist-test train-smoke clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+demo: $(RUNNABLE)  ## hide a photograph in another one, reveal it, and say how well that went
+	$(BIN)/python scripts/demo.py demo-output
+
+test: $(COMPLETE)  ## run every test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: lint types test  ## lint, types and tests
+
+fmt: $(COMPLETE)  ## format the code and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: $(COMPLETE)  ## look for mistakes and for untidy code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(COMPLETE)  ## check the types
+	$(BIN)/mypy
+
+bench: $(COMPLETE)  ## measure quality, time and memory
+	$(BIN)/python benchmarks/bench.py
+
+dist-test: $(COMPLETE)  ## build the wheel, install it in an empty environment elsewhere, run the demo there
+	$(BIN)/python scripts/dist_test.py
+
+train-smoke: $(COMPLETE)  ## train for a minute on the CPU, export, hide and reveal with the result
+	$(BIN)/python scripts/train_smoke.py build/train-smoke
+
+clean:  ## remove everything that the targets made
+	rm -rf $(VENV) build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis stegcli.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNNABLE): pyproject.toml | $(BIN)/python
+	$(PIP) install --editable '.[demo]'
+	@touch $@
+
+$(COMPLETE): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install --constraint constraints.txt --editable '.[train,dev]'
+	@touch $(RUNNABLE) $@
