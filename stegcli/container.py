@@ -1,0 +1,277 @@
+"""The header: what a reader must know, sealed, coded against damage and written into parities.
+
+                                       salt (16 bytes) -> convolutional code -> repeated -> parities
+    Header (26 bytes) -> ChaCha20-Poly1305 -> (42 bytes) -> convolutional code -> repeated -> parities
+
+The parities are those of R + G + B, a property that phases leave free: both live in the same pixels.
+A codeword in known places would give a stego away, so the places hang on the passphrase too: its locator
+(see `keys`) tells them, for the salt must be read before there is any other key. To everybody else the
+parities are noise. A header that does not open has one answer, whether nothing was hidden, the passphrase is
+wrong or the image is damaged.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from stegcli import convolution
+from stegcli.errors import ImageError, NothingFoundError
+from stegcli.keys import SALT_BYTES, Keys, scaled, words32
+
+FORMAT_VERSION: Final = 1
+LUMA_PHASE, ISGAN = 1, 2
+"""Channel ids: how the pixels carry the picture."""
+
+MIN_PIXELS: Final = 64 * 64
+"""Usable pixels that the header needs; below, its parities would crowd out everything else."""
+
+FULL_PLANES: Final = 64
+"""Planes at an eighth of the resolution that together are the full-resolution map."""
+
+_LAYOUT: Final = struct.Struct(">BB4s3s3s3s3sB3sBBH")  # 26 bytes, big-endian
+_TAG_BYTES: Final = 16
+SEALED_BYTES: Final = _LAYOUT.size + _TAG_BYTES
+MAX_SIZE: Final = (1 << 24) - 1
+"""Largest side of a secret and largest spread: both travel in three bytes."""
+
+_KEYED_FLAG: Final = 1
+_ASSOCIATED_DATA: Final = b"stegcli/1"
+_NONCE: Final = bytes(12)  # a header key seals one header: the salt is fresh for every stego
+
+_STEPS_KEY: Final = sha256(b"stegcli/1/steps").digest()
+
+_PIXELS_PER_REPEAT: Final = 1 << 17
+_MAX_REPEATS: Final = 8
+
+_SALT_CODED_BITS: Final = convolution.coded_length(8 * SALT_BYTES)
+_SEALED_CODED_BITS: Final = convolution.coded_length(8 * SEALED_BYTES)
+
+_MODEL_BYTES: Final = 4
+_MAX_NOISE_CODE: Final = 255
+_BLUE: Final = 2
+_WHITE: Final = 255
+
+_LARGEST_SIGMA: Final = 0.5
+_CODES_PER_OCTAVE: Final = 24
+
+
+@dataclass(frozen=True)
+class Header:
+    """What travels with the hidden picture.
+
+    Attributes:
+        channel: `LUMA_PHASE` or `ISGAN`.
+        model: first 4 bytes of the SHA-256 of the model's decoder.onnx.
+        secret_height: height of the secret as it was given, 1..2^24-1.
+        secret_width: its width.
+        hidden_height: height of the secret as it was hidden, maybe reduced to fit.
+        hidden_width: its width.
+        spread: pixels per symbol, at least 1.
+        noise_code: phase noise that the writer expects, 0..255, see `code_to_sigma`.
+        keyed: whether a passphrase is needed; a reader that opened the header has it.
+        planes: planes of the code map that were sent, 1..64; 64 is the full-resolution map.
+    """
+
+    channel: int
+    model: bytes
+    secret_height: int
+    secret_width: int
+    hidden_height: int
+    hidden_width: int
+    spread: int
+    noise_code: int
+    keyed: bool
+    planes: int = FULL_PLANES
+
+    def __post_init__(self) -> None:
+        """Refuse what the layout cannot hold."""
+        sizes = (self.secret_height, self.secret_width, self.hidden_height, self.hidden_width, self.spread)
+        if not all(1 <= size <= MAX_SIZE for size in sizes):
+            raise ValueError(f"sizes and spread must be in 1..{MAX_SIZE}: {sizes}")
+        if self.channel not in (LUMA_PHASE, ISGAN) or not 1 <= self.planes <= FULL_PLANES:
+            raise ValueError(f"unknown channel {self.channel} or number of planes {self.planes}")
+        if len(self.model) != _MODEL_BYTES or not 0 <= self.noise_code <= _MAX_NOISE_CODE:
+            raise ValueError(f"model must be {_MODEL_BYTES} bytes, noise_code in 0..{_MAX_NOISE_CODE}")
+
+    @property
+    def symbols(self) -> int:
+        """Symbols of the full-resolution map: hidden height times width."""
+        return self.hidden_height * self.hidden_width
+
+    @property
+    def sigma(self) -> float:
+        """Root mean square phase error that the writer expects, in grey levels."""
+        return code_to_sigma(self.noise_code)
+
+    def to_bytes(self) -> bytes:
+        """The 26 bytes of format version 1, big-endian."""
+        sizes = (self.secret_height, self.secret_width, self.hidden_height, self.hidden_width)
+        return _LAYOUT.pack(
+            FORMAT_VERSION,
+            self.channel,
+            self.model,
+            *(size.to_bytes(3, "big") for size in sizes),
+            self.planes,
+            self.spread.to_bytes(3, "big"),
+            self.noise_code,
+            _KEYED_FLAG if self.keyed else 0,
+            0,  # reserved
+        )
+
+    @classmethod
+    def from_bytes(cls, plaintext: bytes) -> Header:
+        """Inverse of `to_bytes`.
+
+        Raises:
+            ValueError: another version, or a field out of its range.
+        """
+        fields = _LAYOUT.unpack(plaintext)
+        version, channel, model, *sizes, planes, spread, noise_code, flags, reserved = fields
+        if version != FORMAT_VERSION or flags & ~_KEYED_FLAG or reserved:
+            raise ValueError(f"not a header of format version {FORMAT_VERSION}")
+        secret_height, secret_width, hidden_height, hidden_width = (
+            int.from_bytes(size, "big") for size in sizes
+        )
+        return cls(
+            channel=channel,
+            model=model,
+            secret_height=secret_height,
+            secret_width=secret_width,
+            hidden_height=hidden_height,
+            hidden_width=hidden_width,
+            spread=int.from_bytes(spread, "big"),
+            noise_code=noise_code,
+            keyed=flags == _KEYED_FLAG,
+            planes=planes,
+        )
+
+
+def sigma_to_code(sigma: float) -> int:
+    """Phase noise in grey levels -> nearest code, 0..255: 24 codes per halving, 0.5 to 0.0003."""
+    if sigma <= code_to_sigma(_MAX_NOISE_CODE):
+        return _MAX_NOISE_CODE
+    code = round(_CODES_PER_OCTAVE * math.log2(_LARGEST_SIGMA / sigma))
+    return max(code, 0)
+
+
+def code_to_sigma(code: int) -> float:
+    """Code, 0..255 -> phase noise in grey levels: 0.5 * 2^(-code / 24)."""
+    return float(_LARGEST_SIGMA * 2 ** (-code / _CODES_PER_OCTAVE))
+
+
+def seal(header: Header, keys: Keys) -> bytes:
+    """The header as 42 bytes that only `keys` open, and that nobody can alter or tell from noise."""
+    return ChaCha20Poly1305(keys.header).encrypt(_NONCE, header.to_bytes(), _ASSOCIATED_DATA)
+
+
+def parity_plan(
+    pixel_count: int, salt: bytes, sealed: bytes, locator: bytes
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+    """Where the parity of R + G + B must be what: (K,) int64 positions without repeats, (K,) uint8 bits."""
+    coded = [convolution.encode(_to_bits(part)) for part in (salt, sealed)]
+    bits = np.repeat(np.concatenate(coded), _repeats(pixel_count))
+    return _positions(pixel_count, len(bits), locator), bits
+
+
+def parity_count(pixel_count: int) -> int:
+    """How many of the pixels get their parity prescribed, K."""
+    return _repeats(pixel_count) * (_SALT_CODED_BITS + _SEALED_CODED_BITS)
+
+
+def read_salt(pixels: npt.NDArray[np.uint8], locator: bytes) -> bytes:
+    """(n, 3) uint8 pixels -> the likeliest 16-byte salt. Without a hidden picture it is noise."""
+    return _to_bytes(convolution.decode(_votes(pixels, locator)[:_SALT_CODED_BITS]))
+
+
+def open_header(pixels: npt.NDArray[np.uint8], keys: Keys, locator: bytes) -> Header:
+    """(n, 3) uint8 pixels -> the header that `keys` open.
+
+    Raises:
+        NothingFoundError: nothing was hidden, the keys are others, or too much is damaged.
+    """
+    sealed = _to_bytes(convolution.decode(_votes(pixels, locator)[_SALT_CODED_BITS:]))
+    try:
+        header = Header.from_bytes(ChaCha20Poly1305(keys.header).decrypt(_NONCE, sealed, _ASSOCIATED_DATA))
+    except (InvalidTag, ValueError):
+        raise NothingFoundError from None
+    if header.channel == LUMA_PHASE and header.symbols * header.spread > len(pixels):
+        raise NothingFoundError
+    return header
+
+
+def destroyed_share(
+    pixels: npt.NDArray[np.uint8], positions: npt.NDArray[np.int64], bits: npt.NDArray[np.uint8]
+) -> float:
+    """Share of (n, 3) pixels destroyed since `parity_plan`'s bits were written, 0..1, estimated from them.
+
+    A destroyed pixel has the right parity one half of the time. A single wrong one says nothing: it may be
+    the only pixel that was changed.
+    """
+    wrong = np.count_nonzero(_parities(pixels, positions) != bits)
+    return min(1.0, 2 * wrong / len(bits)) if wrong > 1 else 0.0
+
+
+def force_parity(
+    pixels: npt.NDArray[np.uint8], positions: npt.NDArray[np.int64], bits: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.uint8]:
+    """(n, 3) uint8 -> the same with one step of blue wherever a parity is wrong.
+
+    Luma feels blue least. Up or down is a fair draw, as in LSB matching, except at 0 and 255.
+    """
+    wrong = positions[_parities(pixels, positions) != bits]
+    blue = pixels[wrong, _BLUE].astype(np.int64)
+    steps = 1 - 2 * (words32(_STEPS_KEY, len(wrong)) & 1).astype(np.int64)
+    steps = np.where(blue == 0, 1, np.where(blue == _WHITE, -1, steps))
+    forced = pixels.copy()
+    forced[wrong, _BLUE] = blue + steps
+    return forced
+
+
+def _repeats(pixel_count: int) -> int:
+    """How often each coded bit is written: more where there is room, for damage grows with the image too."""
+    return max(1, min(_MAX_REPEATS, pixel_count // _PIXELS_PER_REPEAT))
+
+
+def _positions(pixel_count: int, count: int, locator: bytes) -> npt.NDArray[np.int64]:
+    """(count,) int64 positions: the locator's stream scaled to 0..n-1, repeats left out."""
+    if pixel_count < MIN_PIXELS:
+        raise ImageError(f"the picture has {pixel_count} usable pixels", f"at least {MIN_PIXELS} are needed")
+    draws = 2 * count
+    while True:
+        places = scaled(words32(locator, draws), pixel_count)
+        first = np.unique(places, return_index=True)[1]
+        if len(first) >= count:
+            in_order: npt.NDArray[np.intp] = np.sort(first)[:count]
+            return places[in_order]
+        draws *= 2
+
+
+def _parities(pixels: npt.NDArray[np.uint8], positions: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    """(K,) uint8 parities, 0 or 1, of R + G + B at the positions."""
+    sums: npt.NDArray[np.uint64] = pixels[positions].sum(axis=1, dtype=np.uint64)
+    return (sums % 2).astype(np.uint8)
+
+
+def _votes(pixels: npt.NDArray[np.uint8], locator: bytes) -> npt.NDArray[np.int64]:
+    """(n, 3) uint8 pixels -> (coded bits,) int64: ones minus zeros among the repeats of each."""
+    parities = _parities(pixels, _positions(len(pixels), parity_count(len(pixels)), locator))
+    ballots = (2 * parities.astype(np.int64) - 1).reshape(-1, _repeats(len(pixels)))
+    votes: npt.NDArray[np.int64] = ballots.sum(axis=1)
+    return votes
+
+
+def _to_bits(data: bytes) -> npt.NDArray[np.uint8]:
+    return np.unpackbits(np.frombuffer(data, dtype=np.uint8))
+
+
+def _to_bytes(bits: npt.NDArray[np.uint8]) -> bytes:
+    return np.packbits(bits).tobytes()

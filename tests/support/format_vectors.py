@@ -1,0 +1,166 @@
+"""Vectors that pin format version 1: every byte that a reader of today's files will ever need.
+
+`tests/golden/test_format.py` computes them anew and compares. A difference means that files already written
+cannot be read any more, so these vectors are never updated; a new format version gets its own, made by
+
+    python tests/support/format_vectors.py tests/golden/format-<version>
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from stegcli import channel, container, keys, luma
+
+SALT = bytes(range(16))
+PASSPHRASES = {"public": None, "plain": "correct horse", "accented": "cafe\u0301"}
+HEADER = container.Header(
+    channel=container.LUMA_PHASE,
+    model=bytes.fromhex("c0ffee42"),
+    secret_height=3000,
+    secret_width=70000,
+    hidden_height=60,
+    hidden_width=65,
+    spread=1,
+    noise_code=101,
+    keyed=True,
+)
+PIXEL_COUNTS = (4096, 65_536, 300_000, 2_000_000)
+STEGOS = {"keyed": ("correct horse", 1), "public": (None, 4)}
+
+
+def digest(values: np.ndarray) -> dict[str, Any]:
+    """The first eight values, to look at, and a hash of all of them as little-endian int64."""
+    flat = values.astype("<i8").ravel()
+    return {
+        "first": flat[:8].tolist(),
+        "count": len(flat),
+        "sha256": hashlib.sha256(flat.tobytes()).hexdigest(),
+    }
+
+
+def luma_vectors() -> dict[str, Any]:
+    colours = np.array(
+        [[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255], [1, 2, 3], [200, 100, 50]]
+    )
+    rgb = colours.astype(np.uint8)
+    return {"rgb": rgb.tolist(), "milli": luma.luma_milli(rgb).tolist(), "gray": luma.gray(rgb).tolist()}
+
+
+def key_vectors() -> dict[str, Any]:
+    derived = {name: keys.derive(passphrase, SALT) for name, passphrase in PASSPHRASES.items()}
+    vectors: dict[str, Any] = {
+        name: {"header": k.header.hex(), "keystream": k.keystream.hex(), "permutation": k.permutation.hex()}
+        for name, k in derived.items()
+    }
+    for name, passphrase in PASSPHRASES.items():
+        vectors[name]["locators"] = {str(n): keys.derive_locator(passphrase, n).hex() for n in (4096, 65_536)}
+    return vectors
+
+
+def stream_vectors() -> dict[str, Any]:
+    key = bytes(range(32))
+    return {
+        "words32": digest(keys.words32(key, 20_000)),
+        "words64": [int(word) for word in keys.words64(key, 4)],
+        "scaled": digest(keys.scaled(keys.words32(key, 1000), 12_345)),
+    }
+
+
+def channel_vectors() -> dict[str, Any]:
+    subkeys = keys.derive("correct horse", SALT)
+    return {
+        "pad": digest(channel.pad(5000, subkeys)),
+        "groups": {
+            f"{n} pixels, {symbols} x {spread}": digest(channel.embedding_groups(n, symbols, spread, subkeys))
+            for n, symbols, spread in [(4096, 4096, 1), (4096, 100, 40), (70_001, 10_000, 7)]
+        },
+    }
+
+
+def container_vectors() -> dict[str, Any]:
+    sealed = container.seal(HEADER, keys.derive("correct horse", SALT))
+    plans = {
+        n: container.parity_plan(n, SALT, sealed, keys.derive_locator("correct horse", n))
+        for n in PIXEL_COUNTS
+    }
+    return {
+        "plaintext": HEADER.to_bytes().hex(),
+        "sealed": sealed.hex(),
+        "bits": np.packbits(plans[4096][1]).tobytes().hex(),
+        "positions": {str(n): digest(positions) for n, (positions, _) in plans.items()},
+        "repeated_bits": {str(n): digest(bits) for n, (_, bits) in plans.items()},
+        "sigma": {str(code): container.code_to_sigma(code) for code in (0, 24, 101, 255)},
+    }
+
+
+SECTIONS = {
+    "luma": luma_vectors,
+    "keys": key_vectors,
+    "streams": stream_vectors,
+    "channel": channel_vectors,
+    "container": container_vectors,
+}
+
+
+def targets(symbols: int) -> np.ndarray:
+    """(symbols,) phases in thousandths that the hand-made stegos carry."""
+    return np.arange(symbols) * 37 % luma.MILLI
+
+
+def handmade_cover(height: int, width: int) -> np.ndarray:
+    """(height, width, 3) uint8: slanted ramps, with a black and a white corner where colours clip."""
+    rows, columns = np.mgrid[:height, :width]
+    cover = np.stack([rows + columns, 3 * rows + columns, 200 - rows + 2 * columns], axis=-1) % 256
+    cover[:8, :8], cover[-8:, -8:] = 0, 255
+    return cover.astype(np.uint8)
+
+
+def make_stego(name: str) -> tuple[np.ndarray, dict[str, Any]]:
+    """A full stego without any network: header in the parities, `targets` in the phases."""
+    passphrase, spread = STEGOS[name]
+    cover = handmade_cover(72, 80)
+    header = container.Header(
+        channel=container.LUMA_PHASE,
+        model=b"hand",
+        secret_height=120,
+        secret_width=132,
+        hidden_height=30,
+        hidden_width=33,
+        spread=spread,
+        noise_code=100,
+        keyed=passphrase is not None,
+    )
+    subkeys = keys.derive(passphrase, SALT)
+    pixel_count = cover[..., 0].size
+    locator = keys.derive_locator(passphrase, pixel_count)
+    parity = container.parity_plan(pixel_count, SALT, container.seal(header, subkeys), locator)
+    stego = channel.write(
+        cover.reshape(-1, 3), targets(header.symbols), subkeys, spread=spread, lam=0.001, parity=parity
+    )
+    phases = channel.read(stego, subkeys, header.symbols, spread)
+    return stego.reshape(cover.shape), {"header": header.to_bytes().hex(), "phases": digest(phases)}
+
+
+def make(folder: Path) -> None:
+    """Write vectors.json and the hand-made stegos into a folder that does not exist yet."""
+    folder.mkdir(parents=True)
+    vectors: dict[str, Any] = {name: section() for name, section in SECTIONS.items()}
+    vectors["stegos"] = {}
+    for name in STEGOS:
+        stego, vectors["stegos"][name] = make_stego(name)
+        Image.fromarray(stego).save(folder / f"{name}.png", optimize=True)
+    (folder / "vectors.json").write_text(json.dumps(vectors, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Make vectors for a new format version.")
+    parser.add_argument("folder", type=Path)
+    make(parser.parse_args().folder)

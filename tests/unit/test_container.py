@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stegcli import container, keys
+from stegcli.container import Header
+from stegcli.errors import ImageError, NothingFoundError
+
+HEADER = Header(
+    channel=container.LUMA_PHASE,
+    model=sha256(b"decoder").digest()[:4],
+    secret_height=1200,
+    secret_width=900,
+    hidden_height=64,
+    hidden_width=48,
+    spread=1,
+    noise_code=100,
+    keyed=True,
+)
+
+
+LOCATOR = sha256(b"locator").digest()
+
+
+def make_keys(seed: int) -> keys.Keys:
+    return keys.Keys(*(sha256(bytes([seed, purpose])).digest() for purpose in range(3)))
+
+
+def random_pixels(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, 3), dtype=np.uint8)
+
+
+def with_header(pixels: np.ndarray, seed: int) -> tuple[np.ndarray, bytes]:
+    """Pixels with HEADER under `make_keys(seed)` in their parities, and the salt."""
+    salt = sha256(bytes([seed])).digest()[:16]
+    sealed = container.seal(HEADER, make_keys(seed))
+    return container.force_parity(pixels, *container.parity_plan(len(pixels), salt, sealed, LOCATOR)), salt
+
+
+def destroyed(pixels: np.ndarray, share: float, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    hit = rng.random(len(pixels)) < share
+    return np.where(hit[:, None], rng.integers(0, 256, pixels.shape), pixels).astype(np.uint8)
+
+
+def test_layout_is_26_bytes_that_come_back() -> None:
+    plaintext = HEADER.to_bytes()
+    assert len(plaintext) == 26
+    assert len(container.seal(HEADER, make_keys(0))) == container.SEALED_BYTES == 42
+    assert Header.from_bytes(plaintext) == HEADER
+    largest = replace(
+        HEADER, secret_height=container.MAX_SIZE, spread=container.MAX_SIZE, keyed=False, planes=1
+    )
+    assert Header.from_bytes(largest.to_bytes()) == largest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"secret_height": 0},
+        {"hidden_width": container.MAX_SIZE + 1},
+        {"spread": 0},
+        {"channel": 3},
+        {"planes": 65},
+        {"noise_code": 256},
+        {"model": b"abc"},
+    ],
+)
+def test_header_refuses_what_the_layout_cannot_hold(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"must be|unknown"):
+        replace(HEADER, **change)
+
+
+@pytest.mark.parametrize("index_and_value", [(0, 2), (1, 9), (23, 2), (25, 1)])
+def test_other_versions_channels_flags_and_reserved_bytes_are_refused(
+    index_and_value: tuple[int, int],
+) -> None:
+    index, value = index_and_value
+    plaintext = bytearray(HEADER.to_bytes())
+    plaintext[index] = value
+    with pytest.raises(ValueError, match=r"version|unknown"):
+        Header.from_bytes(bytes(plaintext))
+
+
+def test_noise_codes_are_within_a_sixtieth_octave() -> None:
+    for sigma in np.geomspace(0.00033, 0.5, 50):
+        assert abs(np.log2(container.code_to_sigma(container.sigma_to_code(sigma)) / sigma)) <= 1 / 48 + 1e-9
+    assert [container.sigma_to_code(sigma) for sigma in (9.0, 0.5, 1e-9, 0.0)] == [0, 0, 255, 255]
+
+
+def test_positions_are_distinct_and_the_locator_s() -> None:
+    for count in (container.MIN_PIXELS, 5000, 65_536, 1_000_003):
+        positions, bits = container.parity_plan(count, bytes(16), bytes(42), LOCATOR)
+        elsewhere, same_bits = container.parity_plan(count, bytes(16), bytes(42), bytes(32))
+        assert (positions != elsewhere).mean() > 0.99
+        assert (bits == same_bits).all()
+        assert len(np.unique(positions)) == len(bits) == container.parity_count(count)
+        assert 0 <= positions.min() <= positions.max() < count
+
+
+@pytest.mark.parametrize("count", [container.MIN_PIXELS, 65_536, 600_000])
+def test_header_comes_back_from_random_pixels(count: int) -> None:
+    pixels, salt = with_header(random_pixels(count), 1)
+    assert container.read_salt(pixels, LOCATOR) == salt
+    assert container.open_header(pixels, make_keys(1), LOCATOR) == HEADER
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_header_is_forced_into_pixels_at_either_end(value: int) -> None:
+    cover = np.full((container.MIN_PIXELS, 3), value, dtype=np.uint8)
+    stego, _ = with_header(cover, 1)
+    assert container.open_header(stego, make_keys(1), LOCATOR) == HEADER
+    assert np.abs(stego.astype(int) - cover).max() == 1
+
+
+def test_forcing_changes_blue_by_one_where_needed_and_nothing_else() -> None:
+    cover = random_pixels(65_536)
+    positions, bits = container.parity_plan(len(cover), bytes(16), bytes(42), LOCATOR)
+    residual = container.force_parity(cover, positions, bits).astype(int) - cover
+    wrong = positions[cover[positions].sum(axis=1) % 2 != bits]
+    assert np.flatnonzero(residual.any(axis=1)).tolist() == sorted(wrong.tolist())
+    assert not residual[:, :2].any()
+    assert set(np.unique(residual[wrong, 2])) == {-1, 1}
+    assert abs(residual[wrong, 2].mean()) < 0.15
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_header_opens_with_a_tenth_of_a_256x256_image_destroyed(seed: int) -> None:
+    pixels, salt = with_header(random_pixels(65_536, seed), seed)
+    damaged = destroyed(pixels, 0.1, seed)
+    assert container.read_salt(damaged, LOCATOR) == salt
+    assert container.open_header(damaged, make_keys(seed), LOCATOR) == HEADER
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_header_opens_with_a_20_pixel_stripe_overwritten(value: int) -> None:
+    pixels, salt = with_header(random_pixels(65_536), 2)
+    picture = pixels.reshape(256, 256, 3).copy()
+    picture[100:120] = value
+    picture[:, 30:50] = value
+    assert container.read_salt(picture.reshape(-1, 3), LOCATOR) == salt
+    assert container.open_header(picture.reshape(-1, 3), make_keys(2), LOCATOR) == HEADER
+
+
+def test_wrong_key_nothing_hidden_and_ruin_are_one_answer() -> None:
+    pixels, _ = with_header(random_pixels(65_536), 3)
+    answers = []
+    for tried, subkeys, locator in [
+        (pixels, make_keys(4), LOCATOR),
+        (pixels, make_keys(3), bytes(32)),
+        (random_pixels(65_536, 9), make_keys(3), LOCATOR),
+        (destroyed(pixels, 0.9, 5), make_keys(3), LOCATOR),
+        (pixels[:-1], make_keys(3), LOCATOR),
+    ]:
+        with pytest.raises(NothingFoundError) as answer:
+            container.open_header(tried, subkeys, locator)
+        answers.append((str(answer.value), answer.value.hint))
+    assert len(set(answers)) == 1
+
+
+def test_header_that_claims_more_symbols_than_pixels_is_not_believed() -> None:
+    pixels = random_pixels(container.MIN_PIXELS)
+    sealed = container.seal(replace(HEADER, spread=2), make_keys(0))
+    stego = container.force_parity(pixels, *container.parity_plan(len(pixels), bytes(16), sealed, LOCATOR))
+    with pytest.raises(NothingFoundError):
+        container.open_header(stego, make_keys(0), LOCATOR)
+
+
+def test_too_few_pixels_are_refused() -> None:
+    with pytest.raises(ImageError):
+        container.read_salt(random_pixels(container.MIN_PIXELS - 1), LOCATOR)
+
+
+@pytest.mark.parametrize("count", [65_536, 600_000])
+def test_destroyed_share_is_estimated_from_the_header(count: int) -> None:
+    pixels, salt = with_header(random_pixels(count), 1)
+    written = container.parity_plan(count, salt, container.seal(HEADER, make_keys(1)), LOCATOR)
+    assert 0.02 <= container.destroyed_share(destroyed(pixels, 0.03, 1), *written) <= 0.045
+    assert container.destroyed_share(pixels, *written) == 0
+    positions, bits = written
+    pixels[positions[0], 1] ^= 1
+    assert container.destroyed_share(pixels, *written) == 0, "one wrong parity says nothing"
+    pixels[positions[1], 1] ^= 1
+    assert container.destroyed_share(pixels, *written) == 4 / len(bits)
+    pixels[positions, 2] ^= 1
+    assert container.destroyed_share(pixels, *written) == 1

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from stegcli import keys
+from stegcli.errors import UsageError
+
+SALT = bytes(16)
+
+
+def test_same_passphrase_and_salt_give_the_same_keys() -> None:
+    assert keys.derive("one", SALT) == keys.derive("one", SALT)
+    assert keys.derive("one", SALT) != keys.derive("One", SALT)
+    assert keys.derive("one", SALT) != keys.derive("one", SALT[:-1] + b"\x01")
+
+
+def test_three_keys_differ() -> None:
+    derived = keys.derive(None, SALT)
+    assert len({derived.header, derived.keystream, derived.permutation}) == 3
+    assert all(len(key) == keys.KEY_BYTES for key in (derived.header, derived.keystream, derived.permutation))
+
+
+def test_locator_hangs_on_passphrase_and_size_and_on_nothing_else() -> None:
+    locator = keys.derive_locator("one", 4096)
+    assert len(locator) == keys.KEY_BYTES
+    assert locator == keys.derive_locator("one", 4096)
+    assert locator not in (keys.derive_locator("two", 4096), keys.derive_locator("one", 4097))
+
+
+def test_keyring_gives_the_same_and_derives_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = keys.derive("one", SALT), keys.derive_locator("one", 5000)
+    keyring = keys.Keyring("one")
+    assert (keyring.keys(SALT), keyring.locator(5000)) == expected
+    monkeypatch.setattr(keys, "Argon2id", None)
+    assert (keyring.keys(SALT), keyring.locator(5000)) == expected
+    assert "one" not in repr(keyring)
+    assert [keys.Keyring(passphrase).is_public for passphrase in (None, "one")] == [True, False]
+
+
+def test_two_threads_may_derive_at_the_same_time() -> None:
+    """Left to itself, OpenSSL then waits for ever."""
+    threads = [threading.Thread(target=keys.derive, args=("one", SALT), daemon=True) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_no_passphrase_is_the_public_one() -> None:
+    assert keys.derive(None, SALT) == keys.derive(keys.PUBLIC_PASSPHRASE, SALT)
+    assert keys.derive_locator(None, 4096) == keys.derive_locator(keys.PUBLIC_PASSPHRASE, 4096)
+
+
+def test_accents_may_be_typed_either_way() -> None:
+    assert keys.derive("caf\u00e9", SALT) == keys.derive("cafe\u0301", SALT)
+
+
+@pytest.mark.parametrize("passphrase", ["", "\udc80"])
+def test_what_is_no_passphrase_is_refused_with_a_cure(passphrase: str) -> None:
+    for derive, known in ((keys.derive, SALT), (keys.derive_locator, 4096)):
+        with pytest.raises(UsageError) as refusal:
+            derive(passphrase, known)
+        assert refusal.value.hint
+
+
+def test_repr_keeps_keys_to_itself() -> None:
+    assert repr(keys.derive("one", SALT)) == "Keys()"
+
+
+def test_stream_is_chacha20() -> None:
+    # RFC 8439, appendix A.1, test vector 1.
+    expected = bytes.fromhex("76b8e0ada0f13d90405d6ae55386bd28bdd219b8a08ded1aa836efcc8b770dc7")
+    assert keys.words32(bytes(32), 8).astype("<u4").tobytes() == expected
+    assert keys.words64(bytes(32), 4).astype("<u8").tobytes() == expected
+
+
+@pytest.mark.parametrize("count", [0, 1, 16_383, 16_384, 40_001])
+def test_shorter_stream_is_the_beginning_of_a_longer_one(count: int) -> None:
+    assert keys.words32(SALT * 2, count).tolist() == keys.words32(SALT * 2, 50_000)[:count].tolist()
+
+
+def test_scaled_words_cover_their_range_evenly() -> None:
+    places = keys.scaled(keys.words32(SALT * 2, 100_000), 10)
+    assert np.bincount(places, minlength=10).min() > 9_600
+    assert keys.scaled(np.array([0, 2**32 - 1], np.uint32), 12_000_000).tolist() == [0, 11_999_999]
