@@ -1,0 +1,267 @@
+"""Measure the program: time and memory at three sizes, where the time goes, and quality on a folder.
+
+    python benchmarks/bench.py [--weights DIR] [--folder PHOTOS --pairs 50] [--out benchmarks/results]
+
+Writes bench.json and bench.md. Cold means a new process per run, as a user's shell starts it; its time and
+its peak resident memory are those the operating system reports. Warm means a second run inside one process.
+Quality figures come from stego files written and read again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+import stegcli
+from stegcli.progress import Progress
+
+PROGRAM = [sys.executable, "-c", "from stegcli.cli import main; main()"]
+SIZES = {"256x256": (256, 256), "1 MP": (1024, 1024), "12 MP": (3000, 4000)}
+HELP = "stegcli --help"
+COLD_RUNS = 3
+LARGE = 4 << 20
+"""Pixels above which one cold run is enough."""
+SIDE = 256
+SPREAD_SIDES = {1: 256, 4: 128, 16: 64}
+PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+SEED = 2024
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Cold:
+    """One process."""
+
+    seconds: float
+    peak_mib: float
+
+
+def main() -> None:
+    """Measure, print and write."""
+    options = _options()
+    sizes = {name: SIZES[name] for name in options.sizes}
+    with tempfile.TemporaryDirectory() as folder:
+        results: dict[str, object] = {"machine": _machine(), "version": stegcli.__version__}
+        results["speed"] = [
+            _speed(name, shape, Path(folder), options.weights) for name, shape in sizes.items()
+        ]
+        results["help_seconds"] = min(_cold(["--help"]).seconds for _ in range(COLD_RUNS))
+        if options.folder:
+            results["quality"] = _quality(options, Path(folder))
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "bench.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    (options.out / "bench.md").write_text(_markdown(results), encoding="utf-8")
+    print(_markdown(results))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--weights", default=None, help="folder of weights (default: the program's own)")
+    parser.add_argument("--sizes", nargs="*", choices=SIZES, default=list(SIZES), help="sizes to time")
+    parser.add_argument("--folder", type=Path, default=None, help="photographs to measure quality on")
+    parser.add_argument("--pairs", type=int, default=50, help="pairs of them")
+    parser.add_argument(
+        "--crop", type=int, default=None, help="central square first cut out of each (pixels)"
+    )
+    parser.add_argument("--favor", default="balanced", choices=("cover", "balanced", "secret"))
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", help="where to write")
+    return parser.parse_args()
+
+
+def _machine() -> dict[str, object]:
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+    }
+
+
+# --- speed ---
+
+
+def _speed(name: str, shape: tuple[int, int], folder: Path, weights: str | None) -> dict[str, object]:
+    cover, secret, stego, revealed = (
+        folder / f"{each}.png" for each in ("cover", "secret", "stego", "revealed")
+    )
+    Image.fromarray(_mirrored("astronaut", shape)).save(cover, compress_level=1)
+    Image.fromarray(_mirrored("camera", shape)).save(secret, compress_level=1)
+    runs = 1 if shape[0] * shape[1] > LARGE else COLD_RUNS
+    chosen = [] if weights is None else ["--weights", weights]
+    hide = [_cold(["hide", cover, secret, "-o", stego, "--force", "--quiet", *chosen]) for _ in range(runs)]
+    reveal = [_cold(["reveal", stego, "-o", revealed, "--force", "--quiet", *chosen]) for _ in range(runs)]
+    return {
+        "size": name,
+        "hide": _best(hide),
+        "reveal": _best(reveal),
+        "warm_hide": _warm(
+            lambda tell: stegcli.hide(cover, secret, stego, weights=weights, force=True, progress=tell)
+        ),
+        "warm_reveal": _warm(
+            lambda tell: stegcli.reveal(stego, revealed, weights=weights, force=True, progress=tell)
+        ),
+    }
+
+
+def _mirrored(name: str, shape: tuple[int, int]) -> Picture:
+    """One of scikit-image's photographs, continued by mirroring: texture of a photograph at any size."""
+    from skimage import data
+
+    photo: Picture = getattr(data, name)()
+    missing = [(0, max(0, side - there)) for side, there in zip(shape, photo.shape, strict=False)]
+    grown = np.pad(photo, missing + [(0, 0)] * (photo.ndim - 2), mode="symmetric")
+    return np.ascontiguousarray(grown[: shape[0], : shape[1]])
+
+
+def _cold(arguments: list[object]) -> Cold:
+    start = time.perf_counter()
+    with subprocess.Popen(
+        [*PROGRAM, *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            complaint = process.stderr.read().decode() if process.stderr else ""
+            raise SystemExit(f"stegcli {arguments[0]} ended with {process.returncode}: {complaint}")
+    per_mib = 2**20 if platform.system() == "Darwin" else 2**10  # ru_maxrss: bytes there, KiB on Linux
+    return Cold(seconds, usage.ru_maxrss / per_mib)
+
+
+def _best(runs: list[Cold]) -> dict[str, float]:
+    return {"seconds": min(run.seconds for run in runs), "peak_mib": max(run.peak_mib for run in runs)}
+
+
+def _warm(work: Callable[[Progress | None], object]) -> dict[str, object]:
+    """The second run in this process, and the seconds of each of its stages."""
+    work(None)
+    marks: list[tuple[str, float]] = []
+    start = time.perf_counter()
+    work(lambda stage, share: marks.append((stage, time.perf_counter())))
+    end = time.perf_counter()
+    stages: dict[str, float] = {}
+    for (stage, since), (_, until) in zip(marks, [*marks[1:], ("", end)], strict=True):
+        stages[stage] = stages.get(stage, 0.0) + until - since
+    return {"seconds": end - start, "stages": stages}
+
+
+# --- quality ---
+
+
+def _quality(options: argparse.Namespace, folder: Path) -> dict[str, object]:
+    """Mean figures over pairs of photographs: secrets as large as the cover, a quarter and a sixteenth."""
+    photos = sorted(path for path in options.folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
+    chosen = random.Random(SEED).sample(  # noqa: S311  (repeatable on purpose)
+        photos, min(len(photos), 2 * options.pairs)
+    )
+    pairs = list(zip(chosen[::2], chosen[1::2], strict=False))
+    rows = [_quality_at(spread, side, pairs, options, folder) for spread, side in SPREAD_SIDES.items()]
+    return {"folder": options.folder.name, "pairs": len(pairs), "favor": options.favor, "rows": rows}
+
+
+def _quality_at(
+    spread: int, side: int, pairs: list[tuple[Path, Path]], options: argparse.Namespace, folder: Path
+) -> dict[str, float]:
+    reports = []
+    for cover, secret in pairs:
+        cover_rgb = _square(cover, options.crop, SIDE)
+        secret_gray = np.asarray(Image.fromarray(_square(secret, options.crop, side)).convert("L"))
+        stego = folder / "quality.png"
+        reports.append(
+            stegcli.hide(
+                cover_rgb, secret_gray, stego, weights=options.weights, favor=options.favor, force=True
+            )
+        )
+    figures = ("stego_psnr_db", "stego_ssim", "revealed_psnr_db", "revealed_ssim")
+    return {"spread": spread} | {name: fmean(getattr(report, name) for report in reports) for name in figures}
+
+
+def _square(path: Path, crop: int | None, side: int) -> Picture:
+    """The central square of a photograph, `side` pixels wide."""
+    image = Image.open(path).convert("RGB")
+    cut = crop or min(image.size)
+    left, top = (image.width - cut) // 2, (image.height - cut) // 2
+    square = image.crop((left, top, left + cut, top + cut))
+    return np.asarray(square.resize((side, side), Image.Resampling.LANCZOS))
+
+
+# --- table ---
+
+
+def _markdown(results: dict) -> str:  # type: ignore[type-arg]
+    machine = results["machine"]
+    lines = [
+        f"stegcli {results['version']}, Python {machine['python']}, {machine['system']}, "
+        f"{machine['cores']} cores",
+        "",
+        "| cover and secret | hide, cold | peak | reveal, cold | peak | hide, warm | reveal, warm |",
+        "|---|---|---|---|---|---|---|",
+        *(_speed_row(row) for row in results["speed"]),
+        "",
+        f"`{HELP}`: {results['help_seconds']:.2f} s",
+        "",
+        "Stages of a warm run, seconds:",
+        "",
+        *(f"- {row['size']} {_stages(row)}" for row in results["speed"]),
+    ]
+    if "quality" in results:
+        lines += ["", *_quality_lines(results["quality"])]
+    return "\n".join(lines) + "\n"
+
+
+def _speed_row(row: dict) -> str:  # type: ignore[type-arg]
+    hide, reveal = row["hide"], row["reveal"]
+    cells = [
+        row["size"],
+        f"{hide['seconds']:.2f} s",
+        f"{hide['peak_mib']:.0f} MiB",
+        f"{reveal['seconds']:.2f} s",
+        f"{reveal['peak_mib']:.0f} MiB",
+        f"{row['warm_hide']['seconds']:.2f} s",
+        f"{row['warm_reveal']['seconds']:.2f} s",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _stages(row: dict) -> str:  # type: ignore[type-arg]
+    return "; ".join(
+        f"{verb}: "
+        + ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in row[f"warm_{verb}"]["stages"].items())
+        for verb in ("hide", "reveal")
+    )
+
+
+def _quality_lines(quality: dict) -> list[str]:  # type: ignore[type-arg]
+    return [
+        f"Quality: {quality['pairs']} pairs of {quality['folder']}, covers {SIDE}x{SIDE}, "
+        f"favor {quality['favor']}",
+        "",
+        "| cover pixels per secret pixel | stego PSNR / SSIM | revealed PSNR / SSIM |",
+        "|---|---|---|",
+        *(
+            f"| {row['spread']} | {row['stego_psnr_db']:.2f} dB / {row['stego_ssim']:.4f} "
+            f"| {row['revealed_psnr_db']:.2f} dB / {row['revealed_ssim']:.4f} |"
+            for row in quality["rows"]
+        ),
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""`python -m stegcli`."""
+
+from stegcli.cli import main
+
+main()

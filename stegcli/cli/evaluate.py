@@ -1,0 +1,312 @@
+"""`stegcli evaluate`, with `damage` and `security` below it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from stegcli.cli import options
+from stegcli.cli.report import Talk
+from stegcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from stegcli.lab.damage import DamageRow
+    from stegcli.lab.hiders import Hider
+    from stegcli.lab.pairs import PairSource
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    invoke_without_command=True,
+    help="Measure models and baselines over many pairs of pictures, from files written and read again.",
+    epilog="Example: stegcli evaluate --dataset folder:photos --baselines all --pairs 50 --report out.html",
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+REPORTS = (".html", ".md", ".json")
+
+Dataset = Annotated[
+    str | None,
+    typer.Option(metavar="SET", help="lfw, voc2012, imagenet (held-out pictures only) or folder:PATH."),
+]
+DataRoot = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Where the data sets lie as archives or folders.")
+]
+Models = Annotated[
+    str, typer.Option(metavar="IDS", help="Models with commas between them; none leaves them out.")
+]
+Baselines = Annotated[
+    str, typer.Option(metavar="NAMES", help="all, none, or names with commas: what to compare with.")
+]
+Pairs = Annotated[
+    str, typer.Option(metavar="N|DIR", help="How many pairs of --dataset; or a folder that holds pairs.")
+]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Of all random numbers.")]
+Favor = Annotated[
+    Literal["cover", "balanced", "secret"], typer.Option(help="Which picture the phase models spare.")
+]
+Reports = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="Write a report: .html, .md or .json by its name; can be repeated."),
+]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Measure everything again, whatever the last run has finished.")
+]
+
+
+@app.callback()
+def evaluate(
+    context: typer.Context,
+    dataset: Dataset = None,
+    data_root: DataRoot = None,
+    models: Models = "phase",
+    baselines: Baselines = "none",
+    pairs: Pairs = "50",
+    spreads: Annotated[
+        str,
+        typer.Option(metavar="LIST", help="Cover pixels per pixel of the secret, with commas: 1,4,16."),
+    ] = "1",
+    seed: Seed = 0,
+    favor: Favor = "balanced",
+    sheets: Annotated[int, typer.Option(min=0, metavar="N", help="Pairs to show in an HTML report.")] = 4,
+    report: Reports = None,
+    weights: options.Weights = None,
+    device: options.Device = "auto",
+    fresh: Fresh = False,
+    force: options.Force = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Measure models and baselines over many pairs of pictures."""
+    if context.invoked_subcommand is not None:
+        return
+    from stegcli.lab import page, quality, tables
+
+    reports = _checked_reports(report, force)
+    hiders = _hiders(models, baselines, weights, favor, device)
+    source = _source(dataset, data_root, pairs, seed)
+    chosen = _spreads(spreads)
+    talk = Talk(as_json, quiet)
+    with talk.progress() as progress:
+        result = quality.evaluate(
+            hiders,
+            source,
+            spreads=chosen,
+            favor=favor,
+            seed=seed,
+            journal=_journal(reports, fresh),
+            progress=progress,
+        )
+
+    def html() -> str:
+        return page.quality_page(result, quality.samples(hiders, source, sheets, chosen[0], seed))
+
+    _write(reports, force, html, lambda: tables.quality_markdown(result), result.as_json())
+    lines = [*tables.markdown(tables.quality_table(result)).splitlines(), *map(str, reports)]
+    talk.result(result.as_json(), lines, map(str, reports))
+
+
+@app.command()
+def damage(
+    dataset: Dataset = None,
+    data_root: DataRoot = None,
+    models: Models = "phase",
+    baselines: Baselines = "lsb-332,webp-lsbm,avif-lsbm",
+    pairs: Pairs = "20",
+    spread: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Cover pixels per pixel of the secret.")
+    ] = 1,
+    seed: Seed = 0,
+    favor: Favor = "balanced",
+    report: Reports = None,
+    weights: options.Weights = None,
+    device: options.Device = "auto",
+    fresh: Fresh = False,
+    force: options.Force = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Show what is still revealed after pixels were overwritten, noise, JPEG and more."""
+    from stegcli.lab import damage as room
+    from stegcli.lab import damage_report
+
+    reports = _checked_reports(report, force)
+    hiders = _hiders(models, baselines, weights, favor, device)
+    source = _source(dataset, data_root, pairs, seed)
+    talk = Talk(as_json, quiet)
+    with talk.progress() as progress:
+        rows = room.assess(
+            hiders,
+            source,
+            spread=spread,
+            favor=favor,
+            seed=seed,
+            journal=_journal(reports, fresh),
+            progress=progress,
+        )
+    heading = f"Damage: {len(source)} pairs of {source.description}, spread {spread}, seed {seed}"
+    values = {
+        "what": "damage",
+        "source": source.description,
+        "pairs": len(source),
+        "spread": spread,
+        "seed": seed,
+        "hiders": {hider.name: hider.identity for hider in hiders},
+        "rows": [_plain(row) for row in rows],
+    }
+    _write(
+        reports,
+        force,
+        lambda: damage_report.html(heading, rows),
+        lambda: damage_report.markdown_page(heading, rows),
+        values,
+    )
+    talk.result(values, [*damage_report.markdown_page(heading, rows).splitlines(), *map(str, reports)], [])
+
+
+@app.command()
+def security(
+    dataset: Dataset = None,
+    data_root: DataRoot = None,
+    preset: Annotated[
+        Literal["small", "full"],
+        typer.Option(help="small: 300 covers, 20 minutes on two cores; full: 1,000 and more rivals."),
+    ] = "small",
+    models: Annotated[
+        str,
+        typer.Option(metavar="IDS", help="Also these models, with real secrets; phase is always there."),
+    ] = "none",
+    features: Annotated[
+        str,
+        typer.Option(metavar="SET", help="colour, or spam, crm, srmq1 by sealwatch (needs stegcli[lab])."),
+    ] = "colour",
+    covers: Annotated[
+        int | None, typer.Option(min=20, metavar="N", help="How many covers (default: by preset).")
+    ] = None,
+    steganalyzer: Annotated[
+        bool,
+        typer.Option("--steganalyzer", help="Also the paper's CNN, by its Table 6 (needs stegcli[train])."),
+    ] = False,
+    seed: Seed = 0,
+    report: Reports = None,
+    weights: options.Weights = None,
+    device: options.Device = "auto",
+    force: options.Force = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Train detectors on covers and stegos, and say how well they tell them apart."""
+    from stegcli.lab import presets, security_report
+
+    reports = _checked_reports(report, force)
+    if dataset is None:
+        raise UsageError("there are no photographs to look at", "Give --dataset, such as folder:photos.")
+    talk = Talk(as_json, quiet)
+    with talk.progress() as progress:
+        result = presets.run(
+            preset,
+            dataset.split(","),
+            data_root,
+            models=_models(models, weights, "balanced", device),
+            feature_set=features,
+            covers=covers,
+            steganalyzer=steganalyzer,
+            seed=seed,
+            progress=progress,
+        )
+    _write(
+        reports,
+        force,
+        lambda: security_report.html(result),
+        lambda: security_report.markdown_page(result),
+        result.as_json(),
+    )
+    lines = [*security_report.markdown_page(result).splitlines(), *map(str, reports)]
+    talk.result(result.as_json(), lines, map(str, reports))
+
+
+def _hiders(models: str, baselines: str, weights: str | None, favor: str, device: str) -> list[Hider]:
+    """Models first, for the baselines aim at the first one's stego PSNR."""
+    from stegcli.lab.baselines import choose
+
+    hiders: list[Hider] = [*_models(models, weights, favor, device), *choose(baselines)]
+    if not hiders:
+        raise UsageError("nothing to measure", "Name at least one of --models or --baselines.")
+    return hiders
+
+
+def _models(models: str, weights: str | None, favor: str, device: str) -> list[Hider]:
+    from stegcli.lab.hiders import ModelHider
+
+    names = [] if models == "none" else models.split(",")
+    return [ModelHider(name, weights, favor, device) for name in names]
+
+
+def _source(dataset: str | None, data_root: Path | None, pairs: str, seed: int) -> PairSource:
+    """Pairs of a data set, or, if `pairs` is no number, of a folder."""
+    from stegcli.lab.pairs import from_dataset, from_folder
+
+    if not pairs.isdecimal():
+        if dataset is not None:
+            raise UsageError("pairs of a folder and of a data set at once", "Give --pairs DIR or --dataset.")
+        return from_folder(Path(pairs))
+    if dataset is None:
+        raise UsageError("there is nothing to measure on", "Give --dataset folder:PATH, or --pairs DIR.")
+    if int(pairs) < 1:
+        raise UsageError("no pairs to measure", "Give --pairs 1 or more.")
+    return from_dataset(dataset, data_root, int(pairs), seed)
+
+
+def _spreads(text: str) -> list[int]:
+    parts = text.split(",")
+    if not all(part.isdecimal() and int(part) >= 1 for part in parts):
+        raise UsageError(f"cannot read the spreads {text!r}", "Give whole numbers from 1: --spreads 1,4,16.")
+    return sorted({int(part) for part in parts})
+
+
+def _checked_reports(reports: list[Path] | None, force: bool) -> list[Path]:
+    from stegcli.saving import check_absent
+
+    for path in reports or []:
+        if path.suffix not in REPORTS:
+            raise UsageError(f"{path}: no report of that kind", f"Name it {', '.join(REPORTS)}.")
+        check_absent(path, force)
+    return reports or []
+
+
+def _journal(reports: list[Path], fresh: bool) -> Path | None:
+    """Beside the first report: what was finished, so that a run that was cut off goes on."""
+    if not reports:
+        return None
+    path = reports[0].with_suffix(".pairs.jsonl")
+    if fresh:
+        path.unlink(missing_ok=True)
+    return path
+
+
+def _write(
+    reports: list[Path],
+    force: bool,
+    html: Callable[[], str],
+    markdown: Callable[[], str],
+    values: dict[str, Any],
+) -> None:
+    from stegcli.saving import save_text
+
+    makers = {".html": html, ".md": markdown, ".json": lambda: json.dumps(values, indent=2) + "\n"}
+    for path in reports:
+        save_text(path, makers[path.suffix](), force)
+
+
+def _plain(row: DamageRow) -> dict[str, Any]:
+    return asdict(row)

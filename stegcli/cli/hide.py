@@ -1,0 +1,99 @@
+"""`stegcli hide`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from stegcli.cli import options
+from stegcli.cli.report import Talk
+
+if TYPE_CHECKING:
+    from stegcli.pipeline import HideReport
+
+__all__ = ["hide"]
+
+PUBLIC = "without a passphrase anybody with stegcli can reveal this; add --passphrase to keep it private"
+
+
+def hide(
+    cover: Annotated[
+        str, typer.Argument(metavar="COVER", help="Picture that will carry the secret; - is stdin.")
+    ],
+    secret: Annotated[str, typer.Argument(metavar="SECRET", help="Picture to hide; colour becomes gray.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="STEGO", help="File to write (default: <cover stem>.stego.png)."
+        ),
+    ] = None,
+    favor: Annotated[
+        Literal["cover", "balanced", "secret"], typer.Option(help="Which of the two pictures to spare.")
+    ] = "balanced",
+    passphrase: options.AskPassphrase = False,
+    passphrase_file: options.PassphraseFile = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="ID", help="Model to hide with; see `stegcli models`.")
+    ] = None,
+    weights: options.Weights = None,
+    device: options.Device = "auto",
+    scale_cover: Annotated[
+        float,
+        typer.Option(metavar="FACTOR", help="Shrink the cover first; removes the block grid of a JPEG."),
+    ] = 1.0,
+    keep_metadata: Annotated[
+        bool, typer.Option("--keep-metadata", help="Carry the cover's EXIF data over.")
+    ] = False,
+    max_pixels: options.MaxPixels = None,
+    force: options.Force = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Hide SECRET in COVER, then read the result back and say what the receiver will see."""
+    from stegcli import images, pipeline
+    from stegcli.cli.passphrase import find_passphrase
+
+    talk = Talk(as_json, quiet)
+    options.check_one_stdin(cover, secret, passphrase_file)
+    target = options.output_for(output, cover, "stego")
+    images.check_writable(target, force, inputs=[cover, secret])  # before a passphrase is asked for
+    words = find_passphrase(ask=passphrase, file=passphrase_file, twice=True)
+    with talk.progress() as progress:
+        report = pipeline.hide(
+            cover,
+            secret,
+            target,
+            model=model,
+            weights=weights,
+            device=device,
+            passphrase=words,
+            favor=favor,
+            force=force,
+            keep_metadata=keep_metadata,
+            scale_cover=scale_cover,
+            max_pixels=options.pixel_limit(max_pixels),
+            progress=progress,
+        )
+    is_public = report.has_key and not report.keyed
+    talk.notes((*report.notices, PUBLIC) if is_public else report.notices)
+    talk.result(report.as_json(), _lines(report), [str(target)])
+
+
+def _lines(report: HideReport) -> list[str]:
+    return [
+        f"{report.stego}: {_size(report.hidden_size)} secret in {_size(report.cover_size)} cover, "
+        f"{report.bpp:.2f} bits per pixel, {report.seconds:.1f} s on {report.device}",
+        f"  stego against cover      {_quality(report.stego_psnr_db, report.stego_ssim)}",
+        f"  revealed against secret  {_quality(report.revealed_psnr_db, report.revealed_ssim)}",
+    ]
+
+
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _quality(psnr_db: float, ssim: float | None) -> str:
+    return f"PSNR {psnr_db:.2f} dB" + ("" if ssim is None else f", SSIM {ssim:.4f}")

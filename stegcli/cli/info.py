@@ -1,0 +1,54 @@
+"""`stegcli info`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stegcli.cli import options
+from stegcli.cli.report import Talk
+
+if TYPE_CHECKING:
+    from stegcli.pipeline import InfoReport
+
+__all__ = ["info"]
+
+
+def info(
+    stego: Annotated[
+        str, typer.Argument(metavar="STEGO", help="File that `stegcli hide` wrote; - is stdin.")
+    ],
+    passphrase: options.AskPassphrase = False,
+    passphrase_file: options.PassphraseFile = None,
+    weights: options.Weights = None,
+    max_pixels: options.MaxPixels = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Say what STEGO hides, without revealing it; a passphrase opens what was hidden with one."""
+    from stegcli import pipeline
+    from stegcli.cli.passphrase import find_passphrase
+
+    options.check_one_stdin(stego, passphrase_file)
+    words = find_passphrase(ask=passphrase, file=passphrase_file, twice=False)
+    report = pipeline.info(
+        stego, weights=weights, passphrase=words, max_pixels=options.pixel_limit(max_pixels)
+    )
+    Talk(as_json, quiet).result(report.as_json(), _lines(report), [report.model])
+
+
+def _lines(report: InfoReport) -> list[str]:
+    model = (
+        report.model if report.model_here else f"{report.model} (not here: give its folder with --weights)"
+    )
+    return [
+        f"{report.stego}: {report.size[0]}x{report.size[1]}, hides a picture",
+        f"  model        {model}",
+        f"  secret       {report.secret_size[0]}x{report.secret_size[1]}, "
+        f"carried as {report.hidden_size[0]}x{report.hidden_size[1]}",
+        f"  capacity     {report.bpp:.2f} bits per pixel, {report.spread} pixel(s) per value",
+        f"  damage       {report.damage:.1%} of the pixels changed since it was written",
+        f"  passphrase   {'yes' if report.keyed else 'none: anybody with stegcli can reveal it'}",
+    ]

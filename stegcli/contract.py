@@ -1,0 +1,119 @@
+"""What a model file promises: family, role, size rule and ranges, read from the ONNX file's metadata."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stegcli.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["CONTRACT_VERSION", "FAMILIES", "ROLES", "Contract", "parse_contract"]
+
+CONTRACT_VERSION = "1"
+FAMILIES = ("phase", "isgan")
+ROLES = ("encoder", "decoder")
+_CONDITIONS = {
+    ("phase", "encoder"): frozenset({"sigma"}),
+    ("phase", "decoder"): frozenset({"sigma", "damage"}),
+}
+_PREFIX = "stegcli."
+_HINT = "Use a model exported by `stegcli train`, or one that `stegcli models` lists."
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The promise of one ONNX graph.
+
+    Attributes:
+        family: way of hiding that the graph belongs to, one of `FAMILIES`.
+        role: its half of the work, one of `ROLES`.
+        model: id of the model, as `phase-v1`.
+        multiple: height and width of its inputs must be multiples of this (pixels).
+        halo: overlap between tiles that makes seams vanish: the receptive radius (pixels).
+        planes: planes of the code map (`phase` only, else 0).
+        sigma_min: smallest channel error it was trained for, grey levels (`phase` only, else 0).
+        sigma_max: largest one.
+    """
+
+    family: str
+    role: str
+    model: str
+    multiple: int
+    halo: int
+    planes: int = 0
+    sigma_min: float = 0.0
+    sigma_max: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(self.family in FAMILIES, "family", self.family)
+        _require(self.role in ROLES, "role", self.role)
+        _require(1 <= self.multiple <= 1024, "multiple", self.multiple)
+        _require(0 <= self.halo <= 4096, "halo", self.halo)
+        if self.family == "phase":
+            _require(1 <= self.planes <= 64, "planes", self.planes)
+            _require(
+                0 < self.sigma_min <= self.sigma_max < 1, "sigma range", (self.sigma_min, self.sigma_max)
+            )
+
+    @property
+    def conditions(self) -> frozenset[str]:
+        """Names of the inputs, besides the picture, that tell the graph about the channel."""
+        return _CONDITIONS.get((self.family, self.role), frozenset())
+
+    def clamp_sigma(self, sigma: float) -> float:
+        """Channel error -> the nearest one that the graph was trained for."""
+        return min(max(sigma, self.sigma_min), self.sigma_max)
+
+    def padded(self, size: int) -> int:
+        """Height or width -> the next one that the graph accepts."""
+        return -(-size // self.multiple) * self.multiple
+
+
+def parse_contract(metadata: Mapping[str, str], source: str) -> Contract:
+    """Read the promise from a file's metadata.
+
+    Args:
+        metadata: the ONNX file's metadata properties.
+        source: name of the file, for messages.
+
+    Raises:
+        ModelError: the file makes no promise, a later one, or one that makes no sense.
+    """
+    values = {key[len(_PREFIX) :]: value for key, value in metadata.items() if key.startswith(_PREFIX)}
+    if "contract" not in values:
+        raise ModelError(f"{source} is not a stegcli model: it carries no contract", _HINT)
+    if values["contract"] != CONTRACT_VERSION:
+        raise ModelError(
+            f"{source} follows contract {values['contract']!r}; this stegcli knows {CONTRACT_VERSION}",
+            "Upgrade with `pip install --upgrade stegcli`.",
+        )
+    try:
+        return _from_values(values)
+    except KeyError as error:
+        raise ModelError(
+            f"{source} breaks its contract: {_PREFIX}{error.args[0]} is missing", _HINT
+        ) from error
+    except ValueError as error:
+        raise ModelError(f"{source} breaks its contract: {error}", _HINT) from error
+
+
+def _from_values(values: Mapping[str, str]) -> Contract:
+    phase = values["family"] == "phase"
+    return Contract(
+        family=values["family"],
+        role=values["role"],
+        model=values["model"],
+        multiple=int(values["multiple"]),
+        halo=int(values["halo"]),
+        planes=int(values["planes"]) if phase else 0,
+        sigma_min=float(values["sigma_min"]) if phase else 0.0,
+        sigma_max=float(values["sigma_max"]) if phase else 0.0,
+    )
+
+
+def _require(holds: bool, name: str, value: object) -> None:
+    if not holds:
+        raise ValueError(f"{name} cannot be {value!r}")

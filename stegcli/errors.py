@@ -1,0 +1,122 @@
+"""What can go wrong, as one family of exceptions: each knows its exit code, its kind and the cure."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+__all__ = [
+    "DeviceError",
+    "ExitCode",
+    "ImageError",
+    "MissingExtraError",
+    "ModelError",
+    "NothingFoundError",
+    "OutputError",
+    "StegError",
+    "TrainingError",
+    "UsageError",
+    "one_line",
+]
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every command."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 2
+    IMAGE = 3
+    NOTHING_FOUND = 4
+    MODEL = 5
+    DEVICE = 6
+    EXTRA = 7
+    TRAINING = 8
+    INTERRUPTED = 130
+
+
+class StegError(Exception):
+    """Base of every error that stegcli raises on purpose.
+
+    Args:
+        message: one line saying what is wrong, naming the file or option.
+        hint: one line saying what to do about it; empty if there is nothing to do.
+    """
+
+    kind: ClassVar[str] = "bug"
+    exit_code: ClassVar[ExitCode] = ExitCode.BUG
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(StegError):
+    """Options or arguments that make no sense, alone or together."""
+
+    kind = "usage"
+    exit_code = ExitCode.USAGE
+
+
+class OutputError(StegError):
+    """The result cannot be written: file exists, folder unwritable, disk full, name of a lossy format."""
+
+    kind = "output"
+    exit_code = ExitCode.USAGE
+
+
+class ImageError(StegError):
+    """A picture that cannot be read or is not fit for its part."""
+
+    kind = "image"
+    exit_code = ExitCode.IMAGE
+
+
+class NothingFoundError(StegError):
+    """No hidden picture could be opened; the reasons are indistinguishable on purpose."""
+
+    kind = "nothing-found"
+    exit_code = ExitCode.NOTHING_FOUND
+
+    def __init__(
+        self,
+        message: str = "no hidden picture found (or the passphrase is wrong)",
+        hint: str = "Use the file exactly as `stegcli hide` wrote it: JPEG, resizing, cropping or editing "
+        "destroy what it hides. If it was hidden with a passphrase, give the same one.",
+    ) -> None:
+        super().__init__(message, hint)
+
+
+class ModelError(StegError):
+    """Weights that are missing, damaged, or not what they should be."""
+
+    kind = "model"
+    exit_code = ExitCode.MODEL
+
+
+class DeviceError(StegError):
+    """The device asked for is not there, or failed."""
+
+    kind = "device"
+    exit_code = ExitCode.DEVICE
+
+
+class MissingExtraError(StegError):
+    """An optional part of the installation is needed and absent."""
+
+    kind = "extra"
+    exit_code = ExitCode.EXTRA
+
+
+class TrainingError(StegError):
+    """Training cannot start or go on: data, recipe, checkpoint, memory, or a loss that is not a number."""
+
+    kind = "training"
+    exit_code = ExitCode.TRAINING
+
+
+def one_line(error: BaseException) -> str:
+    """What an exception of somebody else's says, on one line."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split()) or type(error).__name__

@@ -1,0 +1,150 @@
+"""What every method shares: which pixels carry, what hiding gives back, and the header in front of it all.
+
+cover, alpha ──> usable pixels, room for a header ──> one of the methods ──> HideOutcome
+stego, alpha ──> usable pixels ──> locator ──> salt ──> keys ──> header ──> Received
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stegcli import container
+from stegcli.errors import ImageError, ModelError, NothingFoundError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from stegcli.container import Header
+    from stegcli.keys import Keyring, Keys
+
+    Gray = NDArray[np.uint8]
+    Rgb = NDArray[np.uint8]
+
+__all__ = [
+    "HideOutcome",
+    "Received",
+    "carriers",
+    "check_room",
+    "check_secret",
+    "put_back",
+    "receive",
+    "usable_pixels",
+]
+
+MIN_SIDE = 64
+
+
+@dataclass(frozen=True)
+class HideOutcome:
+    """A stego and how it was made.
+
+    Attributes:
+        stego_rgb: (H, W, 3) uint8.
+        hidden_gray: (h, w) uint8, the secret as carried.
+        header: what the stego says about itself.
+        device: where the encoder ran.
+        notices: what the user may not expect, one sentence each.
+    """
+
+    stego_rgb: Rgb
+    hidden_gray: Gray
+    header: Header
+    device: str
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Received:
+    """An opened stego.
+
+    Attributes:
+        stego_rgb: (H, W, 3) uint8.
+        pixels: (n, 3) uint8, its usable pixels.
+        header: what it says about itself.
+        keys: derived from passphrase and salt.
+        damage: share of pixels destroyed since it was written, 0..1, estimated from the header's parities.
+    """
+
+    stego_rgb: Rgb
+    pixels: Rgb
+    header: Header
+    keys: Keys
+    damage: float
+
+    @property
+    def symbol_damage(self) -> float:
+        """Share of symbols destroyed: one lost pixel spoils its whole group."""
+        return 1 - (1 - self.damage) ** self.header.spread
+
+
+def usable_pixels(alpha: Gray | None) -> NDArray[np.bool_] | None:
+    """(H, W) mask of the pixels that carry: those not fully transparent. None if that is all of them."""
+    if alpha is None or alpha.all():
+        return None
+    return alpha > 0
+
+
+def carriers(rgb: Rgb, usable: NDArray[np.bool_] | None) -> Rgb:
+    """(n, 3) pixels that carry, in raster order."""
+    return np.ascontiguousarray(rgb).reshape(-1, 3) if usable is None else rgb[usable]
+
+
+def put_back(cover_rgb: Rgb, usable: NDArray[np.bool_] | None, written: Rgb) -> Rgb:
+    """(H, W, 3): the cover with its carriers replaced by `written`, (n, 3)."""
+    if usable is None:
+        return written.reshape(cover_rgb.shape)
+    stego_rgb = cover_rgb.copy()
+    stego_rgb[usable] = written
+    return stego_rgb
+
+
+def check_room(cover_rgb: Rgb, room: int) -> int:
+    """Number of usable pixels -> the same, if a header fits; ImageError if not."""
+    height, width = cover_rgb.shape[:2]
+    if min(height, width) < MIN_SIDE:
+        raise ImageError(
+            f"the cover is {width}x{height}; at least {MIN_SIDE}x{MIN_SIDE} is needed", "Take a larger cover."
+        )
+    if room < container.MIN_PIXELS:
+        raise ImageError(
+            f"only {room} pixels of the cover are not fully transparent; {container.MIN_PIXELS} are needed",
+            "Take a larger or less transparent cover.",
+        )
+    return room
+
+
+def check_secret(secret_gray: Gray) -> None:
+    """ImageError for a side that no header can state."""
+    if max(secret_gray.shape) > container.MAX_SIZE:
+        raise ImageError(
+            f"the secret has a side of more than {container.MAX_SIZE} pixels", "Reduce it first."
+        )
+
+
+def receive(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Received:
+    """Open a stego's header; needs no model.
+
+    Args:
+        stego_rgb: (H, W, 3) uint8.
+        alpha: (H, W) uint8 or None.
+        keyring: the passphrase's keys.
+
+    Raises:
+        NothingFoundError: nothing is hidden, the passphrase is wrong, or too much was destroyed.
+    """
+    pixels = carriers(stego_rgb, usable_pixels(alpha))
+    if len(pixels) < container.MIN_PIXELS:
+        raise NothingFoundError
+    locator = keyring.locator(len(pixels))
+    salt = container.read_salt(pixels, locator)
+    subkeys = keyring.keys(salt)
+    header = container.open_header(pixels, subkeys, locator)
+    if header.planes != container.FULL_PLANES:
+        raise ModelError(
+            "the picture was hidden in a way that this stegcli does not know", "Upgrade stegcli."
+        )
+    written = container.parity_plan(len(pixels), salt, container.seal(header, subkeys), locator)
+    return Received(stego_rgb, pixels, header, subkeys, container.destroyed_share(pixels, *written))

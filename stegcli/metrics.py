@@ -1,0 +1,123 @@
+"""How alike two pictures are (PSNR, SSIM), and how much is hidden (bpp).
+
+SSIM: Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to
+structural similarity", IEEE Transactions on Image Processing 13(4), 2004, with their constants:
+Gaussian window of 11x11, sigma 1.5, K1 = 0.01, K2 = 0.03, valid area only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["SSIM_WINDOW", "bpp", "psnr", "ssim"]
+
+PEAK = 255.0
+SSIM_WINDOW = 11
+SSIM_SIGMA = 1.5
+C1 = (0.01 * PEAK) ** 2
+C2 = (0.03 * PEAK) ** 2
+
+_MARGIN = SSIM_WINDOW - 1
+_TILE = (
+    48  # window positions along a block's side: its products stay below the size where BLAS starts threads
+)
+_BLOCK = _TILE + _MARGIN
+_CHUNK = 16  # blocks worked on at once: four float32 maps of them stay in the cache
+_STRIP_PIXELS = 1 << 20  # values of a difference image that are squared at once
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+
+
+def psnr(first: U8, second: U8) -> float:
+    """Peak signal-to-noise ratio in dB (peak 255) of two uint8 pictures of one shape; infinite if equal."""
+    _check_alike(first, second)
+    rows = max(1, _STRIP_PIXELS // max(1, first[:1].size))
+    total = sum(_squared_error(first[i : i + rows], second[i : i + rows]) for i in range(0, len(first), rows))
+    return math.inf if total == 0 else 10 * math.log10(PEAK**2 * first.size / total)
+
+
+def ssim(first: U8, second: U8) -> float:
+    """Mean structural similarity of two uint8 pictures, (H, W) or (H, W, 3): mean of the channels' means."""
+    _check_alike(first, second)
+    if min(first.shape[:2]) < SSIM_WINDOW:
+        raise ValueError(f"SSIM needs pictures of at least {SSIM_WINDOW}x{SSIM_WINDOW}, not {first.shape}")
+    a, b = np.atleast_3d(first), np.atleast_3d(second)
+    with ThreadPoolExecutor(2) as pool:
+        total: float = sum(pool.map(lambda part: _ssim_sum(a[part], b[part]), _parts(a.shape)))
+    height, width, channels = a.shape
+    positions = (height - _MARGIN) * (width - _MARGIN) * channels
+    return float(total / positions)
+
+
+def bpp(hidden_pixels: int, cover_pixels: int) -> float:
+    """Secret bits per cover pixel; a gray pixel counts as 8 bits."""
+    return 8 * hidden_pixels / cover_pixels
+
+
+def _check_alike(first: U8, second: U8) -> None:
+    if first.shape != second.shape:
+        raise ValueError(f"pictures of shapes {first.shape} and {second.shape} cannot be compared")
+    if first.dtype != np.uint8 or second.dtype != np.uint8:
+        raise TypeError(f"pictures must be uint8, not {first.dtype} and {second.dtype}")
+
+
+def _squared_error(first: U8, second: U8) -> int:
+    difference = np.subtract(first, second, dtype=np.int32)
+    return int(np.square(difference, out=difference).sum(dtype=np.int64))
+
+
+def _parts(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice, int]]:
+    """Rows, columns and channel of parts, one block high and `_CHUNK` wide, whose windows tile the area."""
+    height, width, channels = shape
+    step = _TILE * _CHUNK
+    for channel in range(channels):
+        for top in range(0, height - _MARGIN, _TILE):
+            for left in range(0, width - _MARGIN, step):
+                yield slice(top, top + _BLOCK), slice(left, left + step + _MARGIN), channel
+
+
+def _ssim_sum(a: U8, b: U8) -> float:
+    """Sum of the SSIM map of one part.
+
+    Of the variances only their sum is needed: four blurred maps instead of five. Both passes of the window
+    are products with a band matrix, which BLAS does faster than eleven shifted sums.
+    """
+    rows, columns = a.shape[0] - _MARGIN, a.shape[1] - _MARGIN
+    centre = np.float32(a.mean())  # taken off first, then float32 holds small variances too
+    x, y = _blocks(a, centre), _blocks(b, centre)
+    maps = np.stack((x, y, x * x + y * y, x * y))
+    mean_x, mean_y, moments, cross = _BAND @ maps @ _BAND.T
+    product = mean_x * mean_y
+    squares = mean_x * mean_x + mean_y * mean_y
+    contrast = (2 * (cross - product) + C2) / (moments - squares + C2)
+    shift = centre * (mean_x + mean_y + centre)  # back from centred means to grey levels
+    luminance = (2 * (product + shift) + C1) / (squares + 2 * shift + C1)
+    in_raster = (contrast * luminance).transpose(1, 0, 2).reshape(_TILE, -1)
+    return float(in_raster[:rows, :columns].sum(dtype=np.float64))
+
+
+def _blocks(part: U8, centre: np.float32) -> F32:
+    """(h, w) uint8 -> (count, _BLOCK, _BLOCK) float32: overlapping blocks, 0 where there is no pixel."""
+    count = -(-(part.shape[1] - _MARGIN) // _TILE)
+    padded = np.zeros((_BLOCK, count * _TILE + _MARGIN), np.float32)
+    padded[: part.shape[0], : part.shape[1]] = part - centre
+    every_column = np.lib.stride_tricks.sliding_window_view(padded, _BLOCK, axis=1)
+    return np.ascontiguousarray(every_column[:, ::_TILE].transpose(1, 0, 2))
+
+
+def _band() -> F32:
+    """(_TILE, _BLOCK) float32: row i holds the Gaussian window at position i."""
+    taps = np.exp(-0.5 * ((np.arange(SSIM_WINDOW) - SSIM_WINDOW // 2) / SSIM_SIGMA) ** 2)
+    band = np.zeros((_TILE, _BLOCK), np.float32)
+    for tap, weight in enumerate(taps / taps.sum()):
+        band[np.arange(_TILE), np.arange(_TILE) + tap] = weight
+    return band
+
+
+_BAND = _band()

@@ -1,0 +1,307 @@
+"""Files or arrays in, files and reports out: composes pictures, models and methods. Prints nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stegcli import images, methods, metrics, store
+from stegcli.container import LUMA_PHASE
+from stegcli.errors import ModelError, NothingFoundError, OutputError, UsageError
+from stegcli.keys import Keyring
+from stegcli.methods.envelope import receive
+from stegcli.progress import tell
+from stegcli.reports import HideReport, InfoReport, RevealReport
+from stegcli.session import load_network
+from stegcli.sources import load_cover, load_secret, load_stego, paths_among
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from stegcli.images import Picture
+    from stegcli.methods import Method
+    from stegcli.methods.envelope import Received
+    from stegcli.progress import Progress
+    from stegcli.reports import Size
+    from stegcli.store import ModelFiles
+
+    Array = NDArray[np.uint8]
+    PathLike = str | os.PathLike[str]
+    Source = PathLike | Array
+
+__all__ = ["SIZES", "HideReport", "InfoReport", "RevealReport", "hide", "info", "reveal"]
+
+SIZES = ("original", "hidden")
+
+
+def hide(
+    cover: Source,
+    secret: Source,
+    out: PathLike | None = None,
+    *,
+    model: str | None = None,
+    weights: PathLike | None = None,
+    device: str = "auto",
+    passphrase: str | None = None,
+    favor: str = "balanced",
+    force: bool = False,
+    keep_metadata: bool = False,
+    scale_cover: float = 1.0,
+    max_pixels: int = images.DEFAULT_MAX_PIXELS,
+    progress: Progress | None = None,
+) -> HideReport:
+    """Hide a secret in a cover, then read the result back and report what a receiver will see.
+
+    Args:
+        cover: file, or (H, W, 3) or (H, W, 4) uint8.
+        secret: file, or (h, w) or (h, w, 3) uint8; colour becomes gray.
+        out: file to write, lossless by its name; None only fills the report.
+        model: id or family; None for the default.
+        weights: folder of weights, or `hf://owner/repo@revision`; None for the program's own.
+        device: "auto", "cpu" or "cuda".
+        passphrase: None lets anybody with the program reveal.
+        favor: "cover", "balanced" or "secret".
+        force: replace an existing file.
+        keep_metadata: carry the cover's EXIF over.
+        scale_cover: shrink the cover first (files only), which removes a JPEG's block grid.
+        max_pixels: refuse larger pictures.
+        progress: told each stage (load, encode, write, save, decode, measure) and the share of it done.
+
+    Raises:
+        StegError: one of its children, by what went wrong; then no file is left.
+    """
+    start = time.perf_counter()
+    keyring = Keyring(passphrase)
+    if out is not None:
+        images.check_writable(out, force, inputs=paths_among(cover, secret))
+    tell(progress, "load")
+    files = store.find(model, weights)
+    method = methods.for_family(files.entry.family)
+    picture = load_cover(cover, max_pixels, scale_cover)
+    secret_gray, secret_notices = load_secret(secret, max_pixels)
+    outcome = method.hide(
+        picture.rgb,
+        picture.alpha,
+        secret_gray,
+        partial(load_network, files, "encoder", device),
+        files.entry.fingerprint,
+        keyring,
+        favor=favor,
+        progress=progress,
+    )
+    with _removed_on_failure(out):
+        tell(progress, "save")
+        stego_rgb, alpha = _written(out, picture, outcome.stego_rgb, force, keep_metadata, max_pixels)
+        revealed_gray = _read_back(stego_rgb, alpha, keyring, files, device, progress)
+        revealed_gray = images.resize_gray(revealed_gray, secret_gray.shape)
+        tell(progress, "measure")
+        return HideReport(
+            stego=None if out is None else os.fspath(out),
+            model=files.entry.id,
+            cover_size=_size(picture.rgb),
+            secret_size=_size(secret_gray),
+            hidden_size=_size(outcome.hidden_gray),
+            spread=outcome.header.spread,
+            bpp=_bpp(outcome.hidden_gray.size, picture.rgb),
+            stego_psnr_db=metrics.psnr(picture.rgb, stego_rgb),
+            stego_ssim=_ssim(picture.rgb, stego_rgb),
+            revealed_psnr_db=metrics.psnr(secret_gray, revealed_gray),
+            revealed_ssim=_ssim(secret_gray, revealed_gray),
+            keyed=passphrase is not None,
+            has_key=method.has_key,
+            device=outcome.device,
+            stego_rgb=stego_rgb,
+            stego_alpha=alpha,
+            revealed_gray=revealed_gray,
+            notices=(*picture.notices, *secret_notices, *outcome.notices),
+            seconds=time.perf_counter() - start,
+        )
+
+
+def reveal(
+    stego: Source,
+    out: PathLike | None = None,
+    *,
+    weights: PathLike | None = None,
+    device: str = "auto",
+    passphrase: str | None = None,
+    size: str = "original",
+    force: bool = False,
+    max_pixels: int = images.DEFAULT_MAX_PIXELS,
+    progress: Progress | None = None,
+) -> RevealReport:
+    """Reveal what a stego hides.
+
+    Args:
+        stego: file, or (H, W, 3) or (H, W, 4) uint8.
+        out: file to write, lossless by its name; None only fills the report.
+        weights: looked into before the program's own, as for `hide`.
+        device: "auto", "cpu" or "cuda".
+        passphrase: the one it was hidden with.
+        size: "original" gives back the secret's own size, "hidden" the size that was carried.
+        force: replace an existing file.
+        max_pixels: refuse larger pictures.
+        progress: told each stage (load, decode, save) and the share of it done.
+
+    Raises:
+        StegError: one of its children, by what went wrong; then no file is left.
+    """
+    start = time.perf_counter()
+    if size not in SIZES:
+        raise UsageError(f"there is no size {size!r}", f"Choices: {', '.join(SIZES)}.")
+    if out is not None:
+        images.check_writable(out, force, inputs=paths_among(stego))
+    tell(progress, "load")
+    picture = load_stego(stego, max_pixels)
+    received = receive(picture.rgb, picture.alpha, Keyring(passphrase))
+    method, files = _how(received, weights)
+    decoder = load_network(files, "decoder", device)
+    tell(progress, "decode")
+    revealed_gray = method.reveal(received, decoder, progress)
+    header = received.header
+    if size == "original":
+        revealed_gray = images.resize_gray(revealed_gray, (header.secret_height, header.secret_width))
+    tell(progress, "save")
+    if out is not None:
+        images.save_gray(out, revealed_gray, force)
+    return RevealReport(
+        revealed=None if out is None else os.fspath(out),
+        model=files.entry.id,
+        size=_size(revealed_gray),
+        secret_size=(header.secret_width, header.secret_height),
+        keyed=header.keyed,
+        device=decoder.device,
+        revealed_gray=revealed_gray,
+        notices=_damage_notices(received),
+        seconds=time.perf_counter() - start,
+    )
+
+
+def info(
+    stego: Source,
+    *,
+    weights: PathLike | None = None,
+    passphrase: str | None = None,
+    max_pixels: int = images.DEFAULT_MAX_PIXELS,
+) -> InfoReport:
+    """Read what a stego says about itself; arguments as for `reveal`. Runs no network."""
+    picture = load_stego(stego, max_pixels)
+    received = receive(picture.rgb, picture.alpha, Keyring(passphrase))
+    header = received.header
+    known = _known_model(header.model, weights)
+    return InfoReport(
+        stego="".join(os.fspath(path) for path in paths_among(stego)),
+        model=known or header.model.hex(),
+        model_here=known is not None,
+        size=_size(picture.rgb),
+        secret_size=(header.secret_width, header.secret_height),
+        hidden_size=(header.hidden_width, header.hidden_height),
+        spread=header.spread,
+        bpp=_bpp(header.symbols, picture.rgb),
+        sigma=header.sigma if header.channel == LUMA_PHASE else None,
+        damage=received.damage,
+        keyed=header.keyed,
+    )
+
+
+def _how(received: Received, weights: PathLike | None) -> tuple[Method, ModelFiles]:
+    """The method and the model that an opened stego names."""
+    method = methods.for_channel(received.header.channel)
+    files = store.find_by_fingerprint(received.header.model, weights)
+    if files.entry.family != method.family:
+        raise ModelError(
+            f"the picture was hidden by {method.family}; its model {files.entry.id} is {files.entry.family}",
+            "Give the folder of the weights that it was hidden with: --weights DIR.",
+        )
+    return method, files
+
+
+def _written(
+    out: PathLike | None,
+    picture: Picture,
+    stego_rgb: Array,
+    force: bool,
+    keep_metadata: bool,
+    max_pixels: int,
+) -> tuple[Array, Array | None]:
+    """Write the stego and read it again: (rgb, alpha) as the receiver's file holds them."""
+    if out is None:
+        return stego_rgb, picture.alpha
+    exif = picture.exif if keep_metadata else None
+    images.save_stego(out, stego_rgb, picture.alpha, picture.icc, exif, force)
+    again = images.load_stego(out, max_pixels=max_pixels)
+    return again.rgb, again.alpha
+
+
+def _read_back(
+    stego_rgb: Array,
+    alpha: Array | None,
+    keyring: Keyring,
+    files: ModelFiles,
+    device: str,
+    progress: Progress | None,
+) -> Array:
+    """Reveal as a receiver does, except that no key is derived twice."""
+    tell(progress, "decode")
+    try:
+        received = receive(stego_rgb, alpha, keyring)
+    except NothingFoundError as error:
+        raise OutputError(
+            "the stego does not read back as it was written", "Check the disk, or write elsewhere with -o."
+        ) from error
+    method = methods.for_channel(received.header.channel)
+    return method.reveal(received, load_network(files, "decoder", device), progress)
+
+
+@contextmanager
+def _removed_on_failure(out: PathLike | None) -> Iterator[None]:
+    """Leave no stego that was not proved to reveal, whatever goes wrong, Ctrl-C included."""
+    before = None if out is None else _identity(Path(out))
+    try:
+        yield
+    except BaseException:
+        # Writing may have failed before the old file was replaced: only a new one is ours to remove.
+        if out is not None and _identity(Path(out)) != before:
+            Path(out).unlink(missing_ok=True)
+        raise
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    """What tells a replaced file from the one before; None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns
+
+
+def _known_model(fingerprint: bytes, weights: PathLike | None) -> str | None:
+    try:
+        return store.find_by_fingerprint(fingerprint, weights).entry.id
+    except ModelError:
+        return None
+
+
+def _size(array: Array) -> Size:
+    return array.shape[1], array.shape[0]
+
+
+def _bpp(hidden_pixels: int, cover_rgb: Array) -> float:
+    return metrics.bpp(hidden_pixels, cover_rgb.shape[0] * cover_rgb.shape[1])
+
+
+def _ssim(first: Array, second: Array) -> float | None:
+    return metrics.ssim(first, second) if min(first.shape[:2]) >= metrics.SSIM_WINDOW else None
+
+
+def _damage_notices(received: Received) -> tuple[str, ...]:
+    if received.damage == 0:
+        return ()
+    return (f"about {received.damage:.1%} of the stego's pixels were changed since it was written",)

@@ -1,0 +1,140 @@
+"""What hiding and revealing report, and the same as JSON."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.uint8]
+
+__all__ = ["HideReport", "InfoReport", "RevealReport", "Size"]
+
+Size = tuple[int, int]
+"""(width, height), as users know it."""
+
+_HIDE_KEYS = (
+    "stego model cover_size secret_size hidden_size spread bpp stego_psnr_db stego_ssim revealed_psnr_db "
+    "revealed_ssim keyed device seconds"
+)
+_REVEAL_KEYS = "revealed model size secret_size keyed device seconds"
+_INFO_KEYS = "stego model model_here size secret_size hidden_size spread bpp sigma damage keyed"
+
+
+@dataclass(frozen=True)
+class HideReport:
+    """What was hidden, and what a receiver of the written file will see. Sizes are (width, height).
+
+    Attributes:
+        stego: the file written, or None.
+        stego_psnr_db: stego against cover, RGB.
+        stego_ssim: likewise, mean of the channels; None for pictures smaller than SSIM's window.
+        revealed_psnr_db: revealed against secret, both at the secret's own size, gray.
+        revealed_ssim: likewise.
+        bpp: bits of the hidden picture per cover pixel.
+        keyed: whether a passphrase was given.
+        has_key: whether this way of hiding has a key for the picture itself, not only for the header.
+        stego_rgb: (H, W, 3) uint8, as read again from the file.
+        stego_alpha: (H, W) uint8 or None.
+        revealed_gray: (h, w) uint8, what the receiver will see.
+        notices: what the user may not expect, one sentence each.
+    """
+
+    stego: str | None
+    model: str
+    cover_size: Size
+    secret_size: Size
+    hidden_size: Size
+    spread: int
+    bpp: float
+    stego_psnr_db: float
+    stego_ssim: float | None
+    revealed_psnr_db: float
+    revealed_ssim: float | None
+    keyed: bool
+    has_key: bool
+    device: str
+    seconds: float
+    stego_rgb: Array = field(repr=False)
+    stego_alpha: Array | None = field(repr=False)
+    revealed_gray: Array = field(repr=False)
+    notices: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Keys of `hide --json`."""
+        return _plain(self, _HIDE_KEYS)
+
+
+@dataclass(frozen=True)
+class RevealReport:
+    """What was revealed. Sizes are (width, height).
+
+    Attributes:
+        revealed: the file written, or None.
+        size: of the revealed picture.
+        secret_size: of the secret before it was hidden.
+        revealed_gray: (h, w) uint8.
+        notices: what the user may not expect, one sentence each.
+    """
+
+    revealed: str | None
+    model: str
+    size: Size
+    secret_size: Size
+    keyed: bool
+    device: str
+    seconds: float
+    revealed_gray: Array = field(repr=False)
+    notices: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Keys of `reveal --json`."""
+        return _plain(self, _REVEAL_KEYS)
+
+
+@dataclass(frozen=True)
+class InfoReport:
+    """What a stego says about itself. Sizes are (width, height).
+
+    Attributes:
+        model: id of the model, or the 8 digits that stand for it when it is not here.
+        model_here: whether this machine can reveal it.
+        sigma: error of the phases as written, grey levels; None where nothing is hidden in phases.
+        damage: estimated share of pixels destroyed since it was written.
+    """
+
+    stego: str
+    model: str
+    model_here: bool
+    size: Size
+    secret_size: Size
+    hidden_size: Size
+    spread: int
+    bpp: float
+    sigma: float | None
+    damage: float
+    keyed: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Keys of `info --json`."""
+        return _plain(
+            self, "stego model model_here size secret_size hidden_size spread bpp sigma damage keyed"
+        )
+
+
+def _plain(report: object, names: str) -> dict[str, Any]:
+    """Named attributes as JSON knows them: sizes as lists, an infinite PSNR (equal pictures) as null."""
+    values = {name: getattr(report, name) for name in names.split()}
+    return {name: _plain_value(value) for name, value in values.items()}
+
+
+def _plain_value(value: object) -> object:
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

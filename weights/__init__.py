@@ -1,0 +1,1 @@
+"""The models that travel with the program: `manifest.toml`, and a folder per model."""
