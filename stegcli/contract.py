@@ -20,7 +20,7 @@ _CONDITIONS = {
     ("phase", "decoder"): frozenset({"sigma", "damage"}),
 }
 _PREFIX = "stegcli."
-_HINT = "Use a model exported by `stegcli train`, or one that `stegcli models` lists."
+_HINT = "Use a model that `stegcli export` wrote, or one that `stegcli models` lists."
 
 
 @dataclass(frozen=True)

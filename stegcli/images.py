@@ -25,7 +25,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from stegcli import luma
 from stegcli.errors import ImageError, UsageError, one_line
-from stegcli.saving import check_writable, output_format, save_gray, save_stego
+from stegcli.saving import check_writable, output_format, save_gray, save_stego, stego_draft
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
@@ -38,6 +38,7 @@ __all__ = [
     "resize_gray",
     "save_gray",
     "save_stego",
+    "stego_draft",
 ]
 
 DEFAULT_MAX_PIXELS = 89_478_485

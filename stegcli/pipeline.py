@@ -6,7 +6,6 @@ import os
 import time
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stegcli import images, methods, metrics, store
@@ -96,9 +95,8 @@ def hide(
         favor=favor,
         progress=progress,
     )
-    with _removed_on_failure(out):
-        tell(progress, "save")
-        stego_rgb, alpha = _written(out, picture, outcome.stego_rgb, force, keep_metadata, max_pixels)
+    tell(progress, "save")
+    with _written(out, picture, outcome.stego_rgb, force, keep_metadata, max_pixels) as (stego_rgb, alpha):
         revealed_gray = _read_back(stego_rgb, alpha, keyring, files, device, progress)
         revealed_gray = images.resize_gray(revealed_gray, secret_gray.shape)
         tell(progress, "measure")
@@ -223,6 +221,7 @@ def _how(received: Received, weights: PathLike | None) -> tuple[Method, ModelFil
     return method, files
 
 
+@contextmanager
 def _written(
     out: PathLike | None,
     picture: Picture,
@@ -230,14 +229,18 @@ def _written(
     force: bool,
     keep_metadata: bool,
     max_pixels: int,
-) -> tuple[Array, Array | None]:
-    """Write the stego and read it again: (rgb, alpha) as the receiver's file holds them."""
+) -> Iterator[tuple[Array, Array | None]]:
+    """Write a draft of the stego and read it again: (rgb, alpha) as the receiver's file holds them.
+
+    It gets its name when the block ends well: no stego lies there that was not proved to reveal.
+    """
     if out is None:
-        return stego_rgb, picture.alpha
+        yield stego_rgb, picture.alpha
+        return
     exif = picture.exif if keep_metadata else None
-    images.save_stego(out, stego_rgb, picture.alpha, picture.icc, exif, force)
-    again = images.load_stego(out, max_pixels=max_pixels)
-    return again.rgb, again.alpha
+    with images.stego_draft(out, stego_rgb, picture.alpha, picture.icc, exif, force) as draft:
+        again = images.load_stego(draft, max_pixels=max_pixels)
+        yield again.rgb, again.alpha
 
 
 def _read_back(
@@ -258,28 +261,6 @@ def _read_back(
         ) from error
     method = methods.for_channel(received.header.channel)
     return method.reveal(received, load_network(files, "decoder", device), progress)
-
-
-@contextmanager
-def _removed_on_failure(out: PathLike | None) -> Iterator[None]:
-    """Leave no stego that was not proved to reveal, whatever goes wrong, Ctrl-C included."""
-    before = None if out is None else _identity(Path(out))
-    try:
-        yield
-    except BaseException:
-        # Writing may have failed before the old file was replaced: only a new one is ours to remove.
-        if out is not None and _identity(Path(out)) != before:
-            Path(out).unlink(missing_ok=True)
-        raise
-
-
-def _identity(path: Path) -> tuple[int, int, int] | None:
-    """What tells a replaced file from the one before; None if there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino, status.st_mtime_ns
 
 
 def _known_model(fingerprint: bytes, weights: PathLike | None) -> str | None:

@@ -125,7 +125,7 @@ def _open_folder(folder: Path) -> tuple[Manifest, Path]:
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(
             f"cannot read {path}",
-            f"A folder of weights holds {MANIFEST}; `stegcli train` writes one with its export.",
+            f"A folder of weights holds {MANIFEST}; `stegcli export` writes one.",
         ) from error
     return parse_manifest(text, str(path)), folder
 

@@ -24,6 +24,8 @@ __all__ = ["require_extra", "train"]
 
 Model = Literal["isgan", "isgan-basic", "rehman", "baluja", "phase"]
 DEFAULT_MODEL = "isgan"
+ROWS_OF_TABLES = ("rehman", "baluja")
+"""Trained to be compared with; no export, since nothing can be hidden with them."""
 
 
 def train(
@@ -88,7 +90,7 @@ def train(
     from stegcli.training import choices, run
     from stegcli.training.config import override
 
-    talk = Talk(as_json, quiet)
+    talk = Talk(as_json, quiet or not _is_first_process())
     settings = run.TrainOptions(
         data_root=data_root,
         fonts=tuple(fonts or ()),
@@ -112,11 +114,18 @@ def train(
     folder = resume or out or _free_folder(chosen.name)
     talk.notes([f"{chosen.model} by recipe {chosen.name}, {chosen.steps} steps, into {folder}"])
     outcome, seconds = _run(chosen, folder, settings, talk, resumed=resume is not None)
+    if not _is_first_process():
+        return
     talk.result(
         _values(folder, chosen, outcome, seconds), _lines(folder, chosen, outcome, settings), [str(folder)]
     )
     if outcome.interrupted:
         raise typer.Exit(int(ExitCode.INTERRUPTED))
+
+
+def _is_first_process() -> bool:
+    """Under `accelerate launch` one of the processes speaks."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def require_extra(*modules: str) -> None:
@@ -186,7 +195,7 @@ def _leaving_no_empty(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        if not any(folder.iterdir()):
+        if _is_first_process() and not any(folder.iterdir()):
             folder.rmdir()
 
 
@@ -214,7 +223,8 @@ def _lines(folder: Path, recipe: Recipe, outcome: Outcome, settings: TrainOption
     name = shlex.quote(str(folder))
     if not outcome.finished:
         yield f"  go on     stegcli train --resume {name}{_places(settings)}"
-    yield f"  use it    stegcli export {name} -o weights-{Path(folder).name}"
+    if recipe.model not in ROWS_OF_TABLES:
+        yield f"  use it    stegcli export {name} -o weights-{Path(folder).name}"
 
 
 def _places(settings: TrainOptions) -> str:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import stegcli
-from stegcli import images, metrics, pipeline
+from stegcli import metrics, pipeline
 from stegcli.errors import ImageError, ModelError, NothingFoundError, OutputError, UsageError
 from stegcli.methods import phase
 
@@ -239,27 +239,26 @@ def test_an_existing_file_is_refused_before_any_work(hidden_file, cover, secret)
 
 
 @pytest.mark.parametrize("trouble", [KeyboardInterrupt, NothingFoundError, MemoryError])
-def test_a_stego_that_was_not_proved_is_removed(cover, secret, exact_weights, tmp_path, monkeypatch, trouble):
+def test_a_stego_that_was_not_proved_never_appears(
+    hidden_file, cover, secret, exact_weights, tmp_path, monkeypatch, trouble
+):
+    old, _ = hidden_file
+    before, beside = old.read_bytes(), sorted(old.parent.iterdir())
+
     def fail(*_):
         raise trouble
 
     monkeypatch.setattr(pipeline, "receive", fail)
-    with pytest.raises(OutputError if trouble is NothingFoundError else trouble):
-        stegcli.hide(cover, secret, tmp_path / "s.png", weights=exact_weights)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_file_that_could_not_be_replaced_stays(hidden_file, cover, secret, exact_weights, monkeypatch):
-    path, _ = hidden_file
-    before = path.read_bytes()
-
-    def full(*_):
-        raise OutputError("the disk is full")
-
-    monkeypatch.setattr(images, "save_stego", full)
-    with pytest.raises(OutputError):
-        stegcli.hide(cover, secret, path, weights=exact_weights, force=True)
-    assert path.read_bytes() == before
+    expected = OutputError if trouble is NothingFoundError else trouble
+    fresh = tmp_path / "fresh"
+    fresh.mkdir()
+    with pytest.raises(expected):
+        stegcli.hide(cover, secret, fresh / "s.png", weights=exact_weights)
+    assert list(fresh.iterdir()) == []
+    with pytest.raises(expected):
+        stegcli.hide(cover, secret, old, weights=exact_weights, force=True)
+    assert old.read_bytes() == before
+    assert [path for path in sorted(old.parent.iterdir()) if path != fresh] == beside
 
 
 def test_progress_tells_every_stage_in_order(cover, secret, exact_weights):

@@ -1,0 +1,165 @@
+"""The tables of the paper from start to end, on a handful of photographs and with seconds of training."""
+
+import json
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from accelerate import Accelerator  # noqa: E402
+from PIL import Image  # noqa: E402
+from skimage import data  # noqa: E402
+
+from stegcli import images  # noqa: E402
+from stegcli.errors import TrainingError  # noqa: E402
+from stegcli.training import measuring, paper, reproduce, steganalysis, trials  # noqa: E402
+from stegcli.training.checkpoint import Run  # noqa: E402
+from stegcli.training.config import as_table  # noqa: E402
+from stegcli.training.isgan_recipe import IsganRecipe  # noqa: E402
+from stegcli.training.isgan_task import IsganTask  # noqa: E402
+from stegcli.training.losses import TABLE_4  # noqa: E402
+from stegcli.training.measuring import FIGURES, Exchanged, held_out_pairs, measure  # noqa: E402
+from stegcli.training.run import export_run  # noqa: E402
+from stegcli.training.sheets import GAIN, residual_picture, sheet  # noqa: E402
+from stegcli.training.steganalysis import JudgeSettings, judge_pairs, train_judge  # noqa: E402
+from stegcli.training.systems import RunSystem, open_system  # noqa: E402
+
+pytestmark = pytest.mark.train
+
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Thirty different crops of photographs, under 64 pixels a side of what the protocol makes of them."""
+    folder = tmp_path_factory.mktemp("photographs")
+    random = np.random.default_rng(3)
+    for i in range(30):
+        source = (data.astronaut(), data.coffee(), data.chelsea())[i % 3]
+        y, x = (int(random.integers(size - SIDE)) for size in source.shape[:2])
+        Image.fromarray(source[y : y + SIDE, x : x + SIDE]).save(folder / f"{i:02}.png")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _small_pictures(monkeypatch):
+    """The protocol's squares are 256 pixels wide; 64 are enough to see that it works."""
+
+    def small(_, ref):
+        with ref.open() as picture:
+            return np.asarray(picture.convert("RGB").resize((SIDE, SIDE)))
+
+    monkeypatch.setattr(measuring, "rgb_square", small)
+    monkeypatch.setattr(steganalysis, "rgb_square", small)
+
+
+def save_run(folder, model):
+    recipe = IsganRecipe(model=model, adversarial_steps=5 if model == "isgan" else 0)
+    folder.mkdir(parents=True)
+    Run(folder).save(model, 0, as_table(recipe), IsganTask(recipe, Accelerator(cpu=True)).state_dict())
+    return folder
+
+
+def wishes(folder, out, **changes):
+    given = {"budget": 0.01, "device": "cpu", "dataset": f"folder:{folder}", "sheet_pairs": 1, "pairs": 1}
+    return reproduce.Wishes(out=out, **{**given, **changes})
+
+
+@pytest.mark.parametrize("model", ["isgan", "rehman"])
+def test_a_run_and_its_file_are_measured_alike(folder, tmp_path, model):
+    system = RunSystem(save_run(tmp_path / model, model))
+    pairs = held_out_pairs(f"folder:{folder}", f"folder:{folder}", None, 1)
+    ((cover, secret),) = pairs
+    stego, revealed = system.exchange(cover, secret, tmp_path / "stego.png")
+    assert np.array_equal(stego, images.load_stego(tmp_path / "stego.png").rgb)
+    assert np.array_equal(stego, system.stego(cover, secret))
+    assert revealed.shape == secret.shape
+    means = measure(system, pairs).means()
+    assert list(means) == list(FIGURES)
+    assert means["stego_psnr_db"] == pytest.approx(
+        Exchanged(cover, stego, secret, revealed).figures()["stego_psnr_db"]
+    )
+
+
+def test_an_exported_model_stands_beside_the_papers_figures(folder, tmp_path, monkeypatch):
+    export_run(save_run(tmp_path / "run", "isgan"), tmp_path / "weights", "isgan-none-v0")
+    monkeypatch.setattr(
+        paper,
+        "TABLE_5",
+        {(f"folder:{folder}",) * 2: paper.TABLE_5["lfw", "lfw"], ("folder:/none", "lfw"): {}},
+    )
+    monkeypatch.setattr(reproduce, "save_sheet", lambda path, rows: images.save_stego(
+        tmp_path / "sheet.png", sheet(rows), None, None, None, force=True))  # fmt: skip
+    path = reproduce.reproduce(5, wishes(folder, tmp_path, weights=str(tmp_path / "weights")))
+    text = path.read_text(encoding="utf-8")
+    assert "| isgan | paper | 34.63 | 33.63 | 0.9573 | 0.9429 |" in text
+    assert "isgan-none-v0 | ours |" in text
+    assert "not measured: " in text, "a data set that is not here"
+    rows = json.loads((tmp_path / "table-5.json").read_text(encoding="utf-8"))["rows"]
+    assert rows[0]["measured_pairs"] == 1
+    assert rows[0]["data"]["sha256"]
+
+
+@pytest.mark.slow
+def test_table_4_trains_and_measures_every_loss(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(trials, "CPU_CROP", 33)
+    monkeypatch.setattr(trials, "CPU_BATCH", 2)
+    path = reproduce.reproduce(4, wishes(folder, tmp_path, steps=2))
+    text = path.read_text(encoding="utf-8")
+    for loss, figures in paper.TABLE_4.items():
+        assert f"| {loss} | isgan-basic | paper | {figures[0]:.2f} |" in text
+        assert (tmp_path / f"table-4-{loss}.png").exists()
+    again = reproduce.reproduce(4, wishes(folder, tmp_path, steps=2))
+    assert again.read_text(encoding="utf-8") == text, "finished runs are not trained again"
+
+
+@pytest.mark.slow
+def test_table_6_trains_both_stages_and_two_judges(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(trials, "CPU_CROP", 33)
+    monkeypatch.setattr(trials, "CPU_BATCH", 2)
+    content = reproduce.table_6(wishes(folder, tmp_path, steps=3, covers=8, test_covers=4))
+    assert [row["steganalyzer"] for row in content["rows"]] == ["the paper's"] * 2 + [
+        "with high-pass filters"
+    ] * 2
+    assert content["data"] == {"set": f"folder:{folder}", "learned": 8, "judged": 4}
+    assert all(0 <= row["accuracy"] <= 1 and row["steps"] == 3 for row in content["rows"])
+    assert set(content["isgan_below_basic"]) == {"the paper's", "with high-pass filters"}
+    isgan = Run(tmp_path / "table-6-runs" / "isgan").load("isgan")
+    assert isgan["step"] == 3
+    assert "adversary" in isgan["state"]
+    with pytest.raises(TrainingError, match="two stages"):
+        reproduce.table_6(wishes(folder, tmp_path, basic=str(tmp_path)))
+    with pytest.raises(TrainingError, match="not 300"):
+        reproduce.table_6(wishes(folder, tmp_path, covers=300))
+
+
+def test_a_steganalyzer_finds_what_is_easy():
+    """A texture of one grey level: the high-pass variant sees it at once."""
+    random = np.random.default_rng(0)
+    covers = np.repeat(random.integers(90, 160, (24, 1, 1, 3), dtype=np.uint8), SIDE, 1).repeat(SIDE, 2)
+    stegos = covers + random.integers(0, 2, covers.shape, dtype=np.uint8)
+    judge, steps = train_judge(covers[:16], stegos[:16], JudgeSettings(True, 1.0, steps=40))
+    assert steps == 40
+    assert judge_pairs(judge, covers[16:], stegos[16:]).accuracy > 0.9
+
+
+def test_residuals_are_shown_around_gray():
+    before = np.full((2, 2), 100, np.uint8)
+    after = np.array([[100, 101], [99, 140]], np.uint8)
+    assert residual_picture(before, after).tolist() == [[128, 128 + GAIN], [128 - GAIN, 255]]
+
+
+def test_names_that_are_no_system(tmp_path):
+    with pytest.raises(TrainingError, match="neither a run's folder nor a model"):
+        open_system(str(tmp_path), None)
+
+
+def test_the_papers_tables_have_the_rows_that_we_measure():
+    assert paper.TABLE_4.keys() == TABLE_4.keys()
+    table, given = reproduce.parse(
+        ["--table", "6", "--budget", "3", "--isgan", "a", "--isgan", "b", "--basic", "c"]
+    )
+    assert (table, given.budget, given.isgan, given.basic) == (6, 3.0, ("a", "b"), "c")
+    with pytest.raises(SystemExit):
+        reproduce.parse(["--table", "7"])

@@ -1,0 +1,254 @@
+"""The data sets of the paper, fetched once into the user's cache: checksum, progress bar, resume.
+
+    lfw       figshare, the mirror that scikit-learn uses       lfw-funneled.tgz, unpacked    243 MB
+    voc2012   its official archive                              VOCtrainval_11-May-2012.tar     2 GB
+    imagenet  Hugging Face Hub, gated, the validation set       64 tar files                  6.7 GB
+
+URL and SHA-256 of LFW are those of scikit-learn's `sklearn/datasets/_lfw.py`; it is the funneled copy, for
+the mirror has no deep-funneled one. VOC publishes no checksum; the MD5 is that of torchvision's
+`datasets/voc.py`. The Hub checks its own files; their revision is not pinned here, because the repository is
+gated and we could not look one up: run.json's digest says which pictures were used.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stegcli.errors import TrainingError
+
+CACHE_VARIABLE = "STEGCLI_DATA"
+"""Environment variable that moves the cache to another folder."""
+
+ATTEMPTS = 5
+"""How often a broken transfer is taken up again before we give up; what has come stays for the next run."""
+
+CHUNK = 1 << 14
+"""Bytes per piece; the piece that a broken transfer cut short is lost."""
+TIMEOUT = (20, 60)
+"""Seconds to connect, and to wait for the next bytes."""
+
+COMPRESSED = (".tgz", ".gz")
+
+Advance = Callable[[int, int], None]
+"""Told how many bytes are there, of how many in all (0: not known)."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One file to download."""
+
+    url: str
+    checksum: str
+    """"sha256:..." or "md5:..."."""
+    name: str
+    terms: str
+    """Where to read about the data set, and to get it by hand."""
+
+
+@dataclass(frozen=True)
+class HubFiles:
+    """Files of a gated data set repository on the Hugging Face Hub."""
+
+    repository: str
+    pattern: str
+
+
+SOURCES: dict[str, Archive | HubFiles] = {
+    "lfw": Archive(
+        "https://ndownloader.figshare.com/files/5976015",
+        "sha256:b47c8422c8cded889dc5a13418c4bc2abbda121092b3533a83306f90d900100a",
+        "lfw-funneled.tgz",
+        "http://vis-www.cs.umass.edu/lfw/",
+    ),
+    "voc2012": Archive(
+        "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar",
+        "md5:6cd6e144f989b92b3379bac3b3de84fd",
+        "VOCtrainval_11-May-2012.tar",
+        "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/",
+    ),
+    "imagenet": HubFiles("timm/imagenet-1k-wds", "imagenet1k-validation-*.tar"),
+}
+
+
+def cache_folder() -> Path:
+    """Where data sets are kept: $STEGCLI_DATA, or the user's cache."""
+    import pooch
+
+    given = os.environ.get(CACHE_VARIABLE)
+    return Path(given) if given else Path(pooch.os_cache("stegcli")) / "data"
+
+
+def fetch(dataset: str) -> Path:
+    """The folder that holds a data set of SOURCES, downloaded unless it is there.
+
+    Raises TrainingError, with the cure, when there is no network, no permission, or a wrong checksum.
+    """
+    source = SOURCES[dataset]
+    if isinstance(source, HubFiles):
+        return _from_hub(source)
+    folder = cache_folder() / dataset
+    unpacked = folder / source.name.partition(".")[0]
+    if unpacked.is_dir():
+        return unpacked
+    path = _download(source, folder)
+    if path.suffix not in COMPRESSED:
+        return folder
+    _unpack(path, unpacked)
+    path.unlink()
+    return unpacked
+
+
+def unpacked(archive: Path) -> Path:
+    """A compressed archive of the user's -> a folder in the cache with its content, unpacked once."""
+    status = archive.stat()
+    folder = cache_folder() / "unpacked" / f"{archive.name}-{status.st_size}-{status.st_mtime_ns}"
+    if not folder.is_dir():
+        _unpack(archive, folder)
+    return folder
+
+
+class Resuming:
+    """A downloader for pooch that goes on where the last transfer broke.
+
+    What has come lies in a `.part` file beside the target until it is whole; pooch checks its sum then.
+    """
+
+    def __init__(self, part: Path, advance: Advance, pause: float = 2.0) -> None:
+        self.part, self.advance, self.pause = part, advance, pause
+
+    def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:  # noqa: ANN401
+        """Fetch `url` into `output_file`; raises requests' last error after ATTEMPTS without success."""
+        import requests
+
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._continue(url)
+                break
+            except (
+                requests.ConnectionError,
+                requests.Timeout,
+                requests.exceptions.ChunkedEncodingError,
+            ) as error:
+                if attempt == ATTEMPTS:
+                    raise
+                log.warning("the transfer broke (%s); going on", type(error).__name__)
+                time.sleep(self.pause)
+        self.part.replace(output_file)
+
+    def _continue(self, url: str) -> None:
+        """Append what is missing; from the start where the server cannot resume."""
+        import requests
+
+        there = self.part.stat().st_size if self.part.exists() else 0
+        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={there}-"} if there else {})}
+        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+            if there and response.status_code == requests.codes.requested_range_not_satisfiable:
+                return  # nothing is missing; if it is another file than we began with, the checksum will tell
+            response.raise_for_status()
+            resumed = response.status_code == requests.codes.partial_content
+            there = there if resumed else 0
+            total = there + int(response.headers.get("Content-Length", 0))
+            with self.part.open("ab" if resumed else "wb") as file:
+                for chunk in response.iter_content(CHUNK):
+                    file.write(chunk)
+                    there += len(chunk)
+                    self.advance(there, total)
+
+
+def _download(source: Archive, folder: Path) -> Path:
+    """The archive, verified, in `folder`."""
+    import pooch
+    import requests
+
+    folder.mkdir(parents=True, exist_ok=True)
+    pooch.get_logger().setLevel("WARNING")
+    log.info("downloading %s (see %s)", source.name, source.terms)
+    by_hand = f"or get {source.name} from {source.terms} and give its folder with --data-root"
+    try:
+        with _bar(source.name) as advance:
+            downloader = Resuming(folder / f"{source.name}.part", advance)
+            path = pooch.retrieve(source.url, source.checksum, source.name, folder, downloader=downloader)
+    except requests.RequestException as error:
+        raise TrainingError(
+            f"cannot download {source.name} from {source.url}: {type(error).__name__}",
+            f"check the network and run it again (it resumes), {by_hand}",
+        ) from error
+    except ValueError as error:
+        raise TrainingError(
+            f"{source.name} from {source.url} has the wrong checksum and was thrown away",
+            f"run it again, {by_hand}",
+        ) from error
+    except OSError as error:
+        raise TrainingError(
+            f"cannot store {source.name} in {folder}: {error.strerror or error}",
+            f"make room there, or name another folder in {CACHE_VARIABLE}",
+        ) from error
+    return Path(path)
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    """Unpack into `folder`, which appears whole or not at all."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    log.info("unpacking %s into %s", archive, folder)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpacking-") as temporary:
+        inside = Path(temporary) / "content"
+        try:
+            with tarfile.open(archive) as tar:
+                tar.extractall(inside, filter="data")
+        except (tarfile.TarError, EOFError, OSError) as error:
+            raise TrainingError(
+                f"{archive} cannot be unpacked: {type(error).__name__}",
+                f"fetch it anew; or make room in {folder.parent}, or name another folder in {CACHE_VARIABLE}",
+            ) from error
+        inside.replace(folder)
+
+
+def _from_hub(source: HubFiles) -> Path:
+    """The repository's folder in the cache of huggingface-hub, which resumes and checks on its own."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
+
+    page = f"https://huggingface.co/datasets/{source.repository}"
+    try:
+        return Path(
+            snapshot_download(source.repository, repo_type="dataset", allow_patterns=[source.pattern])
+        )
+    except GatedRepoError as error:
+        raise TrainingError(
+            f"{source.repository} is gated: the Hub does not let you read it yet",
+            f"accept the terms at {page}, then set HF_TOKEN to a token with read access "
+            "(https://huggingface.co/settings/tokens), or run `hf auth login`",
+        ) from error
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        raise TrainingError(
+            f"cannot download {source.repository}: {type(error).__name__}",
+            f"check the network and that HF_TOKEN is set (terms: {page}); or give --data-root with "
+            "ILSVRC2012_img_val.tar",
+        ) from error
+
+
+@contextmanager
+def _bar(name: str) -> Iterator[Advance]:
+    """A progress bar on stderr if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda there, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda there, total: bar.update(task, completed=there, total=total or None)

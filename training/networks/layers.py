@@ -1,0 +1,131 @@
+"""Building blocks shared by the networks that hide pictures in pictures.
+
+Batch statistics are where small batches, several processes and exported files usually part ways. Here:
+
+- in training, `BatchNorm` takes its statistics over the batches of all processes, so that two processes with
+  half the batch compute what one computes with the whole;
+- the last steps of a training run use the running statistics in place of the batch's (`freeze_statistics`),
+  so that the weights settle on the very network that is exported;
+- for the export they are folded into the convolutions (`fold_into`), and nothing of them is left. A picture's
+  padded border therefore cannot shift them.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn import functional as F
+
+LEAK = 0.2
+"""Slope of every LeakyReLU below zero (Radford et al. 2016; ISGAN's paper names none)."""
+
+
+def full_precision(layer: nn.Module, x: Tensor) -> Tensor:
+    """Runs `layer` in float32 even under autocast.
+
+    Half precision cannot tell neighbouring grey levels apart: layers that touch pixels must not round to it.
+    """
+    if not torch.is_autocast_enabled(x.device.type):
+        return layer(x)
+    with torch.autocast(x.device.type, enabled=False):
+        return layer(x.float())
+
+
+def xavier(module: nn.Module) -> None:
+    """Xavier-initialises one convolution or linear layer, for `Module.apply`; biases start at zero."""
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+class _SumOverProcesses(torch.autograd.Function):
+    """Sum of all processes' tensors; the gradient of each is the sum of all their gradients."""
+
+    @staticmethod
+    def forward(ctx: object, x: Tensor) -> Tensor:
+        total = x.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: object, gradient: Tensor) -> Tensor:
+        total = gradient.clone()
+        distributed.all_reduce(total)
+        return total
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation with the statistics of all processes' batches; can be frozen for the last steps."""
+
+    frozen = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B,C,H,W) -> (B,C,H,W)."""
+        if not self.training or self.frozen:
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
+            return self._over_all_processes(x)
+        return F.batch_norm(
+            x, self.running_mean, self.running_var, self.weight, self.bias, True, self.momentum, self.eps
+        )
+
+    def _over_all_processes(self, x: Tensor) -> Tensor:
+        """As forward in training; every process must hold a batch of the same shape."""
+        wide = x.float()
+        local = torch.stack([wide.mean((0, 2, 3)), wide.square().mean((0, 2, 3))])
+        mean, square = _SumOverProcesses.apply(local) / distributed.get_world_size()
+        variance = square - mean.square()
+        self._remember(
+            mean.detach(), variance.detach(), x.numel() // x.shape[1] * distributed.get_world_size()
+        )
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        shift = self.bias - mean * scale
+        return (wide * scale[:, None, None] + shift[:, None, None]).to(x.dtype)
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        """Updates the running statistics as torch does, with the unbiased variance."""
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+
+    def affine_in_eval(self) -> tuple[Tensor, Tensor]:
+        """Scale and shift per channel that this layer applies with its running statistics, each (C,)."""
+        scale = self.weight * torch.rsqrt(self.running_var + self.eps)
+        return scale, self.bias - self.running_mean * scale
+
+
+def freeze_statistics(network: nn.Module, frozen: bool = True) -> None:
+    """Makes `network` normalise with its running statistics, which no longer move, even in training."""
+    for module in network.modules():
+        if isinstance(module, BatchNorm):
+            module.frozen = frozen
+
+
+@torch.no_grad()
+def fold_into(convolution: nn.Conv2d, scale: Tensor, shift: Tensor) -> None:
+    """Makes `convolution` compute scale * convolution(x) + shift, per output channel."""
+    convolution.weight.mul_(scale[:, None, None, None])
+    bias = shift if convolution.bias is None else convolution.bias * scale + shift
+    convolution.bias = nn.Parameter(bias.clone())
+
+
+class ConvBlock(nn.Module):
+    """3x3 convolution, batch normalisation, LeakyReLU ("ConvBlock1" of Tables 1 and 2)."""
+
+    def __init__(self, planes_in: int, planes_out: int, *, reads_pixels: bool = False) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(planes_in, planes_out, 3, padding=1, bias=False)
+        self.norm: nn.Module = BatchNorm(planes_out)
+        self.reads_pixels = reads_pixels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B,planes_in,H,W) -> (B,planes_out,H,W)."""
+        x = full_precision(self.convolution, x) if self.reads_pixels else self.convolution(x)
+        return F.leaky_relu(self.norm(x), LEAK)
+
+    def fold(self) -> None:
+        """Folds the batch normalisation into the convolution."""
+        if isinstance(self.norm, BatchNorm):
+            fold_into(self.convolution, *self.norm.affine_in_eval())
+            self.norm = nn.Identity()

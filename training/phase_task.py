@@ -1,0 +1,227 @@
+"""Training of the phase codec: secret -> targets -> channel error -> revealed, no cover in sight."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from stegcli.training.channel_noise import ChannelNoise, Noise
+from stegcli.training.config import PhaseRecipe
+from stegcli.training.feeds import step_generator
+from stegcli.training.muon import Muon
+from stegcli.training.networks.phase import PhaseDecoder, PhaseEncoder, UNetShape, to_phase_planes
+from stegcli.training.task import Batch
+
+NOISE_STREAM = 1
+LOG_FLOOR = 1e-7
+"""Added to the MSE (of 0..1 pictures) inside the logarithm: 70 dB, beyond which nothing is worth learning."""
+
+
+class PhaseCodec(nn.Module):
+    """Encoder, channel and decoder in one graph: what is compiled and, with several processes, wrapped."""
+
+    def __init__(self, recipe: PhaseRecipe) -> None:
+        super().__init__()
+        self.encoder = PhaseEncoder(UNetShape(recipe.encoder.widths, recipe.encoder.blocks))
+        self.decoder = PhaseDecoder(UNetShape(recipe.decoder.widths, recipe.decoder.blocks))
+
+    def forward(self, secret: Tensor, error: Tensor, sigma: Tensor, damage: Tensor) -> Tensor:
+        """Secret (B,1,H,W) in 0..1 -> revealed (B,1,H,W), float32."""
+        targets = self.encoder(secret, sigma)
+        return self.decoder(to_phase_planes(targets + error), sigma, damage)
+
+
+class PhaseTask:
+    """The codec's networks, optimisers, loss and validation (the Task protocol).
+
+    On one CUDA device the arithmetic of a step is captured once as a CUDA graph and replayed: the networks
+    are small, and launching their some thousand kernels one by one takes longer than running them.
+    """
+
+    def __init__(self, recipe: PhaseRecipe, accelerator: Accelerator, *, compiled: bool = False) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.accelerator, self.device = recipe, accelerator, accelerator.device
+        self.captures = self.device.type == "cuda" and accelerator.num_processes == 1
+        self.codec = PhaseCodec(recipe).to(self.device, memory_format=_layout(self.device))
+        wrapped = accelerator.prepare_model(self.codec)
+        self.forward = torch.compile(wrapped) if compiled else wrapped
+        self.noise = ChannelNoise(recipe.channel, self.device)
+        hidden, edges = _by_optimiser(self.codec)
+        self.muon = Muon(hidden, self._rate(recipe.muon_learning_rate), weight_decay=recipe.muon_weight_decay)
+        self.adam = torch.optim.AdamW(
+            edges,
+            self._rate(recipe.learning_rate),
+            weight_decay=recipe.weight_decay,
+            capturable=self.captures,
+            fused=self.captures,
+        )
+        self.graph: CapturedStep | None = None
+
+    def _rate(self, value: float) -> float | Tensor:
+        return torch.tensor(value, device=self.device) if self.captures else value
+
+    def step(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        """One update from {"secret": (B,1,H,W) uint8}; scalars: loss, psnr_db, gradient_norm, rate."""
+        secret = batch["secret"].float() / 255
+        generator = step_generator(
+            self.recipe.seed, step, self.device, NOISE_STREAM + 2 * self.accelerator.process_index
+        )
+        noise = self.noise.draw(secret.shape[0], secret.shape[2], secret.shape[3], generator)
+        rate = self._set_rates(step)
+        plain_mse = step < self.recipe.mse_share * self.recipe.steps
+        update = self._captured(plain_mse) if self.captures else self._update
+        loss, mse, norm = update(secret, noise, plain_mse)
+        psnr = -10 * (mse + LOG_FLOOR).log10().mean()
+        return {"loss": loss, "psnr_db": psnr, "gradient_norm": norm, "rate": torch.tensor(rate)}
+
+    def _captured(self, plain_mse: bool) -> CapturedStep:
+        if self.graph is None or self.graph.plain_mse != plain_mse:
+            self.graph = CapturedStep(self._update, plain_mse)
+        return self.graph
+
+    def _update(self, secret: Tensor, noise: Noise, plain_mse: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Forward, backward, both optimisers -> detached loss, MSE of each picture (B,), gradient norm."""
+        with self.accelerator.autocast():
+            revealed = self.forward(secret, noise.error, noise.sigma, noise.damage)
+        mse = (revealed.float() - secret).square().mean(dim=(1, 2, 3))
+        loss = 100 * mse.mean() if plain_mse else (mse + LOG_FLOOR).log().mean() / 10
+        self.accelerator.backward(loss)
+        norm = nn.utils.clip_grad_norm_(self.codec.parameters(), self.recipe.gradient_clip, foreach=True)
+        _drop_if_not_finite(self.codec, norm)
+        for optimiser in (self.muon, self.adam):
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        return loss.detach(), mse.detach(), norm
+
+    def _set_rates(self, step: int) -> float:
+        """Warm-up, then a cosine to zero; the same factor for both optimisers. Returns it."""
+        warm = min(1.0, (step + 1) / max(1, self.recipe.warmup_steps))
+        rate = warm * 0.5 * (1 + math.cos(math.pi * step / self.recipe.steps))
+        for optimiser, base in (
+            (self.muon, self.recipe.muon_learning_rate),
+            (self.adam, self.recipe.learning_rate),
+        ):
+            for group in optimiser.param_groups:
+                if isinstance(group["lr"], Tensor):
+                    group["lr"].fill_(base * rate)
+                else:
+                    group["lr"] = base * rate
+        return rate
+
+    @torch.no_grad()
+    def validate(self, batches: Mapping[str, list[Batch]]) -> dict[str, float]:
+        """Mean revealed PSNR (dB, 8-bit) per data set, through the channel at the recipe's first lambda."""
+        figures = {}
+        for name, parts in batches.items():
+            psnr = torch.cat([self._psnr(part["secret"], index) for index, part in enumerate(parts)])
+            figures[f"{name}/revealed_psnr_db"] = float(psnr.mean())
+        return figures
+
+    def _psnr(self, secret: Tensor, index: int) -> Tensor:
+        revealed = self._reveal(secret, index)
+        mse = (revealed.float() - secret.float()).square().mean(dim=(1, 2, 3))
+        return 10 * torch.log10(255**2 / mse.clamp_min(1e-3))
+
+    def _reveal(self, secret: Tensor, index: int) -> Tensor:
+        """(B,1,H,W) uint8 -> uint8, through validation noise number `index`."""
+        generator = step_generator(self.recipe.seed, index, self.device, 3)
+        noise: Noise = self.noise.at(0, tuple(secret.shape), generator)
+        revealed = self.codec(secret.float() / 255, noise.error, noise.sigma, noise.damage)
+        return (revealed * 255).round().clamp(0, 255).to(torch.uint8)
+
+    @torch.no_grad()
+    def samples(self, batch: Batch) -> dict[str, Tensor]:
+        """Rows of secret, targets (one turn per grey cycle) and revealed, of up to four pictures."""
+        secret = batch["secret"][:4]
+        targets = self.codec.encoder(
+            secret.float() / 255, self.noise.sigmas[:1].expand(len(secret))
+        ).remainder(1)
+        columns = [secret.float() / 255, targets, self._reveal(secret, 0).float() / 255]
+        grid = torch.cat([torch.cat(list(row), dim=1) for row in columns], dim=2)
+        return {"secret_targets_revealed": grid.cpu()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Networks and both optimisers."""
+        return {
+            "codec": self.codec.state_dict(),
+            "muon": self.muon.state_dict(),
+            "adam": self.adam.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Undo `state_dict`."""
+        self.codec.load_state_dict(state["codec"])
+        self.muon.load_state_dict(state["muon"])
+        self.adam.load_state_dict(state["adam"])
+
+
+Update = Callable[[Tensor, Noise, bool], tuple[Tensor, Tensor, Tensor]]
+
+
+class CapturedStep:
+    """An update as a CUDA graph over fixed buffers: called like the update itself.
+
+    The first calls run as they are, on a side stream as capturing demands; they are true training steps.
+    """
+
+    WARMUP = 3
+
+    def __init__(self, update: Update, plain_mse: bool) -> None:
+        self.update, self.plain_mse = update, plain_mse
+        self.calls = 0
+        self.graph = torch.cuda.CUDAGraph()
+        self.inputs: tuple[Tensor, ...] = ()
+        self.outputs: tuple[Tensor, Tensor, Tensor]
+
+    def __call__(self, secret: Tensor, noise: Noise, plain_mse: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """The update of (secret, noise); its results stay valid until the next call."""
+        self.calls += 1
+        if self.calls <= self.WARMUP:
+            return self._on_side_stream(secret, noise)
+        if self.calls == self.WARMUP + 1:
+            self._capture(secret, noise)
+        for buffer, value in zip(self.inputs, (secret, *noise), strict=True):
+            buffer.copy_(value)
+        self.graph.replay()
+        return self.outputs
+
+    def _on_side_stream(self, secret: Tensor, noise: Noise) -> tuple[Tensor, Tensor, Tensor]:
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            outputs = self.update(secret, noise, self.plain_mse)
+        torch.cuda.current_stream().wait_stream(stream)
+        return outputs
+
+    def _capture(self, secret: Tensor, noise: Noise) -> None:
+        """Record the update without running it."""
+        self.inputs = tuple(value.clone() for value in (secret, *noise))
+        torch.cuda.synchronize()
+        with torch.cuda.graph(self.graph):
+            self.outputs = self.update(self.inputs[0], Noise(*self.inputs[1:]), self.plain_mse)
+
+
+def _drop_if_not_finite(network: nn.Module, norm: Tensor) -> None:
+    """Zero all gradients of a step whose norm overflowed, without waiting for the device to say so."""
+    finite = torch.isfinite(norm)
+    for parameter in network.parameters():
+        if parameter.grad is not None:
+            parameter.grad = torch.where(finite, parameter.grad, 0.0)
+
+
+def _layout(device: torch.device) -> torch.memory_format:
+    return torch.channels_last if device.type == "cuda" else torch.contiguous_format
+
+
+def _by_optimiser(codec: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    """(weights for Muon, the rest for AdamW): first and last layers and biases are the rest."""
+    hidden, edges = [], []
+    for name, parameter in codec.named_parameters():
+        inner = parameter.ndim == 4 and ".head." not in name and ".tail." not in name
+        (hidden if inner else edges).append(parameter)
+    return hidden, edges

@@ -1,0 +1,312 @@
+"""The paper's tables measured anew: its figure, ours, the budget and the data, as JSON and Markdown.
+
+python -m stegcli.training.reproduce --table 5 --budget 2 --data-root DIR
+
+    4  five losses: the basic model is trained for BUDGET minutes with each, then measured
+    5  quality of the models in the box (or of --system RUN|ID ...): BUDGET minutes for each row and system
+    6  a steganalyzer learns for BUDGET minutes from the basic model's stegos and judges ISGAN's: the paper's
+       design, and with high-pass filters; without --basic and --isgan, these are trained for BUDGET minutes
+       each
+
+Every figure is of pictures that no training has seen, and of 8-bit pixels; tables 4 and 5 read them from
+PNG files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stegcli.errors import ExitCode, StegError, TrainingError
+from stegcli.training import paper, trials
+from stegcli.training.checkpoint import environment
+from stegcli.training.losses import TABLE_4
+from stegcli.training.measuring import FIGURES, Measurement, first_exchanges, held_out_pairs, measure
+from stegcli.training.sheets import GAIN, save_sheet
+from stegcli.training.steganalysis import JudgeSettings, judge_pairs, load_covers, train_judge
+from stegcli.training.systems import RunSystem, System, bundled_systems, open_system
+
+PAPERS = FIGURES[:4]
+HEADS = (
+    "stego PSNR",
+    "revealed PSNR",
+    "stego SSIM",
+    "revealed SSIM",
+    "stego PSNR (luma)",
+    "stego SSIM (luma)",
+)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the command line asks for."""
+
+    budget: float
+    """Minutes; of what, says the head of this file."""
+    out: Path
+    data_root: Path | None = None
+    weights: str | None = None
+    device: str = "auto"
+    dataset: str = "lfw"
+    systems: tuple[str, ...] = ()
+    basic: str | None = None
+    isgan: tuple[str, ...] = ()
+    pairs: int | None = None
+    steps: int | None = None
+    covers: int = 500
+    test_covers: int = 200
+    sheet_pairs: int = 2
+
+    @property
+    def torch_device(self) -> str:
+        """The device that will be used: "cpu" or "cuda"."""
+        cuda = torch.cuda.is_available() and self.device != "cpu"
+        return "cuda" if cuda else "cpu"
+
+
+Row = dict[str, Any]
+
+
+def table_4(wishes: Wishes) -> Row:
+    """Train the basic model with each of the five losses and measure it."""
+    pairs = held_out_pairs(wishes.dataset, wishes.dataset, wishes.data_root, wishes.pairs or 64)
+    rows = []
+    for loss, settings in TABLE_4.items():
+        folder = wishes.out / "table-4-runs" / loss
+        recipe = trials.recipe("table4", wishes, loss=settings, name=f"table4-{loss}")
+        trials.train(recipe, folder, wishes)
+        system = RunSystem(folder, wishes.torch_device)
+        found = measure(system, pairs)
+        rows.append({"loss": loss, "paper": paper.TABLE_4[loss], **_measured(system, found)})
+        save_sheet(
+            wishes.out / f"table-4-{loss}.png",
+            [(loss, pair) for pair in first_exchanges(system, pairs, wishes.sheet_pairs)],
+        )
+    return {"what": "losses of the basic model", "data": pairs.facts(), "rows": rows}
+
+
+def table_5(wishes: Wishes) -> Row:
+    """Measure systems on every combination of data sets in the paper's table; figures 4 to 7 beside it."""
+    systems = [open_system(name, wishes.weights, wishes.torch_device) for name in wishes.systems]
+    systems = systems or bundled_systems(wishes.weights)
+    if not systems:
+        raise TrainingError("there is no model of family isgan here", "give --weights DIR or --system RUN")
+    rows = []
+    for (covers, secrets), theirs in paper.TABLE_5.items():
+        name = f"{covers} / {secrets}"
+        try:
+            pairs = held_out_pairs(covers, secrets, wishes.data_root, wishes.pairs)
+        except TrainingError as error:
+            rows.append({"pairs": name, "not_measured": error.message})
+            continue
+        shown = []
+        for system in systems:
+            found = measure(system, pairs, wishes.budget)
+            row = {"pairs": name, "paper": theirs.get(system.like), "paper_system": system.like}
+            rows.append({**row, **_measured(system, found), "data": pairs.facts()})
+            shown += [(system.name, pair) for pair in first_exchanges(system, pairs, wishes.sheet_pairs)]
+        save_sheet(wishes.out / f"figure-{covers}-{secrets}.png", shown)
+    return {"what": "quality by data set", "residual_gain_of_the_sheets": GAIN, "rows": rows}
+
+
+def table_6(wishes: Wishes) -> Row:
+    """Train steganalyzers on the basic model's stegos and let them judge every system's."""
+    basic, others = _hiders_of_table_6(wishes)
+    learned, judged = load_covers(wishes.dataset, wishes.data_root, wishes.covers, wishes.test_covers)
+    learned_stegos = learned.stegos(basic)
+    shown = {system.name: judged.stegos(system) for system in (basic, *others)}
+    rows = []
+    for high_pass in (False, True):
+        settings = JudgeSettings(high_pass, wishes.budget, steps=wishes.steps)
+        judge, steps = train_judge(learned.rgb, learned_stegos, settings, wishes.torch_device)
+        own = judge_pairs(judge, learned.rgb, learned_stegos)
+        for name, stegos in shown.items():
+            rows.append(
+                {
+                    "steganalyzer": "with high-pass filters" if high_pass else "the paper's",
+                    "stegos": name,
+                    **judge_pairs(judge, judged.rgb, stegos).facts(),
+                    "steps": steps,
+                    "accuracy_on_what_it_learned": own.accuracy,
+                }
+            )
+    return {
+        "what": "accuracy of a steganalyzer trained on the basic model's stegos",
+        "data": {"set": wishes.dataset, "learned": len(learned.rgb), "judged": len(judged.rgb)},
+        "systems": [system.facts for system in (basic, *others)],
+        "paper": paper.TABLE_6.get(wishes.dataset),
+        "isgan_below_basic": _isgan_below_basic(rows, basic.name),
+        "rows": rows,
+    }
+
+
+def _hiders_of_table_6(wishes: Wishes) -> tuple[System, list[System]]:
+    """The basic model and what came of it: as given, or trained with the budget."""
+    if wishes.basic or wishes.isgan:
+        if not (wishes.basic and wishes.isgan):
+            raise TrainingError("table 6 compares two stages", "give both --basic and --isgan, or neither")
+        opened = [open_system(n, wishes.weights, wishes.torch_device) for n in (wishes.basic, *wishes.isgan)]
+        return opened[0], opened[1:]
+    folders = trials.train_both_stages(wishes.out / "table-6-runs", wishes)
+    basic, isgan = (RunSystem(folder, wishes.torch_device) for folder in folders)
+    return basic, [isgan]
+
+
+def _isgan_below_basic(rows: Sequence[Row], basic: str) -> dict[str, bool]:
+    """For each steganalyzer: whether it judges every ISGAN's stegos worse than the basic model's."""
+    found = {}
+    for judge in dict.fromkeys(row["steganalyzer"] for row in rows):
+        accuracy = {row["stegos"]: row["accuracy"] for row in rows if row["steganalyzer"] == judge}
+        own = accuracy.pop(basic)
+        found[judge] = all(value < own for value in accuracy.values())
+    return found
+
+
+def _measured(system: System, found: Measurement) -> Row:
+    return {
+        "system": system.name,
+        "ours": found.means(),
+        "measured_pairs": len(found.rows),
+        "seconds": round(found.seconds, 1),
+        "facts": system.facts,
+    }
+
+
+TABLES = {4: table_4, 5: table_5, 6: table_6}
+
+
+def reproduce(table: int, wishes: Wishes) -> Path:
+    """Measure a table and write table-N.json and table-N.md; returns the Markdown's path."""
+    wishes.out.mkdir(parents=True, exist_ok=True)
+    name = f"table-{table}" if table != 6 else f"table-6-{wishes.dataset.replace(':', '-').replace('/', '-')}"
+    content = {
+        "table": table,
+        "budget_minutes": wishes.budget,
+        "environment": environment(torch.device(wishes.torch_device)),
+        **TABLES[table](wishes),
+    }
+    (wishes.out / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    path = wishes.out / f"{name}.md"
+    path.write_text("\n".join(markdown(content)) + "\n", encoding="utf-8")
+    return path
+
+
+def markdown(content: Row) -> list[str]:
+    """A table's JSON as lines for people."""
+    where = content["environment"]
+    lines = [
+        f"# Table {content['table']}: {content['what']}",
+        "",
+        f"Budget {content['budget_minutes']:g} minutes (of what: `python -m stegcli.training.reproduce "
+        f"--help`) on {where['hardware']}, torch {where['versions'].get('torch')}, commit {where['commit']}.",
+        "",
+    ]
+    return lines + (_accuracy_table(content) if content["table"] == 6 else _quality_table(content))
+
+
+def _quality_table(content: Row) -> list[str]:
+    lines = [
+        f"| | system | | {' | '.join(HEADS)} | pairs |",
+        "|---|---|---|" + "---|" * (len(HEADS) + 1),
+    ]
+    for row in content["rows"]:
+        what = row.get("loss") or row.get("pairs")
+        if "not_measured" in row:
+            lines.append(f"| {what} | not measured: {row['not_measured']} |" + " |" * (len(HEADS) + 2))
+            continue
+        if row["paper"] is not None:
+            theirs = [*row["paper"], None, None]
+            like = row.get("paper_system", "isgan-basic")
+            lines.append(f"| {what} | {like} | paper | {_cells(theirs)} | |")
+        ours = [row["ours"][name] for name in FIGURES]
+        lines.append(f"| {what} | {row['system']} | ours | {_cells(ours)} | {row['measured_pairs']} |")
+    return lines
+
+
+def _cells(values: Sequence[float | None]) -> str:
+    return " | ".join("-" if v is None else f"{v:.2f}" if v > 1.5 else f"{v:.4f}" for v in values)
+
+
+def _accuracy_table(content: Row) -> list[str]:
+    data = content["data"]
+    lines = [
+        f"{data['set']}: learned from {data['learned']} covers and their stegos, judged {data['judged']} and "
+        "theirs. 0.5 is guessing.",
+        "",
+        "| steganalyzer | stegos | accuracy | covers right | stegos right | on what it learned |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, accuracy in (content["paper"] or {}).items():
+        lines.append(f"| the paper's, as it reports | {name} | {accuracy:.4f} | | | |")
+    for row in content["rows"]:
+        lines.append(
+            f"| {row['steganalyzer']} | {row['stegos']} | {row['accuracy']:.4f} | {row['covers_right']:.4f} "
+            f"| {row['stegos_right']:.4f} | {row['accuracy_on_what_it_learned']:.4f} |"
+        )
+    lines.append("")
+    for judge, below in content["isgan_below_basic"].items():
+        lines.append(f"ISGAN below the basic model, {judge}: {'yes' if below else 'no'}.")
+    return lines
+
+
+def parse(arguments: Sequence[str] | None = None) -> tuple[int, Wishes]:
+    """The command line -> table and wishes."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stegcli.training.reproduce",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--table", type=int, choices=sorted(TABLES), required=True)
+    parser.add_argument("--budget", type=float, default=2.0, metavar="MINUTES")
+    parser.add_argument("--out", type=Path, default=Path("results"))
+    parser.add_argument("--data-root", type=Path, help="where the data sets lie; else they are downloaded")
+    parser.add_argument("--weights", help="folder of models (default: the program's own)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--dataset", default="lfw", help="of tables 4 and 6: lfw, voc2012, imagenet, folder:PATH"
+    )
+    parser.add_argument(
+        "--system", action="append", default=[], metavar="RUN|ID", help="table 5: what to measure"
+    )
+    parser.add_argument("--basic", metavar="RUN|ID", help="table 6: the basic model")
+    parser.add_argument(
+        "--isgan", action="append", default=[], metavar="RUN|ID", help="table 6: what came of it"
+    )
+    parser.add_argument("--pairs", type=int, help="tables 4 and 5: at most this many pairs")
+    parser.add_argument("--steps", type=int, help="instead of minutes, for each training of tables 4 and 6")
+    parser.add_argument(
+        "--covers", type=int, default=500, help="table 6: covers to learn from (the paper: 5000)"
+    )
+    parser.add_argument(
+        "--test-covers", type=int, default=200, help="table 6: covers to judge (the paper: 2000)"
+    )
+    parser.add_argument("--sheet-pairs", type=int, default=2, help="tables 4 and 5: rows of each sheet")
+    given = vars(parser.parse_args(arguments))
+    table, systems, isgan = given.pop("table"), given.pop("system"), given.pop("isgan")
+    if given["budget"] <= 0:
+        parser.error("--budget must be positive")
+    return table, Wishes(systems=tuple(systems), isgan=tuple(isgan), **given)
+
+
+def main() -> None:
+    """Measure, print the Markdown."""
+    table, wishes = parse()
+    try:
+        path = reproduce(table, wishes)
+    except StegError as error:
+        print(f"error: {error.message}\n  {error.hint}", file=sys.stderr)  # noqa: T201 - a command's output
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+    print(path.read_text(encoding="utf-8"))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
