@@ -4,12 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST_ARGS ?=
+TABLE ?= 5
+BUDGET ?= 2
 
 RUNNABLE := $(VENV)/.runnable
 COMPLETE := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint types bench dist-test train-smoke clean
+.PHONY: help demo test check fmt lint types bench dist-test train-smoke reproduce clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -41,6 +43,10 @@ dist-test: $(COMPLETE)  ## build the wheel, install it in an empty environment e
 
 train-smoke: $(COMPLETE)  ## train for a minute on the CPU, export, hide and reveal with the result
 	$(BIN)/python scripts/train_smoke.py build/train-smoke
+
+reproduce: $(COMPLETE)  ## measure a table of the paper anew: TABLE=4|5|6 BUDGET=minutes DATA_ROOT=folder
+	$(BIN)/python -m stegcli.training.reproduce --table $(TABLE) --budget $(BUDGET) \
+		$(if $(DATA_ROOT),--data-root $(DATA_ROOT)) $(REPRODUCE_ARGS)
 
 clean:  ## remove everything that the targets made
 	rm -rf $(VENV) build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis stegcli.egg-info

@@ -1,6 +1,6 @@
 """Measure the program: time and memory at three sizes, where the time goes, and quality on a folder.
 
-    python benchmarks/bench.py [--weights DIR] [--folder PHOTOS --pairs 50] [--out benchmarks/results]
+    python benchmarks/bench.py [--weights DIR] [--folder PHOTOS --pairs 50] [--out results]
 
 Writes bench.json and bench.md. Cold means a new process per run, as a user's shell starts it; its time and
 its peak resident memory are those the operating system reports. Warm means a second run inside one process.
@@ -82,7 +82,7 @@ def _options() -> argparse.Namespace:
         "--crop", type=int, default=None, help="central square first cut out of each (pixels)"
     )
     parser.add_argument("--favor", default="balanced", choices=("cover", "balanced", "secret"))
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", help="where to write")
+    parser.add_argument("--out", type=Path, default=Path("results"), help="where to write")
     return parser.parse_args()
 
 

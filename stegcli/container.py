@@ -60,6 +60,9 @@ _MAX_NOISE_CODE: Final = 255
 _BLUE: Final = 2
 _WHITE: Final = 255
 
+_SPARED_SHARE: Final = 0.065
+# Measured at 256x256: a header still opens with a tenth of the pixels destroyed on top, and a good deal more.
+
 _LARGEST_SIGMA: Final = 0.5
 _CODES_PER_OCTAVE: Final = 24
 
@@ -208,16 +211,48 @@ def open_header(pixels: npt.NDArray[np.uint8], keys: Keys, locator: bytes) -> He
     return header
 
 
+def spared_count(parities: int) -> int:
+    """How many of so many parities `spare_dearest` leaves wrong."""
+    return int(_SPARED_SHARE * parities)
+
+
+def spare_dearest(
+    pixels: npt.NDArray[np.uint8],
+    positions: npt.NDArray[np.int64],
+    bits: npt.NDArray[np.uint8],
+    cost: npt.NDArray[np.float32],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+    """The plan without those parities that are wrong where a change costs most.
+
+    The code corrects them. They stand at random places, the smooth ones too, where a detector looks: at large
+    spreads they are what gives a stego away.
+
+    Args:
+        pixels: (n, 3) uint8 cover.
+        positions: of `parity_plan`.
+        bits: likewise.
+        cost: (n,) float32, what a change costs at each pixel.
+    """
+    wrong = np.flatnonzero(_parities(pixels, positions) != bits)
+    dearest_first = np.argsort(-cost[positions[wrong]], kind="stable")
+    kept = np.ones(len(bits), dtype=np.bool_)
+    kept[wrong[dearest_first[: spared_count(len(bits))]]] = False
+    return positions[kept], bits[kept]
+
+
 def destroyed_share(
-    pixels: npt.NDArray[np.uint8], positions: npt.NDArray[np.int64], bits: npt.NDArray[np.uint8]
+    pixels: npt.NDArray[np.uint8],
+    positions: npt.NDArray[np.int64],
+    bits: npt.NDArray[np.uint8],
+    spared: int = 0,
 ) -> float:
     """Share of (n, 3) pixels destroyed since `parity_plan`'s bits were written, 0..1, estimated from them.
 
     A destroyed pixel has the right parity one half of the time. A single wrong one says nothing: it may be
-    the only pixel that was changed.
+    the only pixel that was changed. `spared` parities were wrong from the start.
     """
-    wrong = np.count_nonzero(_parities(pixels, positions) != bits)
-    return min(1.0, 2 * wrong / len(bits)) if wrong > 1 else 0.0
+    wrong = int(np.count_nonzero(_parities(pixels, positions) != bits)) - spared
+    return min(1.0, 2 * wrong / (len(bits) - 2 * spared)) if wrong > 1 else 0.0
 
 
 def force_parity(

@@ -59,7 +59,7 @@ _DECODER_ERRORS = (
     ArithmeticError,
     LookupError,
     EOFError,
-    NotImplementedError,
+    RuntimeError,  # the AVIF decoder's
     struct.error,
     zlib.error,
 )

@@ -1,5 +1,4 @@
-"""Photographs of a folder or a data set: found, split by name, cut square. One protocol for training and the
-lab.
+"""Photographs of a folder or a data set: found, split by name, cut square; for training and the lab.
 
 A picture is an `ImageRef`: a key (its path inside the data set) and where its bytes lie, so that the same
 code reads a folder, and an archive without unpacking it.
@@ -111,7 +110,7 @@ def located(dataset: str, root: Path) -> list[Path]:
 def split(
     refs: Sequence[ImageRef], held_out: float, seed: int, *, by_person: bool = False
 ) -> tuple[list[ImageRef], list[ImageRef]]:
-    """(training, held-out), by a seeded shuffle of sorted names; `by_person` keeps a folder together (LFW)."""
+    """(training, held-out), by a seeded shuffle of names; `by_person` keeps a folder together (LFW)."""
 
     def unit(ref: ImageRef) -> str:
         return ref.key.split("/")[-2] if by_person and "/" in ref.key else ref.key

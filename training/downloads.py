@@ -1,7 +1,7 @@
 """The data sets of the paper, fetched once into the user's cache: checksum, progress bar, resume.
 
-    lfw       figshare, the mirror that scikit-learn uses       lfw-funneled.tgz, unpacked    243 MB
-    voc2012   its official archive                              VOCtrainval_11-May-2012.tar     2 GB
+    lfw       figshare, the mirror that scikit-learn uses       lfw-funneled.tgz, unpacked    0.2 GB
+    voc2012   its official archive                              VOCtrainval_11-May-2012.tar   1.9 GB
     imagenet  Hugging Face Hub, gated, the validation set       64 tar files                  6.7 GB
 
 URL and SHA-256 of LFW are those of scikit-learn's `sklearn/datasets/_lfw.py`; it is the funneled copy, for

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from stegcli import luma, metrics, photos
 from stegcli.errors import TrainingError
@@ -101,8 +102,11 @@ def _held_out(dataset: str, data_root: Path | None) -> list[photos.ImageRef]:
 
 def rgb_square(dataset: str, ref: photos.ImageRef) -> U8:
     """(256,256,3) uint8, cut as the data set's protocol says."""
-    with ref.open() as image:
-        return np.asarray(photos.square(dataset, image.convert("RGB")))
+    try:
+        with ref.open() as image:
+            return np.asarray(photos.square(dataset, image.convert("RGB")))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise TrainingError(f"{ref.key} cannot be decoded", "take it out of the data set") from error
 
 
 @dataclass

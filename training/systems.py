@@ -104,7 +104,7 @@ class RunSystem:
 
     def _tensor(self, pixels: U8) -> Tensor:
         """(H,W,C) uint8 -> (1,C,H,W) float32, grey levels."""
-        planes = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
+        planes = torch.from_numpy(np.array(pixels)).to(self.device)  # a copy: torch wants to own it
         return planes.permute(2, 0, 1)[None].float()
 
 

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from stegcli._version import __version__
 from stegcli.cli import evaluate, report
+from stegcli.cli.check import check
 from stegcli.cli.export import export
 from stegcli.cli.hide import hide
 from stegcli.cli.info import info
@@ -70,7 +71,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (hide, reveal, info, models, train, export):
+for command in (hide, reveal, info, check, models, train, export):
     app.command()(command)
 app.add_typer(evaluate.app, name="evaluate")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -75,7 +77,7 @@ def evaluate(
     ] = "1",
     seed: Seed = 0,
     favor: Favor = "balanced",
-    sheets: Annotated[int, typer.Option(min=0, metavar="N", help="Pairs to show in an HTML report.")] = 4,
+    sheets: Annotated[int, typer.Option(min=0, metavar="N", help="Pairs to show in an HTML report.")] = 2,
     report: Reports = None,
     weights: options.Weights = None,
     device: options.Device = "auto",
@@ -178,8 +180,11 @@ def security(
     dataset: Dataset = None,
     data_root: DataRoot = None,
     preset: Annotated[
-        Literal["small", "full"],
-        typer.Option(help="small: 300 covers, 20 minutes on two cores; full: 1,000 and more rivals."),
+        Literal["small", "phase", "full"],
+        typer.Option(
+            help="small: 300 covers, 20 minutes on two cores; phase: without rivals; "
+            "full: 1,000 covers, more rivals."
+        ),
     ] = "small",
     models: Annotated[
         str,
@@ -192,6 +197,15 @@ def security(
     covers: Annotated[
         int | None, typer.Option(min=20, metavar="N", help="How many covers (default: by preset).")
     ] = None,
+    shrink: Annotated[
+        float,
+        typer.Option(
+            min=0.1,
+            max=1.0,
+            metavar="FACTOR",
+            help="Shrink pictures so far to be covers; 1 leaves a JPEG's block grid in them.",
+        ),
+    ] = 0.75,
     steganalyzer: Annotated[
         bool,
         typer.Option("--steganalyzer", help="Also the paper's CNN, by its Table 6 (needs stegcli[train])."),
@@ -220,6 +234,7 @@ def security(
             models=_models(models, weights, "balanced", device),
             feature_set=features,
             covers=covers,
+            shrink=shrink,
             steganalyzer=steganalyzer,
             seed=seed,
             progress=progress,
@@ -303,7 +318,12 @@ def _write(
 ) -> None:
     from stegcli.saving import save_text
 
-    makers = {".html": html, ".md": markdown, ".json": lambda: json.dumps(values, indent=2) + "\n"}
+    values = {"command": shlex.join(["stegcli", *sys.argv[1:]]), **values}
+    makers: dict[str, Callable[[], str]] = {
+        ".html": html,
+        ".md": markdown,
+        ".json": lambda: json.dumps(values, indent=2) + "\n",
+    }
     for path in reports:
         save_text(path, makers[path.suffix](), force)
 

@@ -9,8 +9,10 @@ import typer
 
 from stegcli.cli import options
 from stegcli.cli.report import Talk
+from stegcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from stegcli.forecast import Ranked
     from stegcli.pipeline import HideReport
 
 __all__ = ["hide"]
@@ -22,7 +24,16 @@ def hide(
     cover: Annotated[
         str, typer.Argument(metavar="COVER", help="Picture that will carry the secret; - is stdin.")
     ],
-    secret: Annotated[str, typer.Argument(metavar="SECRET", help="Picture to hide; colour becomes gray.")],
+    secret: Annotated[
+        str | None, typer.Argument(metavar="SECRET", help="Picture to hide; colour becomes gray.")
+    ] = None,
+    cover_from: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Try every picture of FOLDER as the cover, keep the best; give only SECRET.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -57,6 +68,23 @@ def hide(
     from stegcli.cli.passphrase import find_passphrase
 
     talk = Talk(as_json, quiet)
+    ranking: list[Ranked] = []
+    if cover_from is not None:
+        secret = _only_secret(cover, secret)
+        ranking = _ranked(
+            talk,
+            cover_from,
+            secret,
+            model,
+            weights,
+            device,
+            favor,
+            scale_cover,
+            options.pixel_limit(max_pixels),
+        )
+        cover = ranking[0].cover
+    if secret is None:
+        raise UsageError("there is no SECRET", "Give COVER and SECRET, or SECRET and --cover-from FOLDER.")
     options.check_one_stdin(cover, secret, passphrase_file)
     target = options.output_for(output, cover, "stego")
     images.check_writable(target, force, inputs=[cover, secret])  # before a passphrase is asked for
@@ -79,7 +107,60 @@ def hide(
         )
     is_public = report.has_key and not report.keyed
     talk.notes((*report.notices, PUBLIC) if is_public else report.notices)
-    talk.result(report.as_json(), _lines(report), [str(target)])
+    values = report.as_json()
+    if ranking:
+        values["ranking"] = [ranked.as_json() for ranked in ranking]
+    talk.result(values, [*_ranking_lines(ranking), *_lines(report)], [str(target)])
+
+
+def _only_secret(first: str, second: str | None) -> str:
+    if second is not None:
+        raise UsageError("a COVER and --cover-from at once", "With --cover-from give only SECRET.")
+    if first == "-":
+        raise UsageError("--cover-from reads the secret many times", "Give the secret as a file.")
+    return first
+
+
+def _ranked(
+    talk: Talk,
+    folder: Path,
+    secret: str,
+    model: str | None,
+    weights: str | None,
+    device: str,
+    favor: str,
+    scale_cover: float,
+    max_pixels: int,
+) -> list[Ranked]:
+    """Every picture of the folder but the secret, least exposed first."""
+    from stegcli import forecast
+
+    covers = [path for path in forecast.covers_in(folder) if path.resolve() != Path(secret).resolve()]
+    with talk.progress() as progress:
+        return forecast.rank_covers(
+            covers,
+            secret,
+            model=model,
+            weights=weights,
+            device=device,
+            favor=favor,
+            scale_cover=scale_cover,
+            max_pixels=max_pixels,
+            progress=progress,
+        )
+
+
+def _ranking_lines(ranking: list[Ranked]) -> list[str]:
+    return [f"{place}. {ranked.cover}: {_standing(ranked)}" for place, ranked in enumerate(ranking, start=1)]
+
+
+def _standing(ranked: Ranked) -> str:
+    if ranked.problem:
+        return ranked.problem
+    return (
+        f"exposure {ranked.exposure:.1f}, stego {ranked.stego_psnr_db:.2f} dB, "
+        f"{ranked.spread} pixel(s) per value"
+    )
 
 
 def _lines(report: HideReport) -> list[str]:

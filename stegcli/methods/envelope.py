@@ -147,4 +147,6 @@ def receive(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Received:
             "the picture was hidden in a way that this stegcli does not know", "Upgrade stegcli."
         )
     written = container.parity_plan(len(pixels), salt, container.seal(header, subkeys), locator)
-    return Received(stego_rgb, pixels, header, subkeys, container.destroyed_share(pixels, *written))
+    spares = header.channel == container.LUMA_PHASE and header.spread > 1
+    spared = container.spared_count(len(written[1])) if spares else 0
+    return Received(stego_rgb, pixels, header, subkeys, container.destroyed_share(pixels, *written, spared))

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     Rgb = NDArray[np.uint8]
     Planes = NDArray[np.float32]
 
-__all__ = ["hide", "reveal"]
+__all__ = ["draw", "hide", "reveal"]
 
 ENCODER_TILE, DECODER_TILE = 1 << 17, 1 << 19
 """Most pixels that each network sees at once: full resolution throughout, up to 256 planes wide."""
@@ -81,13 +81,32 @@ def hide(
     subkeys, locator = keyring.keys(salt), keyring.locator(room)
     encoder = load_encoder()
     tell(progress, "encode")
-    pixels = carriers(_with_new_luma(cover_rgb, hidden_gray, encoder, progress), usable)
+    pixels = carriers(draw(cover_rgb, hidden_gray, encoder, progress), usable)
     tell(progress, "write")
     header = _header(secret_gray, hidden_gray, fingerprint, keyed=not keyring.is_public)
     parity = container.parity_plan(room, salt, container.seal(header, subkeys), locator)
     stego_rgb = put_back(cover_rgb, usable, container.force_parity(pixels, *parity))
     notices = _notices(secret_gray, hidden_gray, room, header)
     return HideOutcome(stego_rgb, hidden_gray, header, encoder.device, notices)
+
+
+def draw(cover_rgb: Rgb, hidden_gray: Gray, encoder: Network, progress: Progress | None = None) -> Rgb:
+    """(H, W, 3) uint8: the cover's chroma under the luma that the encoder gives; no header yet."""
+    shape = hidden_gray.shape
+    stego_rgb = np.empty_like(cover_rgb)
+    parts = run_tiled(
+        encoder,
+        lambda tile: _encoder_planes(cover_rgb, hidden_gray, tile),
+        shape,
+        {},
+        budget=ENCODER_TILE,
+        progress=within(progress, "encode"),
+    )
+    for rows, cols, part in parts:
+        ycrcb = luma.rgb_to_ycrcb(cover_rgb[rows, cols])
+        ycrcb[..., 0] = part[0] * _WHITE
+        stego_rgb[rows, cols] = luma.ycrcb_to_rgb(ycrcb)
+    return stego_rgb
 
 
 def reveal(received: Received, decoder: Network, progress: Progress | None = None) -> Gray:
@@ -112,25 +131,6 @@ def reveal(received: Received, decoder: Network, progress: Progress | None = Non
     for rows, cols, part in parts:
         revealed[rows, cols] = luma.to_uint8(part[0] * _WHITE)
     return revealed
-
-
-def _with_new_luma(cover_rgb: Rgb, hidden_gray: Gray, encoder: Network, progress: Progress | None) -> Rgb:
-    """(H, W, 3) uint8: the cover's chroma under the luma that the encoder gives."""
-    shape = hidden_gray.shape
-    stego_rgb = np.empty_like(cover_rgb)
-    parts = run_tiled(
-        encoder,
-        lambda tile: _encoder_planes(cover_rgb, hidden_gray, tile),
-        shape,
-        {},
-        budget=ENCODER_TILE,
-        progress=within(progress, "encode"),
-    )
-    for rows, cols, part in parts:
-        ycrcb = luma.rgb_to_ycrcb(cover_rgb[rows, cols])
-        ycrcb[..., 0] = part[0] * _WHITE
-        stego_rgb[rows, cols] = luma.ycrcb_to_rgb(ycrcb)
-    return stego_rgb
 
 
 def _encoder_planes(cover_rgb: Rgb, hidden_gray: Gray, tile: Tile) -> Planes:

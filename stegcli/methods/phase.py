@@ -95,6 +95,8 @@ def hide(
         subkeys, locator = deriving.result(), locating.result()
     tell(progress, "write")
     parity = container.parity_plan(room, salt, container.seal(header, subkeys), locator)
+    if cost is not None:
+        parity = container.spare_dearest(pixels, *parity, cost)
     written = channel.write(pixels, targets, subkeys, spread=spread, parity=parity, lam=lam, cost=cost)
     stego_rgb = put_back(cover_rgb, usable, written)
     notices = _size_notices(secret_gray, hidden_gray)

@@ -59,7 +59,8 @@ def test_an_export_hides_and_reveals_without_seams(weights, monkeypatch):
     assert metrics.psnr(tiled.revealed_gray, report.revealed_gray) > 50
 
 
-def test_the_basic_model_exports_and_the_tables_models_do_not(tmp_path):
+def test_the_basic_model_exports_and_the_tables_models_do_not(tmp_path, monkeypatch):
+    monkeypatch.setattr("stegcli.training.export.SIZES", ((64, 64),))
     export_run(new_run(tmp_path / "basic", "isgan-basic"), tmp_path / "weights", "isgan-basic-v0")
     assert 'family = "isgan"' in (tmp_path / "weights" / "manifest.toml").read_text(encoding="utf-8")
     with pytest.raises(TrainingError, match="row of the tables"):

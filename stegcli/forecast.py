@@ -1,0 +1,294 @@
+"""What hiding would give, before anything is written: quality by a dry run, the risk of detection by a table.
+
+The table (`risk.json`) was measured by `stegcli evaluate security` on covers of one size. Risk grows with
+what is written and with how little of the cover is left alone; a detector other than the one measured may do
+better.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from stegcli import images, luma, pipeline
+from stegcli.channel import hill_cost
+from stegcli.errors import ImageError, StegError, UsageError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from stegcli.progress import Progress
+    from stegcli.reports import HideReport
+
+    Array = NDArray[np.uint8]
+    PathLike = str | os.PathLike[str]
+
+__all__ = ["CheckReport", "Ranked", "Risk", "check", "covers_in", "exposure", "rank_covers", "risk_at"]
+
+RISK_FILE: Final = Path(__file__).with_name("risk.json")
+QUIET_ERROR: Final = 0.4
+"""Detection error from which a stego counts as hard to tell: the detector is wrong in four of ten."""
+
+
+@dataclass(frozen=True)
+class Risk:
+    """Detection error at one spread: 0 is always caught, 0.5 never.
+
+    Attributes:
+        error: P_E, interpolated between the spreads that were measured.
+        low: lower end of its 95 % interval, the cautious reading.
+        high: upper end.
+    """
+
+    error: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """The forecast for a cover and a secret.
+
+    Attributes:
+        model: id.
+        cover_size: (width, height).
+        secret_size: as given.
+        hidden_size: as it would be carried.
+        spread: cover pixels per hidden pixel.
+        stego_psnr_db: of a dry run.
+        revealed_psnr_db: likewise.
+        risk: detection error; None for a family that the table does not know.
+        quiet_cover_size: a cover of this shape that brings the error to `QUIET_ERROR`; None if this
+            one does, or if no measured spread does.
+        from_jpeg: whether the cover comes from a JPEG and is used unscaled.
+        jpeg_errors: (spread, error as it is, error after scaling by 0.75) where that was measured.
+        detector: what the table was measured with.
+    """
+
+    model: str
+    cover_size: tuple[int, int]
+    secret_size: tuple[int, int]
+    hidden_size: tuple[int, int]
+    spread: int
+    stego_psnr_db: float
+    revealed_psnr_db: float
+    risk: Risk | None
+    quiet_cover_size: tuple[int, int] | None
+    from_jpeg: bool
+    jpeg_errors: tuple[tuple[int, float, float], ...]
+    detector: str
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it; sizes as lists, an infinite PSNR as null."""
+        values = asdict(self)
+        return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One cover that was tried.
+
+    Attributes:
+        cover: its file.
+        exposure: see `exposure`; infinite if it cannot be used.
+        stego_psnr_db: of a dry run.
+        revealed_psnr_db: likewise.
+        spread: cover pixels per hidden pixel.
+        problem: why it cannot be used; empty if it can.
+    """
+
+    cover: str
+    exposure: float
+    stego_psnr_db: float = math.nan
+    revealed_psnr_db: float = math.nan
+    spread: int = 0
+    problem: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Numbers that do not exist are null."""
+        values = asdict(self)
+        return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
+
+
+def check(
+    cover: PathLike,
+    secret: PathLike,
+    *,
+    model: str | None = None,
+    weights: PathLike | None = None,
+    device: str = "auto",
+    favor: str = "balanced",
+    scale_cover: float = 1.0,
+    max_pixels: int = images.DEFAULT_MAX_PIXELS,
+    progress: Progress | None = None,
+) -> CheckReport:
+    """Hide in memory, and look up the risk; arguments as for `pipeline.hide`."""
+    report = pipeline.hide(
+        cover,
+        secret,
+        model=model,
+        weights=weights,
+        device=device,
+        favor=favor,
+        scale_cover=scale_cover,
+        max_pixels=max_pixels,
+        progress=progress,
+    )
+    picture = images.load_cover(cover, max_pixels=max_pixels, scale=scale_cover)
+    table = _table()
+    risk = risk_at(report.spread) if _in_phases(report) else None
+    return CheckReport(
+        model=report.model,
+        cover_size=report.cover_size,
+        secret_size=report.secret_size,
+        hidden_size=report.hidden_size,
+        spread=report.spread,
+        stego_psnr_db=report.stego_psnr_db,
+        revealed_psnr_db=report.revealed_psnr_db,
+        risk=risk,
+        quiet_cover_size=None if risk is None else _quiet_size(report, risk),
+        from_jpeg=picture.from_jpeg and scale_cover == 1,
+        jpeg_errors=tuple((row["spread"], row["as_is"], row["scaled"]) for row in table["jpeg"]),
+        detector=table["detector"],
+    )
+
+
+def rank_covers(
+    covers: Sequence[PathLike],
+    secret: PathLike,
+    *,
+    model: str | None = None,
+    weights: PathLike | None = None,
+    device: str = "auto",
+    favor: str = "balanced",
+    scale_cover: float = 1.0,
+    max_pixels: int = images.DEFAULT_MAX_PIXELS,
+    progress: Progress | None = None,
+) -> list[Ranked]:
+    """Try each cover in memory, least exposed first; those that cannot be used come last, with the reason.
+
+    Arguments as for `pipeline.hide`, except that `covers` are several.
+
+    Raises:
+        ImageError: none of them can be used.
+    """
+    found = []
+    for number, cover in enumerate(covers):
+        found.append(_try(cover, secret, model, weights, device, favor, scale_cover, max_pixels))
+        if progress is not None:
+            progress("measure", (number + 1) / len(covers))
+    found.sort(key=lambda ranked: (ranked.exposure, ranked.cover))
+    if not found or found[0].problem:
+        problem = found[0].problem if found else "there are none"
+        raise ImageError(f"none of {len(found)} covers can be used: {problem}", "Give other covers.")
+    return found
+
+
+def covers_in(folder: Path, max_covers: int = 100) -> list[Path]:
+    """Pictures of a folder, by name.
+
+    Raises:
+        UsageError: it is no folder, or holds no picture or too many.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: not a folder", "Give a folder that holds pictures.")
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.is_file())
+    if not 1 <= len(found) <= max_covers:
+        raise UsageError(f"{folder} holds {len(found)} pictures", f"Give a folder with 1 to {max_covers}.")
+    return found
+
+
+def exposure(cover_rgb: Array, stego_rgb: Array) -> float:
+    """How far a stego sticks out of its cover, to rank covers by: 0 or more, no unit.
+
+    Squared steps weighed by HILL's costs, which are high where a detector sees them, over the square root of
+    the number of pixels: what can be detected grows with the changes and falls with the root of the size
+    (Ker, Pevny, Kodovsky and Fridrich, "The square root law of steganographic capacity", 2008).
+    """
+    costs = hill_cost(luma.luma_milli(cover_rgb).astype(np.float32) / np.float32(luma.MILLI))
+    steps = np.square(stego_rgb.astype(np.int16) - cover_rgb.astype(np.int16)).sum(axis=-1)
+    return float((costs * steps).sum() / math.sqrt(costs.size))
+
+
+def risk_at(spread: int) -> Risk:
+    """Straight lines between the measured spreads, on a logarithmic axis; flat beyond both ends."""
+    rows = sorted(_table()["rows"], key=lambda row: row["spread"])
+    places = [math.log2(row["spread"]) for row in rows]
+    error, low, high = (
+        float(np.interp(math.log2(spread), places, [row[name] for row in rows]))
+        for name in ("error", "low", "high")
+    )
+    return Risk(error, low, high)
+
+
+_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+
+
+def _try(
+    cover: PathLike,
+    secret: PathLike,
+    model: str | None,
+    weights: PathLike | None,
+    device: str,
+    favor: str,
+    scale: float,
+    max_pixels: int,
+) -> Ranked:
+    try:
+        picture = images.load_cover(cover, max_pixels=max_pixels, scale=scale)
+        report = pipeline.hide(
+            cover,
+            secret,
+            model=model,
+            weights=weights,
+            device=device,
+            favor=favor,
+            scale_cover=scale,
+            max_pixels=max_pixels,
+        )
+    except ImageError as error:
+        return Ranked(str(cover), math.inf, problem=error.message)
+    return Ranked(
+        str(cover),
+        exposure(picture.rgb, report.stego_rgb),
+        report.stego_psnr_db,
+        report.revealed_psnr_db,
+        report.spread,
+    )
+
+
+def _quiet_size(report: HideReport, risk: Risk) -> tuple[int, int] | None:
+    """The cover's shape grown until the table's error reaches `QUIET_ERROR`."""
+    if risk.error >= QUIET_ERROR:
+        return None
+    spread = report.spread
+    largest = max(row["spread"] for row in _table()["rows"])
+    while spread < largest and risk_at(spread).error < QUIET_ERROR:
+        spread += 1
+    if risk_at(spread).error < QUIET_ERROR:
+        return None
+    width, height = report.cover_size
+    wanted = spread * report.secret_size[0] * report.secret_size[1]
+    scale = math.sqrt(wanted / (width * height))
+    return math.ceil(width * scale), math.ceil(height * scale)
+
+
+def _in_phases(report: HideReport) -> bool:
+    """Whether the channel that the table was measured on was used."""
+    return report.has_key
+
+
+def _table() -> dict[str, Any]:
+    try:
+        table: dict[str, Any] = json.loads(RISK_FILE.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StegError(f"{RISK_FILE} cannot be read: {error}", "Install stegcli again.") from error
+    return table

@@ -1,0 +1,132 @@
+"""A detector that learns: Fisher discriminants on random subspaces, voting.
+
+Kodovsky, Fridrich and Holub, "Ensemble classifiers for steganalysis of digital media", IEEE TIFS 7(2), 2012.
+Each learner sees a bootstrap sample of the pairs and a random subset of the features; the size of the subset
+is the one with the least error on pairs that a learner did not see.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Ensemble", "train"]
+
+F64 = NDArray[np.float64]
+F32 = NDArray[np.float32]
+
+LEARNERS: Final = 61
+"""Odd, so that no vote is a draw."""
+TRIAL_LEARNERS: Final = 15
+"""Enough to choose the size of the subspaces by."""
+SUBSPACES: Final = (50, 100, 200, 350, 500)
+_RIDGE: Final = 1e-3  # of the mean variance: keeps a covariance of few pairs invertible
+
+
+@dataclass(frozen=True)
+class Learner:
+    """One discriminant.
+
+    Attributes:
+        chosen: (k,) features that it sees.
+        weights: (k,).
+        threshold: above it, stego.
+    """
+
+    chosen: NDArray[np.int64]
+    weights: F32
+    threshold: float
+
+    def votes(self, values: F32) -> F64:
+        """(n, d) -> (n,) 1 for stego, -1 for cover."""
+        above = values[:, self.chosen] @ self.weights > self.threshold
+        votes: F64 = np.where(above, 1.0, -1.0)
+        return votes
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """A trained detector.
+
+    Attributes:
+        centre: (d,) subtracted from features.
+        scale: (d,) then divided by.
+        learners: who vote.
+    """
+
+    centre: F64
+    scale: F64
+    learners: tuple[Learner, ...]
+
+    def scores(self, values: F32) -> F64:
+        """(n, d) features -> (n,) mean vote, -1 (cover) .. 1 (stego)."""
+        normal = _normal(values, self.centre, self.scale)
+        mean: F64 = np.mean([learner.votes(normal) for learner in self.learners], axis=0)
+        return mean
+
+
+def train(covers: F32, stegos: F32, seed: int) -> Ensemble:
+    """Learn from pairs.
+
+    Args:
+        covers: (n, d) features.
+        stegos: (n, d) features of the same pictures with something hidden, in the same order.
+        seed: of the random subspaces and bootstrap samples.
+    """
+    both = np.concatenate([covers, stegos])
+    centre, scale = both.mean(axis=0, dtype=np.float64), both.std(axis=0, dtype=np.float64)
+    scale[scale == 0] = 1
+    cover_values, stego_values = _normal(covers, centre, scale), _normal(stegos, centre, scale)
+    sizes = sorted({min(size, covers.shape[1]) for size in SUBSPACES})
+    errors = [_grow(cover_values, stego_values, size, TRIAL_LEARNERS, seed)[0] for size in sizes]
+    best = sizes[int(np.argmin(errors))]
+    return Ensemble(centre, scale, _grow(cover_values, stego_values, best, LEARNERS, seed)[1])
+
+
+def _normal(values: F32, centre: F64, scale: F64) -> F32:
+    return ((values - centre) / scale).astype(np.float32)
+
+
+def _grow(
+    covers: F32, stegos: F32, size: int, learner_count: int, seed: int
+) -> tuple[float, tuple[Learner, ...]]:
+    """Out-of-bag error, and the learners on subspaces of this size."""
+    rng = np.random.default_rng([seed, size])
+    count, dimensions = covers.shape
+    learners = []
+    tally = np.zeros((2, count))
+    for _ in range(learner_count):
+        chosen = rng.choice(dimensions, size, replace=False)
+        bag = rng.integers(count, size=count)
+        learner = _discriminant(covers[bag], stegos[bag], chosen)
+        out = np.setdiff1d(np.arange(count), bag)
+        tally[0, out] += learner.votes(covers[out])
+        tally[1, out] += learner.votes(stegos[out])
+        learners.append(learner)
+    error = float(((tally[0] > 0).mean() + (tally[1] <= 0).mean()) / 2)
+    return error, tuple(learners)
+
+
+def _discriminant(covers: F32, stegos: F32, chosen: NDArray[np.int64]) -> Learner:
+    """Fisher's direction, and the threshold of least error on the same pairs."""
+    a, b = covers[:, chosen], stegos[:, chosen]
+    mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
+    deviations = np.concatenate([a - mean_a, b - mean_b])
+    within = deviations.T @ deviations
+    within[np.diag_indices_from(within)] += np.float32(_RIDGE) * np.trace(within) / np.float32(len(chosen))
+    weights = np.linalg.solve(within, mean_b - mean_a)
+    return Learner(chosen, weights, _threshold(a @ weights, b @ weights))
+
+
+def _threshold(covers: F32, stegos: F32) -> float:
+    """Between two values, where (false alarms + missed detections) is least."""
+    values = np.concatenate([covers, stegos])
+    order = np.argsort(values, kind="stable")
+    is_stego = order >= len(covers)
+    errors = len(covers) - np.cumsum(~is_stego) + np.cumsum(is_stego)
+    best = int(errors.argmin())
+    ordered = values[order]
+    return float((ordered[best] + ordered[min(best + 1, len(ordered) - 1)]) / 2)

@@ -1,0 +1,125 @@
+"""Everything that can hide a picture, behind one door: the program's models and the baselines.
+
+A hider gives a stego and a way to read it. Baselines are for measurement alone: they carry no header, know
+the secret's size, and their keys come from a seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stegcli import images, methods, store
+from stegcli.errors import NothingFoundError
+from stegcli.keys import SALT_BYTES, Keyring
+from stegcli.methods.envelope import receive
+from stegcli.session import load_network
+from stegcli.store import ModelFiles
+
+__all__ = ["Hidden", "Hider", "ModelHider", "seed_bytes"]
+
+Array = NDArray[np.uint8]
+Reveal = Callable[[Array], Array | None]
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A stego in memory.
+
+    Attributes:
+        stego_rgb: (H, W, 3) uint8.
+        reveal: stego pixels, maybe damaged -> (h, w) uint8 at the secret's size, or None if nothing opens.
+        spread: cover pixels per hidden pixel, or 0 where that says nothing.
+        written_bits: bits of a file that were written; 0 where the picture is not a file.
+        simulated: whether the stego is a draw of what an ideal coder would write, and so cannot be read.
+    """
+
+    stego_rgb: Array
+    reveal: Reveal
+    spread: int = 0
+    written_bits: int = 0
+    simulated: bool = False
+
+
+class Hider(Protocol):
+    """One row of the tables."""
+
+    @property
+    def name(self) -> str:
+        """As users ask for it."""
+
+    @property
+    def identity(self) -> str:
+        """What makes two runs comparable: a checksum or a description of its settings."""
+
+    def hide(self, cover_rgb: Array, secret_gray: Array, seed: str, stego_psnr_db: float | None) -> Hidden:
+        """Hide.
+
+        Args:
+            cover_rgb: (H, W, 3) uint8.
+            secret_gray: (h, w) uint8.
+            seed: whatever is random follows from it.
+            stego_psnr_db: what a hider that can choose aims at: that of the model it is compared with.
+        """
+
+
+def seed_bytes(seed: str, purpose: str, count: int = 32) -> bytes:
+    """At most 32 bytes that follow from the seed."""
+    return hashlib.sha256(f"{purpose}/{seed}".encode()).digest()[:count]
+
+
+class ModelHider:
+    """A model of the program, run as `hide` and `reveal` run it.
+
+    Args:
+        model: id or family.
+        weights: folder or hub address; None for the program's own.
+        favor: as for `stegcli hide`.
+        device: as for `stegcli hide`.
+    """
+
+    def __init__(self, model: str, weights: str | None, favor: str, device: str) -> None:
+        self._files: ModelFiles = store.find(model, weights)
+        self._favor, self._device = favor, device
+        self._method = methods.for_family(self._files.entry.family)
+        self._keyring = Keyring(None)
+
+    @property
+    def name(self) -> str:
+        """The model's id, whatever name found it."""
+        return self._files.entry.id
+
+    @property
+    def identity(self) -> str:
+        """Checksums of both graphs."""
+        return " ".join(f"{role} {digest}" for role, digest in sorted(self._files.entry.sha256.items()))
+
+    def hide(self, cover_rgb: Array, secret_gray: Array, seed: str, stego_psnr_db: float | None) -> Hidden:
+        """Hide with the public key; the salt follows from the seed."""
+        del stego_psnr_db  # a model has its own
+        favor = self._favor if self._files.entry.family == "phase" else "balanced"
+        outcome = self._method.hide(
+            cover_rgb,
+            None,
+            secret_gray,
+            partial(load_network, self._files, "encoder", self._device),
+            self._files.entry.fingerprint,
+            self._keyring,
+            favor=favor,
+            salt=seed_bytes(seed, "salt", SALT_BYTES),
+        )
+        return Hidden(outcome.stego_rgb, partial(self._reveal, secret_gray.shape), outcome.header.spread)
+
+    def _reveal(self, shape: tuple[int, int], stego_rgb: Array) -> Array | None:
+        try:
+            received = receive(stego_rgb, None, self._keyring)
+        except NothingFoundError:
+            return None
+        decoder = load_network(self._files, "decoder", self._device)
+        return images.resize_gray(self._method.reveal(received, decoder), shape)

@@ -1,0 +1,199 @@
+"""Published figures and where they come from: marked places in Markdown that agree with committed results.
+
+    <!-- ledger results/quality-lfw.json quality -->
+    | ... a whole table, or a single number ... |
+    <!-- /ledger -->
+
+After the file comes a view (`quality`, `security`, `damage NAME`, `tried`), which gives a table, or a path
+and a format, which give one number: `rows[hider=phase-v1,spread=1].stego_psnr_db.mean .2f`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from stegcli.errors import UsageError
+from stegcli.lab import tables
+
+__all__ = ["VIEWS", "differences", "filled", "render"]
+
+Values = dict[str, Any]
+
+_BLOCK: Final = re.compile(r"(<!-- ledger (\S+\.json) (.+?) -->)(.*?)(<!-- /ledger -->)", re.DOTALL)
+_STEP: Final = re.compile(r"(\w+)(?:\[([^\]]*)\])?")
+
+
+def filled(text: str, root: Path) -> str:
+    """The text with every marked place filled from the results below `root`."""
+
+    def fill(match: re.Match[str]) -> str:
+        opening, file, what, _, closing = match.groups()
+        content = render(json.loads((root / file).read_text(encoding="utf-8")), what)
+        return opening + (f"\n{content}\n" if content.startswith("|") else content) + closing
+
+    return _BLOCK.sub(fill, text)
+
+
+def differences(text: str, root: Path) -> list[str]:
+    """The marked places that do not agree with their results, by their opening line."""
+    wanted = [match.group(4) for match in _BLOCK.finditer(filled(text, root))]
+    return [
+        match.group(1)
+        for match, content in zip(_BLOCK.finditer(text), wanted, strict=True)
+        if match.group(4) != content
+    ]
+
+
+def render(values: Values, what: str) -> str:
+    """A view's table, or one number.
+
+    Raises:
+        UsageError: there is no such view, and no such path.
+    """
+    name, _, rest = what.partition(" ")
+    if name in VIEWS:
+        return tables.markdown(VIEWS[name](values, rest))
+    number = _at(values, name)
+    return f"{number:{rest or '.2f'}}"
+
+
+def _at(values: Any, path: str) -> Any:  # noqa: ANN401 - whatever the JSON holds
+    """Follow `name.name[key=value,key=value].name`."""
+    for name, conditions in _STEP.findall(path):
+        try:
+            values = values[name]
+            if conditions:
+                wanted = [condition.partition("=")[::2] for condition in conditions.split(",")]
+                values = next(row for row in values if all(str(row[k]) == v for k, v in wanted))
+        except (KeyError, TypeError, StopIteration) as error:
+            raise UsageError(f"the results hold no {path}", f"Or a view: {', '.join(VIEWS)}.") from error
+    return values
+
+
+def _quality(values: Values, chosen: str) -> tables.Table:
+    """Stego and revealed quality; `chosen`: hiders with commas, all if empty."""
+    names = chosen.split(",") if chosen else None
+    head = ["method", "spread", "stego PSNR (dB)", "stego SSIM", "revealed PSNR (dB)", "revealed SSIM"]
+    return [
+        head,
+        *(
+            [
+                row["hider"] + tables.SIMULATED_MARK * row["simulated"],
+                str(row["spread"]),
+                _interval(row["stego_psnr_db"], 2),
+                f"{row['stego_ssim']['mean']:.4f}",
+                _interval(row["revealed_psnr_db"], 2),
+                f"{row['revealed_ssim']['mean']:.4f}",
+            ]
+            for row in values["rows"]
+            if names is None or row["hider"] in names
+        ),
+    ]
+
+
+def _interval(summary: Values, digits: int) -> str:
+    return f"{summary['mean']:.{digits}f} ({summary['low']:.{digits}f} to {summary['high']:.{digits}f})"
+
+
+def _security(values: Values, chosen: str) -> tables.Table:
+    """Detection error and AUC of every subject."""
+    del chosen
+    head = ["method", "covers", "stego PSNR (dB)", "P_E", "ROC AUC"]
+    return [
+        head,
+        *(
+            [
+                row["subject"],
+                str(row["pairs"]),
+                "" if row["stego_psnr_db"] is None else f"{row['stego_psnr_db']:.2f}",
+                f"{row['detection_error']:.3f} ({row['error_low']:.3f} to {row['error_high']:.3f})",
+                f"{row['auc']:.3f}",
+            ]
+            for row in values["rows"]
+        ),
+    ]
+
+
+def _damage(values: Values, chosen: str) -> tables.Table:
+    """Revealed PSNR by level of one damage."""
+    hiders = list(values["hiders"])
+    rows = [row for row in values["rows"] if row["damage"] in (chosen, "none")]
+    levels = sorted({row["level"] for row in rows})
+    found = {(row["hider"], row["level"]): row for row in rows}
+    body = [
+        [f"{level:g}", *(f"{found[hider, level]['revealed_psnr_db']['mean']:.1f}" for hider in hiders)]
+        for level in levels
+    ]
+    return [[chosen, *hiders], *body]
+
+
+def _tried(values: Values, chosen: str) -> tables.Table:
+    """Variants of a setting, as `results/costs.json` lists them."""
+    del chosen
+    return [values["columns"], *([str(cell) for cell in row] for row in values["rows"])]
+
+
+def _card(values: Values, chosen: str) -> tables.Table:
+    """What `benchmarks/quality.py` measured, by kind of secret and by spread."""
+    del chosen
+    head = [
+        "secrets",
+        "pairs",
+        "stego PSNR (dB)",
+        "stego SSIM",
+        "of luma",
+        "revealed PSNR (dB)",
+        "revealed SSIM",
+    ]
+    wider = {
+        f"imagenet, cover {spread} times the secret": row for spread, row in values.get("spread", {}).items()
+    }
+    return [
+        head,
+        *(
+            [
+                name,
+                str(row["pairs"]),
+                f"{row['stego_psnr_db']:.2f}",
+                f"{row['stego_ssim']:.4f}",
+                f"{row['stego_luma_ssim']:.4f}",
+                f"{row['revealed_psnr_db']:.2f}",
+                f"{row['revealed_ssim']:.4f}",
+            ]
+            for name, row in (values["rows"] | wider).items()
+        ),
+    ]
+
+
+def _speed(values: Values, chosen: str) -> tables.Table:
+    """What `benchmarks/bench.py` measured."""
+    del chosen
+    head = ["cover and secret", "hide", "reveal", "hide again", "reveal again", "peak memory"]
+    return [
+        head,
+        *(
+            [
+                row["size"],
+                f"{row['hide']['seconds']:.2f} s",
+                f"{row['reveal']['seconds']:.2f} s",
+                f"{row['warm_hide']['seconds']:.2f} s",
+                f"{row['warm_reveal']['seconds']:.2f} s",
+                f"{max(row['hide']['peak_mib'], row['reveal']['peak_mib']):.0f} MiB",
+            ]
+            for row in values["speed"]
+        ),
+    ]
+
+
+VIEWS: Final[dict[str, Callable[[Values, str], tables.Table]]] = {
+    "quality": _quality,
+    "security": _security,
+    "damage": _damage,
+    "tried": _tried,
+    "card": _card,
+    "speed": _speed,
+}

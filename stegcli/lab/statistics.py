@@ -1,0 +1,76 @@
+"""What many pairs say together: mean, median, tail, and how sure one can be of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Summary", "auc", "bootstrap_interval", "detection_error", "roc", "summarise"]
+
+RESAMPLES = 2000
+CONFIDENCE = 0.95
+LOSSLESS_DB = 99.0
+"""What a PSNR of equal pictures counts as in a mean; it would be infinite."""
+
+F64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Figures of one quantity over all pairs.
+
+    Attributes:
+        mean: arithmetic mean.
+        low: lower end of the mean's 95 % bootstrap interval.
+        high: upper end.
+        median: 50th percentile.
+        p5: 5th percentile, "what one in twenty is below".
+        count: pairs.
+    """
+
+    mean: float
+    low: float
+    high: float
+    median: float
+    p5: float
+    count: int
+
+
+def summarise(values: F64, seed: int) -> Summary:
+    """(n,) figures, infinite ones counted as `LOSSLESS_DB`."""
+    finite = np.where(np.isinf(values), LOSSLESS_DB, values)
+    low, high = bootstrap_interval(finite, seed)
+    median, p5 = np.percentile(finite, [50, 5])
+    return Summary(float(finite.mean()), low, high, float(median), float(p5), len(finite))
+
+
+def bootstrap_interval(values: F64, seed: int) -> tuple[float, float]:
+    """95 % percentile interval of the mean (Efron and Tibshirani 1993), pairs drawn with replacement."""
+    rng = np.random.default_rng(seed)
+    picks = rng.integers(len(values), size=(RESAMPLES, len(values)))
+    tail = 50 * (1 - CONFIDENCE)
+    low, high = np.percentile(values[picks].mean(axis=1), [tail, 100 - tail])
+    return float(low), float(high)
+
+
+def roc(cover_scores: F64, stego_scores: F64) -> tuple[F64, F64]:
+    """Share of false alarms and of detections at every threshold, both rising from 0 to 1."""
+    thresholds = np.unique(np.concatenate([cover_scores, stego_scores, [np.inf]]))[::-1]
+    alarms = 1 - np.searchsorted(np.sort(cover_scores), thresholds, side="left") / len(cover_scores)
+    hits = 1 - np.searchsorted(np.sort(stego_scores), thresholds, side="left") / len(stego_scores)
+    return alarms, hits
+
+
+def auc(cover_scores: F64, stego_scores: F64) -> float:
+    """Area under the ROC: the chance that a stego scores above a cover, ties counted half."""
+    ordered = np.sort(cover_scores)
+    below = np.searchsorted(ordered, stego_scores, side="left")
+    not_above = np.searchsorted(ordered, stego_scores, side="right")
+    return float((below + not_above).mean() / (2 * len(ordered)))
+
+
+def detection_error(cover_scores: F64, stego_scores: F64, threshold: float = 0.0) -> float:
+    """(false alarms + missed detections) / 2 at a threshold that was fixed without looking at these pairs."""
+    return float(((cover_scores > threshold).mean() + (stego_scores <= threshold).mean()) / 2)

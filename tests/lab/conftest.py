@@ -1,0 +1,32 @@
+"""Photographs in the shape that the lab wants, from those that scikit-image ships."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from stegcli.lab.pairs import Pair
+
+
+@pytest.fixture(scope="session")
+def pair(cover_rgb: np.ndarray, secret_gray: np.ndarray) -> Pair:
+    return Pair("coffee + camera", cover_rgb, secret_gray)
+
+
+@pytest.fixture(scope="session")
+def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pieces of photographs, 352x264, as PNG."""
+    folder = tmp_path_factory.mktemp("photos")
+    photos = [data.astronaut(), data.coffee(), data.chelsea(), data.rocket(), data.immunohistochemistry()]
+    for number in range(40):
+        photo = Image.fromarray(photos[number % len(photos)])
+        rng = np.random.default_rng(number)
+        height = min(photo.height, int(photo.width * 0.75), int(264 * rng.uniform(1, 1.2)))
+        width = int(height / 0.75)
+        left = int(rng.integers(photo.width - width + 1))
+        top = int(rng.integers(photo.height - height + 1))
+        piece = photo.crop((left, top, left + width, top + height))
+        piece.resize((352, 264), Image.Resampling.LANCZOS).save(folder / f"piece-{number:02}.png")
+    return folder

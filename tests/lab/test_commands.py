@@ -1,0 +1,107 @@
+"""`stegcli evaluate`, `stegcli check` and `stegcli hide --cover-from`, as users run them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from desk import Desk
+from PIL import Image
+
+
+@pytest.fixture
+def photos(desk: Desk, photo_folder: Path) -> Path:
+    folder = desk.folder / "photos"
+    folder.mkdir()
+    for path in sorted(photo_folder.iterdir())[:6]:
+        shutil.copy(path, folder)
+    return folder
+
+
+def test_evaluate_writes_a_page_that_needs_nothing_else(desk: Desk, photos: Path) -> None:
+    outcome = desk.run(
+        *[
+            "evaluate",
+            "--dataset",
+            "folder:photos",
+            "--baselines",
+            "lsb-332,avif-hill",
+            "--pairs",
+            "2",
+            "--spreads",
+            "1,4",
+        ],
+        *["--sheets", "1", "--report", "out.html", "--report", "out.md", "--report", "out.json"],
+    )
+    assert outcome.code == 0, outcome
+    assert "| phase-v1 | 1 | 5" in outcome.out
+    page = (desk.folder / "out.html").read_text()
+    assert page.count("<img ") == 3 * 6
+    assert page.count("<svg ") >= 6
+    assert not re.search(r"""(src|href)=["'](?!data:)""", page)
+    assert "<script" not in page
+    assert "avif-hill*" in (desk.folder / "out.md").read_text()
+    again = desk.run("evaluate", "--dataset", "folder:photos", "--report", "out.html")
+    assert (again.code, "exists already" in again.err) == (2, True)
+
+
+def test_evaluate_says_what_is_missing(desk: Desk, photos: Path) -> None:
+    desk.refuses(2, "evaluate", words="nothing to measure on")
+    desk.refuses(2, "evaluate", "--dataset", "nowhere", words="no data set nowhere")
+    desk.refuses(2, "evaluate", "--dataset", "lfw", words="lfw is not in")
+    desk.refuses(2, "evaluate", "--dataset", "folder:photos", "--baselines", "best", words="'best'")
+    desk.refuses(2, "evaluate", "--dataset", "folder:photos", "--spreads", "1,x", words="spreads")
+    desk.refuses(2, "evaluate", "--dataset", "folder:photos", "--report", "out.pdf", words="out.pdf")
+    desk.refuses(2, "evaluate", "security", words="no photographs")
+
+
+def test_check_forecasts_what_hide_reports(desk: Desk) -> None:
+    small = np.array(Image.open("secret.png").resize((64, 64)))
+    desk.put("small.png", small)
+    forecast = desk.run("check", "cover.png", "small.png", "--json").json
+    report = desk.run("hide", "cover.png", "small.png", "-o", "out.png", "--json").json
+    assert forecast["spread"] == report["spread"] == 16
+    assert forecast["stego_psnr_db"] == pytest.approx(report["stego_psnr_db"], abs=0.3)
+    assert forecast["revealed_psnr_db"] == pytest.approx(report["revealed_psnr_db"], abs=0.5)
+    assert forecast["risk"]["low"] <= forecast["risk"]["error"] <= forecast["risk"]["high"]
+    assert "detection error" in desk.run("check", "cover.png", "small.png").out
+
+
+def test_check_warns_of_a_jpeg(desk: Desk) -> None:
+    Image.open("cover.png").save("cover.jpg", quality=95)
+    assert "block grid" in desk.run("check", "cover.jpg", "secret.png").out
+    assert "block grid" not in desk.run("check", "cover.jpg", "secret.png", "--scale-cover", "0.75").out
+
+
+def test_the_cover_that_hides_best_is_taken(desk: Desk, photos: Path) -> None:
+    flat = np.random.default_rng(0).integers(118, 120, size=(264, 352, 3), dtype=np.uint8)
+    busy = np.random.default_rng(0).integers(60, 200, size=(264, 352, 3), dtype=np.uint8)
+    Image.fromarray(flat).save("photos/flat.png")
+    Image.fromarray(busy).save("photos/busy.png")
+    Image.fromarray(busy[:20, :20]).save("photos/tiny.png")
+    outcome = desk.run("hide", "secret.png", "--cover-from", "photos", "--json")
+    assert outcome.code == 0, outcome
+    ranking = [Path(ranked["cover"]).name for ranked in outcome.json["ranking"]]
+    assert ranking[0] == "busy.png"
+    assert ranking.index("flat.png") > 1
+    assert ranking[-1] == "tiny.png"
+    assert outcome.json["stego"] == "busy.stego.png"
+    assert (desk.folder / "busy.stego.png").is_file()
+
+
+def test_cover_from_takes_one_picture(desk: Desk, photos: Path) -> None:
+    desk.refuses(2, "hide", "cover.png", "secret.png", "--cover-from", "photos", words="at once")
+    desk.refuses(2, "hide", "cover.png", words="no SECRET")
+    desk.refuses(2, "hide", "secret.png", "--cover-from", "secret.png", words="not a folder")
+
+
+def test_hiding_imports_no_lab(desk: Desk) -> None:
+    prelude = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print(any(name.startswith('stegcli.lab') for name in sys.modules)))"
+    )
+    outcome = desk.run_process("hide", "cover.png", "secret.png", "-o", "out.png", "--quiet", prelude=prelude)
+    assert outcome.out.splitlines()[-1] == "False"

@@ -1,0 +1,69 @@
+"""Published figures agree with the results that they come from."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stegcli.errors import UsageError
+from stegcli.forecast import RISK_FILE
+from stegcli.lab.ledger import differences, filled, render
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("weights/*/*.md"), *ROOT.glob("results/*.md")])
+
+RESULTS = {
+    "what": "quality",
+    "rows": [
+        {
+            "hider": "phase-v1",
+            "spread": 4,
+            "simulated": False,
+            "stego_psnr_db": {"mean": 57.61, "low": 57.5, "high": 57.7},
+            "stego_ssim": {"mean": 0.9997},
+            "revealed_psnr_db": {"mean": 42.356, "low": 42, "high": 43},
+            "revealed_ssim": {"mean": 0.994},
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_marked_figure_is_that_of_its_results(page: Path) -> None:
+    assert differences(page.read_text(encoding="utf-8"), ROOT) == [], "run: python scripts/ledger.py --write"
+
+
+def test_the_risk_table_is_that_of_its_results() -> None:
+    table = json.loads(RISK_FILE.read_text(encoding="utf-8"))
+    results = json.loads((ROOT / table["source"]).read_text(encoding="utf-8"))
+    measured = {row["subject"]: row for row in results["rows"]}
+    for row in table["rows"]:
+        source = measured[f"phase, spread {row['spread']}"]
+        found = (source["detection_error"], source["error_low"], source["error_high"])
+        assert (row["error"], row["low"], row["high"]) == pytest.approx(found, abs=5e-4)
+
+
+def test_results_name_their_command_and_no_machine() -> None:
+    for path in (ROOT / "results").glob("*.json"):
+        text = path.read_text(encoding="utf-8")
+        assert json.loads(text)["command"], path.name
+        assert "/work" not in text
+        assert "/tmp" not in text
+        assert "/home" not in text
+
+
+def test_a_marked_place_is_filled_and_compared(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text(json.dumps(RESULTS))
+    number = "rows[hider=phase-v1,spread=4].revealed_psnr_db.mean .1f"
+    page = f"got <!-- ledger x.json {number} -->41.0<!-- /ledger --> dB\n"
+    page += "<!-- ledger x.json quality --><!-- /ledger -->"
+    assert len(differences(page, tmp_path)) == 2
+    good = filled(page, tmp_path)
+    assert differences(good, tmp_path) == []
+    assert "-->42.4<!--" in good
+    assert "| phase-v1 | 4 | 57.61 (57.50 to 57.70) | 0.9997 |" in good
+
+
+def test_an_unknown_place_in_the_results_is_an_error() -> None:
+    with pytest.raises(UsageError, match="hold no rows"):
+        render(RESULTS, "rows[hider=other].stego_psnr_db.mean")

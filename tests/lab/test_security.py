@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stegcli import channel, photos
+from stegcli.errors import MissingExtraError, UsageError
+from stegcli.lab import ensemble, security
+from stegcli.lab.features import FEATURES, features
+from stegcli.lab.subjects import LSBM_CONTROL, LsbMatchingSubject, PhaseSubject, channel_sigma
+
+
+def test_the_controls_give_the_known_answers(photo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ensemble, "SUBSPACES", (100,))
+    monkeypatch.setattr(ensemble, "LEARNERS", 21)
+    refs = security.covers_of(photos.find(f"folder:{photo_folder}", None), 40)
+    rows = security.assess([LsbMatchingSubject(), PhaseSubject(64, "spread 64")], refs, workers=1)
+    errors = {row.subject: row.detection_error for row in rows}
+    assert errors[LSBM_CONTROL] <= 0.1
+    assert 0.25 <= errors[security.COVER_CONTROL] <= 0.75  # ten pairs a class: wide, but far from both ends
+    assert errors["spread 64"] > errors[LSBM_CONTROL]
+
+
+def test_covers_are_shrunk_by_a_quarter_and_lie_on_their_side(photo_folder: Path) -> None:
+    ref = photos.find(f"folder:{photo_folder}", None)[0]
+    assert security.load_cover(ref).shape == (192, 256, 3)
+
+
+def test_too_few_large_pictures_are_refused(photo_folder: Path) -> None:
+    with pytest.raises(UsageError, match="only 5"):
+        security.covers_of(photos.find(f"folder:{photo_folder}", None)[:5], 100)
+
+
+def test_features_are_shares_and_feel_a_change(cover_rgb: np.ndarray) -> None:
+    extract = features("colour")
+    before = extract(cover_rgb)
+    stego = LsbMatchingSubject().stego(cover_rgb, cover_rgb[..., 0], "seed")
+    assert before.dtype == np.float32
+    assert before.min() >= 0
+    assert not np.allclose(before, extract(stego), atol=1e-3)
+
+
+def test_mirroring_a_picture_changes_no_symmetric_statistic(cover_rgb: np.ndarray) -> None:
+    turned = 255 - cover_rgb  # every residual changes its sign
+    even = 7 * 3 * 63
+    assert np.allclose(features("colour")(cover_rgb)[:even], features("colour")(turned)[:even], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["spam", "crm", "srmq1"])
+def test_the_field_s_own_features_need_the_extra(cover_rgb: np.ndarray, name: str) -> None:
+    try:
+        import sealwatch  # noqa: F401
+    except ImportError:
+        with pytest.raises(MissingExtraError) as caught:
+            FEATURES[name](cover_rgb)
+        assert "stegcli[lab]" in caught.value.hint
+    else:
+        assert FEATURES[name](cover_rgb[:96, :96]).ndim == 1
+
+
+def test_an_ensemble_learns_a_shift_and_nothing_from_noise() -> None:
+    rng = np.random.default_rng(0)
+    covers, noise = rng.normal(size=(2, 80, 60)).astype(np.float32)
+    shifted = (covers + 0.3 * rng.normal(size=(80, 60)) + 0.8).astype(np.float32)
+    detector = ensemble.train(covers[:40], shifted[:40], 1)
+    assert (detector.scores(shifted[40:]) > 0).mean() > 0.9
+    blind = ensemble.train(covers[:40], noise[:40], 1)
+    assert 0.25 < (blind.scores(noise[40:]) > 0).mean() < 0.75
+
+
+def test_a_subject_writes_what_hide_writes(cover_rgb: np.ndarray) -> None:
+    subject = PhaseSubject(4, "spread 4", channel.LAMBDAS["balanced"])
+    assert channel_sigma(subject, cover_rgb, "seed") == pytest.approx(0.027, abs=0.004)
+    stego = subject.stego(cover_rgb, cover_rgb[..., 0], "seed")
+    changed = (stego != cover_rgb).any(axis=-1).mean()
+    assert 0.2 < changed < 0.27
