@@ -57,7 +57,11 @@ def main() -> None:
     options = _options()
     sizes = {name: SIZES[name] for name in options.sizes}
     with tempfile.TemporaryDirectory() as folder:
-        results: dict[str, object] = {"machine": _machine(), "version": stegcli.__version__}
+        results: dict[str, object] = {
+            "command": "python benchmarks/bench.py",
+            "machine": _machine(),
+            "version": stegcli.__version__,
+        }
         results["speed"] = [
             _speed(name, shape, Path(folder), options.weights) for name, shape in sizes.items()
         ]

@@ -49,7 +49,7 @@ _NONCE: Final = bytes(12)  # a header key seals one header: the salt is fresh fo
 
 _STEPS_KEY: Final = sha256(b"stegcli/1/steps").digest()
 
-_PIXELS_PER_REPEAT: Final = 1 << 17
+_PIXELS_PER_REPEAT: Final = 1 << 20
 _MAX_REPEATS: Final = 8
 
 _SALT_CODED_BITS: Final = convolution.coded_length(8 * SALT_BYTES)

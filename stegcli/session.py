@@ -40,7 +40,7 @@ class Network:
 
     Args:
         session: the runtime's session.
-        run_options: the runtime's options of every run.
+        run_options: the runtime's options of a last run: it gives the working memory back.
         contract: what the graph promises.
         device: "cpu" or "cuda", where it really runs.
         source: name for messages.
@@ -57,12 +57,13 @@ class Network:
         if missing:
             raise ModelError(f"{source} breaks its contract: it has no input {', '.join(missing)}", _HINT)
 
-    def run(self, planes: Planes, scalars: Mapping[str, float]) -> Planes:
+    def run(self, planes: Planes, scalars: Mapping[str, float], *, more_to_come: bool = False) -> Planes:
         """Run the graph once.
 
         Args:
             planes: (1, C, H, W) float32, sizes multiples of the contract's.
             scalars: the values that its conditions may ask for, by name.
+            more_to_come: keep the working memory for the next run, which then need not touch fresh pages.
 
         Returns:
             (C', H, W) float32.
@@ -77,7 +78,8 @@ class Network:
             )
         feeds = {name: np.array([scalars[name]], dtype=np.float32) for name in self._scalars}
         with _translated(self._source, self.device):
-            answer = self._session.run(None, {self._picture: planes, **feeds}, self._run_options)[0]
+            run_options = None if more_to_come else self._run_options
+            answer = self._session.run(None, {self._picture: planes, **feeds}, run_options)[0]
         if answer.ndim != 4 or answer.shape[2:] != planes.shape[2:] or not np.isfinite(answer).all():
             raise ModelError(f"{self._source} does not answer with a picture of its input's size", _HINT)
         return answer[0]  # type: ignore[no-any-return]
@@ -163,7 +165,7 @@ def run_tiled(
     contract = network.contract
     tiles = plan_tiles(contract.padded(height), contract.padded(width), contract, budget)
     for done, tile in enumerate(tiles, start=1):
-        kept = tile.keep(network.run(load(tile), scalars))
+        kept = tile.keep(network.run(load(tile), scalars, more_to_come=done < len(tiles)))
         rows = slice(tile.kept_rows.start, min(tile.kept_rows.stop, height))
         cols = slice(tile.kept_cols.start, min(tile.kept_cols.stop, width))
         yield rows, cols, kept[:, : rows.stop - rows.start, : cols.stop - cols.start]

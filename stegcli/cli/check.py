@@ -90,7 +90,9 @@ def _lines(report: CheckReport) -> list[str]:
 def _jpeg_lines(report: CheckReport) -> list[str]:
     if not report.from_jpeg:
         return []
-    lines = ["  the cover comes from a JPEG, whose block grid helps a detector: use --scale-cover 0.75"]
+    lines = [
+        "  the cover comes from a JPEG, whose block grid may help a detector; --scale-cover 0.75 removes it"
+    ]
     lines += [
         f"    measured at {spread} pixel(s) per value: error {as_is:.2f} as it is, {scaled:.2f} scaled"
         for spread, as_is, scaled in report.jpeg_errors

@@ -28,24 +28,24 @@ _STEP: Final = re.compile(r"(\w+)(?:\[([^\]]*)\])?")
 
 
 def filled(text: str, root: Path) -> str:
-    """The text with every marked place filled from the results below `root`."""
-
-    def fill(match: re.Match[str]) -> str:
-        opening, file, what, _, closing = match.groups()
-        content = render(json.loads((root / file).read_text(encoding="utf-8")), what)
-        return opening + (f"\n{content}\n" if content.startswith("|") else content) + closing
-
-    return _BLOCK.sub(fill, text)
+    """The text with every marked place filled from the results below `root`, if they are there."""
+    return _BLOCK.sub(
+        lambda match: match.group(1) + (_content(match, root) or match.group(4)) + match.group(5), text
+    )
 
 
 def differences(text: str, root: Path) -> list[str]:
-    """The marked places that do not agree with their results, by their opening line."""
-    wanted = [match.group(4) for match in _BLOCK.finditer(filled(text, root))]
-    return [
-        match.group(1)
-        for match, content in zip(_BLOCK.finditer(text), wanted, strict=True)
-        if match.group(4) != content
-    ]
+    """The marked places that disagree with their results, or whose results are missing, by opening line."""
+    return [match.group(1) for match in _BLOCK.finditer(text) if match.group(4) != _content(match, root)]
+
+
+def _content(match: re.Match[str], root: Path) -> str | None:
+    """What belongs in a marked place; None if its file is not there."""
+    file = root / match.group(2)
+    if not file.is_file():
+        return None
+    content = render(json.loads(file.read_text(encoding="utf-8")), match.group(3))
+    return f"\n{content}\n" if content.startswith("|") else content
 
 
 def render(values: Values, what: str) -> str:
