@@ -188,6 +188,7 @@ def reproduce(table: int, wishes: Wishes) -> Path:
     name = f"table-{table}" if table != 6 else f"table-6-{wishes.dataset.replace(':', '-').replace('/', '-')}"
     content = {
         "table": table,
+        "command": f"make reproduce TABLE={table} BUDGET={wishes.budget:g}",
         "budget_minutes": wishes.budget,
         "environment": environment(torch.device(wishes.torch_device)),
         **TABLES[table](wishes),
