@@ -35,8 +35,9 @@ lint: $(COMPLETE)  ## look for mistakes and for untidy code
 types: $(COMPLETE)  ## check the types
 	$(BIN)/mypy
 
-bench: $(COMPLETE)  ## measure quality, time and memory
+bench: $(COMPLETE)  ## measure time, memory and quality (on DATA_ROOT's photographs if given)
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/quality.py $(if $(DATA_ROOT),--data-root $(DATA_ROOT))
 
 dist-test: $(COMPLETE)  ## build the wheel, install it in an empty environment elsewhere, run the demo there
 	$(BIN)/python scripts/dist_test.py

@@ -1,6 +1,6 @@
 """Measure the program: time and memory at three sizes, where the time goes, and quality on a folder.
 
-    python benchmarks/bench.py [--weights DIR] [--folder PHOTOS --pairs 50] [--out results]
+    python benchmarks/bench.py [--weights DIR] [--folder PHOTOS --pairs 50] [--out build/bench]
 
 Writes bench.json and bench.md. Cold means a new process per run, as a user's shell starts it; its time and
 its peak resident memory are those the operating system reports. Warm means a second run inside one process.
@@ -86,7 +86,7 @@ def _options() -> argparse.Namespace:
         "--crop", type=int, default=None, help="central square first cut out of each (pixels)"
     )
     parser.add_argument("--favor", default="balanced", choices=("cover", "balanced", "secret"))
-    parser.add_argument("--out", type=Path, default=Path("results"), help="where to write")
+    parser.add_argument("--out", type=Path, default=Path("build/bench"), help="where to write")
     return parser.parse_args()
 
 

@@ -1,6 +1,6 @@
 """Measure the figures that the model card promises, from files written and read again.
 
-    python benchmarks/quality.py --data-root DATA [--pairs 100] [--fonts DIR] [--out results]
+    python benchmarks/quality.py --data-root DATA [--pairs 100] [--fonts DIR] [--out build/bench]
 
 Rows: LFW, ImageNet and VOC 2012 pictures that no training step saw; pages and QR codes in fonts and with
 contents that no training step saw; covers of four and sixteen times the secret's pixels; and what a reader
@@ -97,7 +97,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--fonts", type=Path, default=FONTS, help="fonts for the pages, unseen in training")
     parser.add_argument("--model", default="phase", help="family or id")
     parser.add_argument("--favor", default="balanced", choices=("cover", "balanced", "secret"))
-    parser.add_argument("--out", type=Path, default=Path("results"), help="where to write")
+    parser.add_argument("--out", type=Path, default=Path("build/bench"), help="where to write")
     return parser.parse_args()
 
 
