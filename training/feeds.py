@@ -72,35 +72,8 @@ class Drawer:
         return self.cropper.draw(rows, crop, generator)[self.rank :: self.world]
 
 
-class PhaseFeed:
-    """{"secret": (B,1,crop,crop) uint8} from gray pools."""
-
-    def __init__(
-        self,
-        pools: list[Pool],
-        batch_size: int,
-        crop: int,
-        seed: int,
-        device: torch.device,
-        rank: int = 0,
-        world: int = 1,
-    ) -> None:
-        self.batch_size, self.crop, self.seed, self.device = batch_size, crop, seed, device
-        self.drawer = Drawer(pools, device, rank, world)
-        self.held_out = {p.name: torch.from_numpy(p.held_out)[:, None].to(device) for p in pools}
-
-    def batch(self, step: int) -> Batch:
-        """This process's rows of the step's batch."""
-        generator = step_generator(self.seed, step, self.device)
-        return {"secret": self.drawer.draw(self.batch_size, self.crop, generator)[:, None]}
-
-    def validation(self) -> Mapping[str, list[Batch]]:
-        """Whole held-out pictures by data set, in batches of eight."""
-        return {name: [{"secret": part} for part in held.split(8)] for name, held in self.held_out.items()}
-
-
-class PairFeed:
-    """{"cover": (B,3,crop,crop), "secret": (B,1,crop,crop)} uint8: two draws of colour pools, row by row."""
+class CropFeed:
+    """Random crops of the same pools for every step; what a batch is made of, its children say."""
 
     def __init__(
         self,
@@ -115,6 +88,26 @@ class PairFeed:
         self.batch_size, self.crop, self.seed, self.device = batch_size, crop, seed, device
         self.drawer = Drawer(pools, device, rank, world)
         self.held_out = {p.name: torch.from_numpy(p.held_out).to(device) for p in pools}
+
+
+class PhaseFeed(CropFeed):
+    """{"secret": (B,1,crop,crop) uint8} from gray pools."""
+
+    def batch(self, step: int) -> Batch:
+        """This process's rows of the step's batch."""
+        generator = step_generator(self.seed, step, self.device)
+        return {"secret": self.drawer.draw(self.batch_size, self.crop, generator)[:, None]}
+
+    def validation(self) -> Mapping[str, list[Batch]]:
+        """Whole held-out pictures by data set, in batches of eight."""
+        return {
+            name: [{"secret": part[:, None]} for part in held.split(8)]
+            for name, held in self.held_out.items()
+        }
+
+
+class PairFeed(CropFeed):
+    """{"cover": (B,3,crop,crop), "secret": (B,1,crop,crop)} uint8: two draws of colour pools, row by row."""
 
     def batch(self, step: int) -> Batch:
         """This process's rows of the step's batch."""
