@@ -37,7 +37,7 @@ types: $(COMPLETE)  ## check the types
 
 bench: $(COMPLETE)  ## measure time, memory and quality (on DATA_ROOT's photographs if given)
 	$(BIN)/python benchmarks/bench.py
-	$(BIN)/python benchmarks/quality.py $(if $(DATA_ROOT),--data-root $(DATA_ROOT))
+	$(BIN)/python benchmarks/quality.py $(if $(DATA_ROOT),--data-root $(DATA_ROOT)) $(BENCH_ARGS)
 
 dist-test: $(COMPLETE)  ## build the wheel, install it in an empty environment elsewhere, run the demo there
 	$(BIN)/python scripts/dist_test.py
