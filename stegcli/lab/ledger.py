@@ -150,7 +150,8 @@ def _card(values: Values, chosen: str) -> tables.Table:
         "revealed SSIM",
     ]
     wider = {
-        f"photographs, cover {spread} times the secret": row for spread, row in values.get("spread", {}).items()
+        f"photographs, cover {spread} times the secret": row
+        for spread, row in values.get("spread", {}).items()
     }
     return [
         head,
