@@ -20,28 +20,22 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import torch
 
 from stegcli.errors import ExitCode, StegError, TrainingError
+from stegcli.metrics import psnr
 from stegcli.training import paper, trials
 from stegcli.training.checkpoint import environment
+from stegcli.training.judging import JudgeSettings, judge_pairs, train_judge
 from stegcli.training.losses import TABLE_4
-from stegcli.training.measuring import FIGURES, Measurement, first_exchanges, held_out_pairs, measure
+from stegcli.training.measuring import Measurement, first_exchanges, held_out_pairs, measure
+from stegcli.training.paper_report import markdown
 from stegcli.training.sheets import GAIN, save_sheet
-from stegcli.training.steganalysis import JudgeSettings, judge_pairs, load_covers, train_judge
+from stegcli.training.steganalysis import load_covers
 from stegcli.training.systems import RunSystem, System, bundled_systems, open_system
-
-PAPERS = FIGURES[:4]
-HEADS = (
-    "stego PSNR",
-    "revealed PSNR",
-    "stego SSIM",
-    "revealed SSIM",
-    "stego PSNR (luma)",
-    "stego SSIM (luma)",
-)
 
 
 @dataclass(frozen=True)
@@ -86,7 +80,7 @@ def table_4(wishes: Wishes) -> Row:
         found = measure(system, pairs)
         rows.append({"loss": loss, "paper": paper.TABLE_4[loss], **_measured(system, found)})
         save_sheet(
-            wishes.out / f"table-4-{loss}.png",
+            wishes.out / f"table-4-{loss}.jpg",
             [(loss, pair) for pair in first_exchanges(system, pairs, wishes.sheet_pairs)],
         )
     return {"what": "losses of the basic model", "data": pairs.facts(), "rows": rows}
@@ -112,7 +106,7 @@ def table_5(wishes: Wishes) -> Row:
             row = {"pairs": name, "paper": theirs.get(system.like), "paper_system": system.like}
             rows.append({**row, **_measured(system, found), "data": pairs.facts()})
             shown += [(system.name, pair) for pair in first_exchanges(system, pairs, wishes.sheet_pairs)]
-        save_sheet(wishes.out / f"figure-{covers}-{secrets}.png", shown)
+        save_sheet(wishes.out / f"figure-{covers}-{secrets}.jpg", shown)
     return {"what": "quality by data set", "residual_gain_of_the_sheets": GAIN, "rows": rows}
 
 
@@ -132,6 +126,7 @@ def table_6(wishes: Wishes) -> Row:
                 {
                     "steganalyzer": "with high-pass filters" if high_pass else "the paper's",
                     "stegos": name,
+                    "stego_psnr_db": mean(map(psnr, judged.rgb, stegos)),
                     **judge_pairs(judge, judged.rgb, stegos).facts(),
                     "steps": steps,
                     "accuracy_on_what_it_learned": own.accuracy,
@@ -188,8 +183,9 @@ def reproduce(table: int, wishes: Wishes) -> Path:
     name = f"table-{table}" if table != 6 else f"table-6-{wishes.dataset.replace(':', '-').replace('/', '-')}"
     content = {
         "table": table,
-        "command": f"make reproduce TABLE={table} BUDGET={wishes.budget:g}",
+        "command": command(table, wishes),
         "budget_minutes": wishes.budget,
+        "steps": wishes.steps,
         "environment": environment(torch.device(wishes.torch_device)),
         **TABLES[table](wishes),
     }
@@ -199,62 +195,22 @@ def reproduce(table: int, wishes: Wishes) -> Path:
     return path
 
 
-def markdown(content: Row) -> list[str]:
-    """A table's JSON as lines for people."""
-    where = content["environment"]
-    lines = [
-        f"# Table {content['table']}: {content['what']}",
-        "",
-        f"Budget {content['budget_minutes']:g} minutes (of what: `python -m stegcli.training.reproduce "
-        f"--help`) on {where['hardware']}, torch {where['versions'].get('torch')}, commit {where['commit']}.",
-        "",
-    ]
-    return lines + (_accuracy_table(content) if content["table"] == 6 else _quality_table(content))
-
-
-def _quality_table(content: Row) -> list[str]:
-    lines = [
-        f"| | system | | {' | '.join(HEADS)} | pairs |",
-        "|---|---|---|" + "---|" * (len(HEADS) + 1),
-    ]
-    for row in content["rows"]:
-        what = row.get("loss") or row.get("pairs")
-        if "not_measured" in row:
-            lines.append(f"| {what} | not measured: {row['not_measured']} |" + " |" * (len(HEADS) + 2))
-            continue
-        if row["paper"] is not None:
-            theirs = [*row["paper"], None, None]
-            like = row.get("paper_system", "isgan-basic")
-            lines.append(f"| {what} | {like} | paper | {_cells(theirs)} | |")
-        ours = [row["ours"][name] for name in FIGURES]
-        lines.append(f"| {what} | {row['system']} | ours | {_cells(ours)} | {row['measured_pairs']} |")
-    return lines
-
-
-def _cells(values: Sequence[float | None]) -> str:
-    return " | ".join("-" if v is None else f"{v:.2f}" if v > 1.5 else f"{v:.4f}" for v in values)
-
-
-def _accuracy_table(content: Row) -> list[str]:
-    data = content["data"]
-    lines = [
-        f"{data['set']}: learned from {data['learned']} covers and their stegos, judged {data['judged']} and "
-        "theirs. 0.5 is guessing.",
-        "",
-        "| steganalyzer | stegos | accuracy | covers right | stegos right | on what it learned |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, accuracy in (content["paper"] or {}).items():
-        lines.append(f"| the paper's, as it reports | {name} | {accuracy:.4f} | | | |")
-    for row in content["rows"]:
-        lines.append(
-            f"| {row['steganalyzer']} | {row['stegos']} | {row['accuracy']:.4f} | {row['covers_right']:.4f} "
-            f"| {row['stegos_right']:.4f} | {row['accuracy_on_what_it_learned']:.4f} |"
-        )
-    lines.append("")
-    for judge, below in content["isgan_below_basic"].items():
-        lines.append(f"ISGAN below the basic model, {judge}: {'yes' if below else 'no'}.")
-    return lines
+def command(table: int, wishes: Wishes) -> str:
+    """What to type for this table again; of paths only the last part, which names no machine."""
+    named = [("--system", name) for name in wishes.systems] + [("--isgan", name) for name in wishes.isgan]
+    given = {
+        "--budget": f"{wishes.budget:g}",
+        "--dataset": wishes.dataset if table != 5 else None,
+        "--steps": wishes.steps,
+        "--pairs": wishes.pairs,
+        "--covers": wishes.covers if table == 6 else None,
+        "--test-covers": wishes.test_covers if table == 6 else None,
+        "--data-root": wishes.data_root and "DATA",
+        "--basic": wishes.basic and Path(wishes.basic).name,
+    }
+    words = [f"{name} {value}" for name, value in given.items() if value is not None]
+    words += [f"{option} {Path(name).name}" for option, name in named]
+    return f"python -m stegcli.training.reproduce --table {table} {' '.join(words)}"
 
 
 def parse(arguments: Sequence[str] | None = None) -> tuple[int, Wishes]:

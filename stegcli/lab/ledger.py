@@ -4,8 +4,8 @@
     | ... a whole table, or a single number ... |
     <!-- /ledger -->
 
-After the file comes a view (`quality`, `security`, `damage NAME`, `tried`), which gives a table, or a path
-and a format, which give one number: `rows[hider=phase-v1,spread=1].stego_psnr_db.mean .2f`.
+After the file comes a view (`quality`, `security`, `accuracy`, `damage NAME`, `tried`), which gives a table,
+or a path and a format, which give one number: `rows[hider=phase-v1,spread=1].stego_psnr_db.mean .2f`.
 """
 
 from __future__ import annotations
@@ -118,6 +118,23 @@ def _security(values: Values, chosen: str) -> tables.Table:
     ]
 
 
+def _accuracy(values: Values, chosen: str) -> tables.Table:
+    """Accuracy of the paper's steganalyzer on every subject."""
+    del chosen
+    return [
+        ["method", "covers judged", "stego PSNR (dB)", "accuracy"],
+        *(
+            [
+                row["subject"],
+                str(row["pairs"]),
+                f"{row['stego_psnr_db']:.2f}",
+                f"{row['accuracy']:.3f} ({row['accuracy_low']:.3f} to {row['accuracy_high']:.3f})",
+            ]
+            for row in values["rows"]
+        ),
+    ]
+
+
 def _damage(values: Values, chosen: str) -> tables.Table:
     """Revealed PSNR by level of one damage."""
     hiders = list(values["hiders"])
@@ -193,6 +210,7 @@ def _speed(values: Values, chosen: str) -> tables.Table:
 VIEWS: Final[dict[str, Callable[[Values, str], tables.Table]]] = {
     "quality": _quality,
     "security": _security,
+    "accuracy": _accuracy,
     "damage": _damage,
     "tried": _tried,
     "card": _card,

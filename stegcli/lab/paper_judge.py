@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stegcli import luma, photos
+from stegcli.lab.covers import load_cover
 from stegcli.lab.extras import load
-from stegcli.lab.security import load_cover
 from stegcli.lab.subjects import Subject
 
 __all__ = ["accuracy"]
@@ -33,7 +33,7 @@ def accuracy(subject: Subject, refs: Sequence[photos.ImageRef], seed: int) -> fl
 
     Args:
         subject: what hides.
-        refs: pictures, as `security.covers_of` gives them.
+        refs: pictures, as `covers.covers_of` gives them.
         seed: of embedding, initial weights and batches.
     """
     covers = np.stack([load_cover(ref) for ref in refs])

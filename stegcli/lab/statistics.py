@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Summary", "auc", "bootstrap_interval", "detection_error", "roc", "summarise"]
+__all__ = ["Summary", "auc", "best_threshold", "bootstrap_interval", "detection_error", "roc", "summarise"]
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -74,3 +74,12 @@ def auc(cover_scores: F64, stego_scores: F64) -> float:
 def detection_error(cover_scores: F64, stego_scores: F64, threshold: float = 0.0) -> float:
     """(false alarms + missed detections) / 2 at a threshold that was fixed without looking at these pairs."""
     return float(((cover_scores > threshold).mean() + (stego_scores <= threshold).mean()) / 2)
+
+
+def best_threshold(cover_scores: F64, stego_scores: F64) -> float:
+    """The threshold of `detection_error` that is best for these pairs, half way between two scores."""
+    scores = np.unique(np.concatenate([cover_scores, stego_scores]))
+    thresholds = np.concatenate([[scores[0] - 1], (scores[1:] + scores[:-1]) / 2, [scores[-1]]])
+    alarms = 1 - np.searchsorted(np.sort(cover_scores), thresholds, side="right") / len(cover_scores)
+    misses = np.searchsorted(np.sort(stego_scores), thresholds, side="right") / len(stego_scores)
+    return float(thresholds[np.argmin(alarms + misses)])

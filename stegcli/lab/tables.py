@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from stegcli.lab.measure import FIGURES
 from stegcli.lab.quality import Evaluation, Line
-from stegcli.lab.security import SecurityRow
 from stegcli.lab.statistics import LOSSLESS_DB, Summary
+from stegcli.lab.verdicts import SecurityRow
 
 __all__ = ["markdown", "quality_markdown", "quality_table", "security_markdown", "security_table"]
 

@@ -18,11 +18,11 @@ from stegcli.training.checkpoint import Run  # noqa: E402
 from stegcli.training.config import as_table  # noqa: E402
 from stegcli.training.isgan_recipe import IsganRecipe  # noqa: E402
 from stegcli.training.isgan_task import IsganTask  # noqa: E402
+from stegcli.training.judging import JudgeSettings, judge_pairs, train_judge  # noqa: E402
 from stegcli.training.losses import TABLE_4  # noqa: E402
 from stegcli.training.measuring import FIGURES, Exchanged, held_out_pairs, measure  # noqa: E402
 from stegcli.training.run import export_run  # noqa: E402
 from stegcli.training.sheets import GAIN, residual_picture, sheet  # noqa: E402
-from stegcli.training.steganalysis import JudgeSettings, judge_pairs, train_judge  # noqa: E402
 from stegcli.training.systems import RunSystem, open_system  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -121,7 +121,7 @@ def test_table_4_trains_and_measures_its_losses(folder, tmp_path, monkeypatch):
     for loss in two:
         figures = paper.TABLE_4[loss]
         assert f"| {loss} | isgan-basic | paper | {figures[0]:.2f} |" in text
-        assert (tmp_path / f"table-4-{loss}.png").exists()
+        assert (tmp_path / f"table-4-{loss}.jpg").exists()
     again = reproduce.reproduce(4, wishes(folder, tmp_path, steps=2))
     assert again.read_text(encoding="utf-8") == text, "finished runs are not trained again"
 

@@ -1,0 +1,63 @@
+"""Pictures made into covers that a detector is shown: from JPEG, shrunk by a quarter, 256x192."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from stegcli import photos
+from stegcli.errors import UsageError
+
+__all__ = ["COVER_SHAPE", "MIN_COVERS", "SHRINK", "covers_of", "cut", "load_cover"]
+
+U8 = NDArray[np.uint8]
+
+SHRINK: Final = 0.75
+"""A JPEG's block grid is gone after this."""
+COVER_SHAPE: Final = (192, 256)
+MIN_COVERS: Final = 20
+
+
+def covers_of(refs: Sequence[photos.ImageRef], count: int, shrink: float = SHRINK) -> list[photos.ImageRef]:
+    """The first pictures that are large enough for `COVER_SHAPE` after shrinking.
+
+    Raises:
+        UsageError: fewer than `MIN_COVERS` are.
+    """
+    found: list[photos.ImageRef] = []
+    for ref in refs:
+        with ref.open() as image:
+            if min(image.size) * shrink >= COVER_SHAPE[0] and max(image.size) * shrink >= COVER_SHAPE[1] - 1:
+                found.append(ref)
+        if len(found) == count:
+            break
+    if len(found) < MIN_COVERS:
+        raise UsageError(
+            f"only {len(found)} pictures are large enough to be covers",
+            f"Give {MIN_COVERS} of {COVER_SHAPE[1] / shrink:.0f}x{COVER_SHAPE[0] / shrink:.0f} or more.",
+        )
+    return found
+
+
+def load_cover(ref: photos.ImageRef, shrink: float = SHRINK) -> U8:
+    """(192, 256, 3) uint8: see `cut`."""
+    with ref.open() as opened:
+        return cut(opened, shrink)
+
+
+def cut(picture: Image.Image, shrink: float = SHRINK) -> U8:
+    """(192, 256, 3) uint8: the centre of a picture shrunk so far or more, portraits laid on a side."""
+    image = picture.convert("RGB")
+    if image.width < image.height:
+        image = image.transpose(Image.Transpose.ROTATE_90)
+    height, width = COVER_SHAPE
+    # Much larger ones are shrunk further, so that a cover shows a scene and not a wall.
+    scale = min(shrink, max(height / image.height, width / image.width))
+    size = (max(width, round(image.width * scale)), max(height, round(image.height * scale)))
+    image = image.resize(size, Image.Resampling.LANCZOS)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return np.asarray(image.crop((left, top, left + width, top + height)))
