@@ -48,6 +48,7 @@ __all__ = [
     "pad",
     "predict_sigma",
     "read",
+    "spoiled",
     "write",
 ]
 
@@ -103,6 +104,15 @@ def read(pixels: npt.NDArray[np.uint8], keys: Keys, symbols: int, spread: int) -
     for chunk in _chunks(symbols, _CHUNK_PIXELS // spread):
         phases[chunk] = _modulo(_group_sums(luma, groups[chunk]) + pads[chunk])
     return phases
+
+
+def spoiled(scars: npt.NDArray[np.bool_], keys: Keys, symbols: int, spread: int) -> npt.NDArray[np.bool_]:
+    """(n,) bool pixels that are lost -> (symbols,) bool symbols that are lost with them."""
+    groups = embedding_groups(len(scars), symbols, spread, keys)
+    lost = np.empty(symbols, dtype=np.bool_)
+    for chunk in _chunks(symbols, _CHUNK_PIXELS // spread):
+        lost[chunk] = scars[groups[chunk]].any(axis=1)
+    return lost
 
 
 def write(

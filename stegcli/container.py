@@ -4,6 +4,8 @@
     Header (26 bytes) -> ChaCha20-Poly1305 -> (42 bytes) -> convolutional code -> repeated -> parities
 
 The parities are those of R + G + B, a property that phases leave free: both live in the same pixels.
+At large spreads, where little else is written, each parity is that of a group of pixels, of which the one
+changes where it shows least; the reader tries the few sizes that groups may have and takes the likeliest.
 A codeword in known places would give a stego away, so the places hang on the passphrase too: its locator
 (see `keys`) tells them, for the salt must be read before there is any other key. To everybody else the
 parities are noise. A header that does not open has one answer, whether nothing was hidden, the passphrase is
@@ -26,6 +28,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from stegcli import convolution
 from stegcli.errors import ImageError, NothingFoundError
 from stegcli.keys import SALT_BYTES, Keys, scaled, words32
+from stegcli.planes import ALL_PLANES, count_sent
 
 FORMAT_VERSION: Final = 1
 LUMA_PHASE, ISGAN = 1, 2
@@ -33,9 +36,6 @@ LUMA_PHASE, ISGAN = 1, 2
 
 MIN_PIXELS: Final = 64 * 64
 """Usable pixels that the header needs; below, its parities would crowd out everything else."""
-
-FULL_PLANES: Final = 64
-"""Planes at an eighth of the resolution that together are the full-resolution map."""
 
 _LAYOUT: Final = struct.Struct(">BB4s3s3s3s3sB3sBBH")  # 26 bytes, big-endian
 _TAG_BYTES: Final = 16
@@ -60,6 +60,9 @@ _MAX_NOISE_CODE: Final = 255
 _BLUE: Final = 2
 _WHITE: Final = 255
 
+GROUP_SIZES: Final = (1, 2, 4, 8, 16)
+"""Pixels that a parity may be of; together a header's groups take at most half of the pixels."""
+
 _SPARED_SHARE: Final = 0.065
 # Measured at 256x256: a header still opens with a tenth of the pixels destroyed on top, and a good deal more.
 
@@ -81,7 +84,7 @@ class Header:
         spread: pixels per symbol, at least 1.
         noise_code: phase noise that the writer expects, 0..255, see `code_to_sigma`.
         keyed: whether a passphrase is needed; a reader that opened the header has it.
-        planes: planes of the code map that were sent, 1..64; 64 is the full-resolution map.
+        planes: planes of the code map that were sent, 1..64, see `planes`.
     """
 
     channel: int
@@ -93,22 +96,22 @@ class Header:
     spread: int
     noise_code: int
     keyed: bool
-    planes: int = FULL_PLANES
+    planes: int = ALL_PLANES
 
     def __post_init__(self) -> None:
         """Refuse what the layout cannot hold."""
         sizes = (self.secret_height, self.secret_width, self.hidden_height, self.hidden_width, self.spread)
         if not all(1 <= size <= MAX_SIZE for size in sizes):
             raise ValueError(f"sizes and spread must be in 1..{MAX_SIZE}: {sizes}")
-        if self.channel not in (LUMA_PHASE, ISGAN) or not 1 <= self.planes <= FULL_PLANES:
+        if self.channel not in (LUMA_PHASE, ISGAN) or not 1 <= self.planes <= ALL_PLANES:
             raise ValueError(f"unknown channel {self.channel} or number of planes {self.planes}")
         if len(self.model) != _MODEL_BYTES or not 0 <= self.noise_code <= _MAX_NOISE_CODE:
             raise ValueError(f"model must be {_MODEL_BYTES} bytes, noise_code in 0..{_MAX_NOISE_CODE}")
 
     @property
     def symbols(self) -> int:
-        """Symbols of the full-resolution map: hidden height times width."""
-        return self.hidden_height * self.hidden_width
+        """Symbols that were sent: one per pixel of the hidden picture, less the planes that were not."""
+        return count_sent((self.hidden_height, self.hidden_width), self.planes)
 
     @property
     def sigma(self) -> float:
@@ -177,31 +180,57 @@ def seal(header: Header, keys: Keys) -> bytes:
 
 
 def parity_plan(
-    pixel_count: int, salt: bytes, sealed: bytes, locator: bytes
+    pixel_count: int, salt: bytes, sealed: bytes, locator: bytes, group: int = 1
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
-    """Where the parity of R + G + B must be what: (K,) int64 positions without repeats, (K,) uint8 bits."""
+    """Where the parity of R + G + B must be what.
+
+    Args:
+        pixel_count: usable pixels.
+        salt: 16 bytes.
+        sealed: the header, 42 bytes.
+        locator: tells the positions.
+        group: pixels whose sum has the parity, one of `GROUP_SIZES`.
+
+    Returns:
+        (K, group) int64 positions without repeats, (K,) uint8 bits.
+    """
     coded = [convolution.encode(_to_bits(part)) for part in (salt, sealed)]
     bits = np.repeat(np.concatenate(coded), _repeats(pixel_count))
-    return _positions(pixel_count, len(bits), locator), bits
+    return _positions(pixel_count, len(bits) * group, locator).reshape(-1, group), bits
 
 
 def parity_count(pixel_count: int) -> int:
-    """How many of the pixels get their parity prescribed, K."""
+    """How many parities a header has, K."""
     return _repeats(pixel_count) * (_SALT_CODED_BITS + _SEALED_CODED_BITS)
 
 
-def read_salt(pixels: npt.NDArray[np.uint8], locator: bytes) -> bytes:
-    """(n, 3) uint8 pixels -> the likeliest 16-byte salt. Without a hidden picture it is noise."""
-    return _to_bytes(convolution.decode(_votes(pixels, locator)[:_SALT_CODED_BITS]))
+def group_size(pixel_count: int, spread: int) -> int:
+    """Pixels per parity that `hide` takes: a quarter of the spread.
+
+    A destroyed pixel spoils its symbol's whole group, so the header stays the sturdier of the two.
+    """
+    return max(size for size in _group_sizes(pixel_count) if size <= max(1, spread // 4))
 
 
-def open_header(pixels: npt.NDArray[np.uint8], keys: Keys, locator: bytes) -> Header:
-    """(n, 3) uint8 pixels -> the header that `keys` open.
+def read_salt(pixels: npt.NDArray[np.uint8], locator: bytes) -> tuple[bytes, int]:
+    """(n, 3) uint8 pixels -> the likeliest 16-byte salt and group size; noise where nothing is hidden."""
+    tried = []
+    for group in _group_sizes(len(pixels)):
+        votes = _votes(pixels, locator, group)[:_SALT_CODED_BITS]
+        salt = convolution.decode(votes)
+        likelihood = int(votes @ (2 * convolution.encode(salt).astype(np.int64) - 1))
+        tried.append((likelihood, -group, _to_bytes(salt)))
+    _, negative_group, found = max(tried)
+    return found, -negative_group
+
+
+def open_header(pixels: npt.NDArray[np.uint8], keys: Keys, locator: bytes, group: int = 1) -> Header:
+    """(n, 3) uint8 pixels -> the header that `keys` open, from parities of groups of `group` pixels.
 
     Raises:
         NothingFoundError: nothing was hidden, the keys are others, or too much is damaged.
     """
-    sealed = _to_bytes(convolution.decode(_votes(pixels, locator)[_SALT_CODED_BITS:]))
+    sealed = _to_bytes(convolution.decode(_votes(pixels, locator, group)[_SALT_CODED_BITS:]))
     try:
         header = Header.from_bytes(ChaCha20Poly1305(keys.header).decrypt(_NONCE, sealed, _ASSOCIATED_DATA))
     except (InvalidTag, ValueError):
@@ -234,10 +263,28 @@ def spare_dearest(
         cost: (n,) float32, what a change costs at each pixel.
     """
     wrong = np.flatnonzero(_parities(pixels, positions) != bits)
-    dearest_first = np.argsort(-cost[positions[wrong]], kind="stable")
+    dearest_first = np.argsort(-cost[positions[wrong]].min(axis=1), kind="stable")
     kept = np.ones(len(bits), dtype=np.bool_)
     kept[wrong[dearest_first[: spared_count(len(bits))]]] = False
     return positions[kept], bits[kept]
+
+
+def pixel_parities(
+    pixels: npt.NDArray[np.uint8],
+    positions: npt.NDArray[np.int64],
+    bits: npt.NDArray[np.uint8],
+    cost: npt.NDArray[np.float32] | None,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+    """A plan for groups -> what each of their pixels must be: (K * group,) positions and bits.
+
+    Where a group's parity is wrong its cheapest pixel turns; all others keep what they have.
+    """
+    own = _parities(pixels, positions.reshape(-1, 1))
+    wanted = own.reshape(positions.shape).copy()
+    wrong = np.flatnonzero(_parities(pixels, positions) != bits)
+    turning = np.zeros(len(wrong), np.intp) if cost is None else cost[positions[wrong]].argmin(axis=1)
+    wanted[wrong, turning] ^= np.uint8(1)
+    return positions.reshape(-1), wanted.reshape(-1)
 
 
 def destroyed_share(
@@ -248,21 +295,24 @@ def destroyed_share(
 ) -> float:
     """Share of (n, 3) pixels destroyed since `parity_plan`'s bits were written, 0..1, estimated from them.
 
-    A destroyed pixel has the right parity one half of the time. A single wrong one says nothing: it may be
-    the only pixel that was changed. `spared` parities were wrong from the start.
+    A group with a destroyed pixel has the right parity one half of the time. A single wrong one says nothing:
+    it may be the only pixel that was changed. `spared` parities were wrong from the start.
     """
     wrong = int(np.count_nonzero(_parities(pixels, positions) != bits)) - spared
-    return min(1.0, 2 * wrong / (len(bits) - 2 * spared)) if wrong > 1 else 0.0
+    if wrong <= 1:
+        return 0.0
+    hit = min(1.0, 2 * wrong / (len(bits) - 2 * spared))
+    return float(1 - (1 - hit) ** (1 / positions.shape[1]))
 
 
 def force_parity(
     pixels: npt.NDArray[np.uint8], positions: npt.NDArray[np.int64], bits: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.uint8]:
-    """(n, 3) uint8 -> the same with one step of blue wherever a parity is wrong.
+    """(n, 3) uint8 -> the same with one step of blue wherever a parity is wrong, in the group's first pixel.
 
     Luma feels blue least. Up or down is a fair draw, as in LSB matching, except at 0 and 255.
     """
-    wrong = positions[_parities(pixels, positions) != bits]
+    wrong = positions[_parities(pixels, positions) != bits, 0]
     blue = pixels[wrong, _BLUE].astype(np.int64)
     steps = 1 - 2 * (words32(_STEPS_KEY, len(wrong)) & 1).astype(np.int64)
     steps = np.where(blue == 0, 1, np.where(blue == _WHITE, -1, steps))
@@ -274,6 +324,12 @@ def force_parity(
 def _repeats(pixel_count: int) -> int:
     """How often each coded bit is written: more where there is room, for damage grows with the image too."""
     return max(1, min(_MAX_REPEATS, pixel_count // _PIXELS_PER_REPEAT))
+
+
+def _group_sizes(pixel_count: int) -> list[int]:
+    """Those of `GROUP_SIZES` that leave half of the pixels alone."""
+    most = pixel_count // (2 * parity_count(pixel_count))
+    return [size for size in GROUP_SIZES if size <= max(1, most)]
 
 
 def _positions(pixel_count: int, count: int, locator: bytes) -> npt.NDArray[np.int64]:
@@ -291,14 +347,15 @@ def _positions(pixel_count: int, count: int, locator: bytes) -> npt.NDArray[np.i
 
 
 def _parities(pixels: npt.NDArray[np.uint8], positions: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    """(K,) uint8 parities, 0 or 1, of R + G + B at the positions."""
-    sums: npt.NDArray[np.uint64] = pixels[positions].sum(axis=1, dtype=np.uint64)
+    """(K,) uint8 parities, 0 or 1, of R + G + B over the pixels at (K, group) positions."""
+    sums: npt.NDArray[np.uint64] = pixels[positions].sum(axis=(1, 2), dtype=np.uint64)
     return (sums % 2).astype(np.uint8)
 
 
-def _votes(pixels: npt.NDArray[np.uint8], locator: bytes) -> npt.NDArray[np.int64]:
+def _votes(pixels: npt.NDArray[np.uint8], locator: bytes, group: int) -> npt.NDArray[np.int64]:
     """(n, 3) uint8 pixels -> (coded bits,) int64: ones minus zeros among the repeats of each."""
-    parities = _parities(pixels, _positions(len(pixels), parity_count(len(pixels)), locator))
+    positions = _positions(len(pixels), parity_count(len(pixels)) * group, locator)
+    parities = _parities(pixels, positions.reshape(-1, group))
     ballots = (2 * parities.astype(np.int64) - 1).reshape(-1, _repeats(len(pixels)))
     votes: npt.NDArray[np.int64] = ballots.sum(axis=1)
     return votes

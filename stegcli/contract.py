@@ -36,6 +36,7 @@ class Contract:
         planes: planes of the code map (`phase` only, else 0).
         sigma_min: smallest channel error it was trained for, grey levels (`phase` only, else 0).
         sigma_max: largest one.
+        fewest_planes: fewest of them that the graph can do with; only `phase` may do with fewer than 64.
     """
 
     family: str
@@ -46,6 +47,7 @@ class Contract:
     planes: int = 0
     sigma_min: float = 0.0
     sigma_max: float = 0.0
+    fewest_planes: int = 64
 
     def __post_init__(self) -> None:
         _require(self.family in FAMILIES, "family", self.family)
@@ -54,6 +56,7 @@ class Contract:
         _require(0 <= self.halo <= 4096, "halo", self.halo)
         if self.family == "phase":
             _require(1 <= self.planes <= 64, "planes", self.planes)
+            _require(1 <= self.fewest_planes <= self.planes, "fewest_planes", self.fewest_planes)
             _require(
                 0 < self.sigma_min <= self.sigma_max < 1, "sigma range", (self.sigma_min, self.sigma_max)
             )
@@ -109,6 +112,7 @@ def _from_values(values: Mapping[str, str]) -> Contract:
         multiple=int(values["multiple"]),
         halo=int(values["halo"]),
         planes=int(values["planes"]) if phase else 0,
+        fewest_planes=int(values.get("fewest_planes", values["planes"])) if phase else 0,
         sigma_min=float(values["sigma_min"]) if phase else 0.0,
         sigma_max=float(values["sigma_max"]) if phase else 0.0,
     )

@@ -18,6 +18,7 @@ import numpy as np
 from stegcli import images, luma, pipeline
 from stegcli.channel import hill_cost
 from stegcli.errors import ImageError, StegError, UsageError
+from stegcli.planes import count_sent
 
 if TYPE_CHECKING:
     import os
@@ -126,6 +127,7 @@ def check(
     weights: PathLike | None = None,
     device: str = "auto",
     favor: str = "balanced",
+    target: float | None = None,
     scale_cover: float = 1.0,
     max_pixels: int = images.DEFAULT_MAX_PIXELS,
     progress: Progress | None = None,
@@ -138,6 +140,7 @@ def check(
         weights=weights,
         device=device,
         favor=favor,
+        target=target,
         scale_cover=scale_cover,
         max_pixels=max_pixels,
         progress=progress,
@@ -169,6 +172,7 @@ def rank_covers(
     weights: PathLike | None = None,
     device: str = "auto",
     favor: str = "balanced",
+    target: float | None = None,
     scale_cover: float = 1.0,
     max_pixels: int = images.DEFAULT_MAX_PIXELS,
     progress: Progress | None = None,
@@ -182,7 +186,7 @@ def rank_covers(
     """
     found = []
     for number, cover in enumerate(covers):
-        found.append(_try(cover, secret, model, weights, device, favor, scale_cover, max_pixels))
+        found.append(_try(cover, secret, model, weights, device, favor, target, scale_cover, max_pixels))
         if progress is not None:
             progress("measure", (number + 1) / len(covers))
     found.sort(key=lambda ranked: (ranked.exposure, ranked.cover))
@@ -239,6 +243,7 @@ def _try(
     weights: PathLike | None,
     device: str,
     favor: str,
+    target: float | None,
     scale: float,
     max_pixels: int,
 ) -> Ranked:
@@ -251,6 +256,7 @@ def _try(
             weights=weights,
             device=device,
             favor=favor,
+            target=target,
             scale_cover=scale,
             max_pixels=max_pixels,
         )
@@ -276,7 +282,8 @@ def _quiet_size(report: HideReport, risk: Risk) -> tuple[int, int] | None:
     if risk_at(spread).error < QUIET_ERROR:
         return None
     width, height = report.cover_size
-    wanted = spread * report.secret_size[0] * report.secret_size[1]
+    symbols = count_sent((report.hidden_size[1], report.hidden_size[0]), report.planes)
+    wanted = spread * symbols * math.prod(report.secret_size) / math.prod(report.hidden_size)
     scale = math.sqrt(wanted / (width * height))
     return math.ceil(width * scale), math.ceil(height * scale)
 

@@ -19,9 +19,8 @@ __all__ = ["DEFAULT_FAMILY", "Manifest", "ModelEntry", "parse_manifest"]
 
 DEFAULT_FAMILY = "phase"
 _SCHEMA = 1
-_KEYS = frozenset(
-    ["family", "default", "description", "hub", "revision", *ROLES, *(f"{role}_sha256" for role in ROLES)]
-)
+_FILE_KEYS = (*ROLES, *(f"{role}_sha256" for role in ROLES))
+_KEYS = frozenset(["family", "default", "progressive", "description", "hub", "revision", *_FILE_KEYS])
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,7 @@ class ModelEntry:
         files: role ("encoder", "decoder") -> path below the manifest's folder (or in the hub repository).
         sha256: role -> 64 hexadecimal digits.
         default: the one of its family that is used when only the family is named.
+        progressive: whether it can send fewer planes than all, see `planes`.
         description: one line for `stegcli models`.
         hub: Hugging Face Hub repository, "owner/name"; empty when the files lie beside the manifest.
         revision: its commit, 40 hexadecimal digits.
@@ -44,6 +44,7 @@ class ModelEntry:
     files: dict[str, str]
     sha256: dict[str, str]
     default: bool = False
+    progressive: bool = False
     description: str = ""
     hub: str = ""
     revision: str = ""
@@ -77,15 +78,16 @@ class Manifest:
         defaults = [entry.family for entry in self.models if entry.default]
         _require(len(defaults) == len(set(defaults)), "two models of one family are both the default")
 
-    def choose(self, name: str | None) -> ModelEntry:
-        """Id, family or None (the default) -> the model.
+    def choose(self, name: str | None, *, progressive: bool = False) -> ModelEntry:
+        """Id, family or None (the default) -> the model; if only a family, a progressive one where asked.
 
         Raises:
             ModelError: no such model; the choices are listed.
         """
         exact = [entry for entry in self.models if entry.id == name]
         family = [entry for entry in self.models if entry.family == (name or DEFAULT_FAMILY)]
-        candidates = exact or [entry for entry in family if entry.default] or family
+        wanted = [entry for entry in family if entry.progressive] if progressive else []
+        candidates = exact or wanted or [entry for entry in family if entry.default] or family
         if not candidates and name is None:
             candidates = list(self.models)
         if not candidates:
@@ -128,7 +130,7 @@ def is_revision(text: str) -> bool:
 def _entry(name: str, values: dict[str, Any]) -> ModelEntry:
     unknown = sorted(values.keys() - _KEYS)
     _require(not unknown, f"models.{name}: unknown key {', '.join(unknown)}")
-    needed = ["family", *ROLES, *(f"{role}_sha256" for role in ROLES)]
+    needed = ["family", *_FILE_KEYS]
     missing = [key for key in needed if not isinstance(values.get(key), str)]
     _require(not missing, f"models.{name}: {', '.join(missing)} must be given as text")
     try:
@@ -138,6 +140,7 @@ def _entry(name: str, values: dict[str, Any]) -> ModelEntry:
             files={role: values[role] for role in ROLES},
             sha256={role: values[f"{role}_sha256"] for role in ROLES},
             default=bool(values.get("default", False)),
+            progressive=bool(values.get("progressive", False)),
             description=str(values.get("description", "")),
             hub=str(values.get("hub", "")),
             revision=str(values.get("revision", "")),

@@ -39,6 +39,9 @@ __all__ = ["SIZES", "HideReport", "InfoReport", "RevealReport", "hide", "info", 
 
 SIZES = ("original", "hidden")
 
+_TARGET_TOLERANCE = 0.3
+"""Decibels by which a trial on crops may have been too hopeful."""
+
 
 def hide(
     cover: Source,
@@ -50,6 +53,7 @@ def hide(
     device: str = "auto",
     passphrase: str | None = None,
     favor: str = "balanced",
+    target: float | None = None,
     force: bool = False,
     keep_metadata: bool = False,
     scale_cover: float = 1.0,
@@ -67,6 +71,7 @@ def hide(
         device: "auto", "cpu" or "cuda".
         passphrase: None lets anybody with the program reveal.
         favor: "cover", "balanced" or "secret".
+        target: PSNR in dB that the revealed picture needs; what is more than that goes into the stego.
         force: replace an existing file.
         keep_metadata: carry the cover's EXIF over.
         scale_cover: shrink the cover first (files only), which removes a JPEG's block grid.
@@ -81,7 +86,7 @@ def hide(
     if out is not None:
         images.check_writable(out, force, inputs=paths_among(cover, secret))
     tell(progress, "load")
-    files = store.find(model, weights)
+    files = store.find(model, weights, progressive=target is not None)
     method = methods.for_family(files.entry.family)
     picture = load_cover(cover, max_pixels, scale_cover)
     secret_gray, secret_notices = load_secret(secret, max_pixels)
@@ -89,10 +94,11 @@ def hide(
         picture.rgb,
         picture.alpha,
         secret_gray,
-        partial(load_network, files, "encoder", device),
+        partial(load_network, files, device=device),
         files.entry.fingerprint,
         keyring,
         favor=favor,
+        target=target,
         progress=progress,
     )
     tell(progress, "save")
@@ -100,6 +106,7 @@ def hide(
         revealed_gray = _read_back(stego_rgb, alpha, keyring, files, device, progress)
         revealed_gray = images.resize_gray(revealed_gray, secret_gray.shape)
         tell(progress, "measure")
+        revealed_psnr = metrics.psnr(secret_gray, revealed_gray)
         return HideReport(
             stego=None if out is None else os.fspath(out),
             model=files.entry.id,
@@ -107,10 +114,11 @@ def hide(
             secret_size=_size(secret_gray),
             hidden_size=_size(outcome.hidden_gray),
             spread=outcome.header.spread,
+            planes=outcome.header.planes,
             bpp=_bpp(outcome.hidden_gray.size, picture.rgb),
             stego_psnr_db=metrics.psnr(picture.rgb, stego_rgb),
             stego_ssim=_ssim(picture.rgb, stego_rgb),
-            revealed_psnr_db=metrics.psnr(secret_gray, revealed_gray),
+            revealed_psnr_db=revealed_psnr,
             revealed_ssim=_ssim(secret_gray, revealed_gray),
             keyed=passphrase is not None,
             has_key=method.has_key,
@@ -118,7 +126,7 @@ def hide(
             stego_rgb=stego_rgb,
             stego_alpha=alpha,
             revealed_gray=revealed_gray,
-            notices=(*picture.notices, *secret_notices, *outcome.notices),
+            notices=(*picture.notices, *secret_notices, *outcome.notices, *_missed(target, revealed_psnr)),
             seconds=time.perf_counter() - start,
         )
 
@@ -202,6 +210,7 @@ def info(
         secret_size=(header.secret_width, header.secret_height),
         hidden_size=(header.hidden_width, header.hidden_height),
         spread=header.spread,
+        planes=header.planes,
         bpp=_bpp(header.symbols, picture.rgb),
         sigma=header.sigma if header.channel == LUMA_PHASE else None,
         damage=received.damage,
@@ -280,6 +289,12 @@ def _bpp(hidden_pixels: int, cover_rgb: Array) -> float:
 
 def _ssim(first: Array, second: Array) -> float | None:
     return metrics.ssim(first, second) if min(first.shape[:2]) >= metrics.SSIM_WINDOW else None
+
+
+def _missed(target: float | None, revealed_psnr_db: float) -> tuple[str, ...]:
+    if target is None or revealed_psnr_db >= target - _TARGET_TOLERANCE:
+        return ()
+    return (f"the secret comes back at {revealed_psnr_db:.1f} dB, not at the {target:g} asked for",)
 
 
 def _damage_notices(received: Received) -> tuple[str, ...]:

@@ -18,11 +18,11 @@ Size = tuple[int, int]
 """(width, height), as users know it."""
 
 _HIDE_KEYS = (
-    "stego model cover_size secret_size hidden_size spread bpp stego_psnr_db stego_ssim revealed_psnr_db "
-    "revealed_ssim keyed device seconds"
+    "stego model cover_size secret_size hidden_size spread bpp stego_psnr_db stego_ssim "
+    "revealed_psnr_db revealed_ssim keyed device seconds"
 )
 _REVEAL_KEYS = "revealed model size secret_size keyed device seconds"
-_INFO_KEYS = "stego model model_here size secret_size hidden_size spread bpp sigma damage keyed"
+_INFO_KEYS = "stego model model_here size secret_size hidden_size spread planes bpp sigma damage keyed"
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class HideReport:
         stego_ssim: likewise, mean of the channels; None for pictures smaller than SSIM's window.
         revealed_psnr_db: revealed against secret, both at the secret's own size, gray.
         revealed_ssim: likewise.
+        spread: cover pixels per symbol.
+        planes: of 64, how many of the secret's were sent; see `stegcli.planes`.
         bpp: bits of the hidden picture per cover pixel.
         keyed: whether a passphrase was given.
         has_key: whether this way of hiding has a key for the picture itself, not only for the header.
@@ -50,6 +52,7 @@ class HideReport:
     secret_size: Size
     hidden_size: Size
     spread: int
+    planes: int
     bpp: float
     stego_psnr_db: float
     stego_ssim: float | None
@@ -114,6 +117,7 @@ class InfoReport:
     secret_size: Size
     hidden_size: Size
     spread: int
+    planes: int
     bpp: float
     sigma: float | None
     damage: float
@@ -121,9 +125,7 @@ class InfoReport:
 
     def as_json(self) -> dict[str, Any]:
         """Keys of `info --json`."""
-        return _plain(
-            self, "stego model model_here size secret_size hidden_size spread bpp sigma damage keyed"
-        )
+        return _plain(self, _INFO_KEYS)
 
 
 def _plain(report: object, names: str) -> dict[str, Any]:

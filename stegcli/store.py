@@ -69,18 +69,21 @@ class ModelFiles:
         return path
 
 
-def find(name: str | None = None, weights: PathLike | None = None) -> ModelFiles:
+def find(
+    name: str | None = None, weights: PathLike | None = None, *, progressive: bool = False
+) -> ModelFiles:
     """Find a model to hide with.
 
     Args:
         name: id or family; None for the default.
         weights: folder with a manifest, or `hf://owner/repo@revision`; None for the models of the program.
+        progressive: whether one is wanted that can send fewer planes than all.
 
     Raises:
         ModelError: there is no such model.
     """
     manifest, folder = _open(weights)
-    return ModelFiles(manifest.choose(name), folder)
+    return ModelFiles(manifest.choose(name, progressive=progressive), folder)
 
 
 def find_by_fingerprint(fingerprint: bytes, weights: PathLike | None = None) -> ModelFiles:

@@ -22,7 +22,9 @@ class Noise(NamedTuple):
     sigma: Tensor
     """(B,) float32, grey levels: rms error of the symbols that were not destroyed."""
     damage: Tensor
-    """(B,) float32: share of destroyed symbols as the receiver estimates it."""
+    """(B,) float32: share of destroyed symbols, not known as such, as the receiver estimates it."""
+    erased: Tensor
+    """(B,1,H,W) bool: symbols that the receiver takes for lost."""
 
 
 class ChannelNoise:
@@ -51,16 +53,35 @@ class ChannelNoise:
         error = torch.where(gaussian[:, None, None, None], normal, tabulated)
         damaged = torch.rand(batch, generator=generator, device=device) < s.damage_share
         damage = _log_uniform(s.damage, batch, generator, device) * damaged
-        error = _destroy(error, damage, generator)
+        lost = torch.rand(shape, generator=generator, device=device) < damage[:, None, None, None]
+        error = torch.where(lost, torch.rand(shape, generator=generator, device=device), error)
+        known = self._known(damaged, generator)
+        erased = torch.rand(shape, generator=generator, device=device) < torch.where(
+            lost, known, 0.02 * known
+        )
+        damage = damage * (1 - known.flatten())
         # The receiver counts wrong parity bits, some dozens of them: its estimate is good to about 15 %.
         doubt = torch.exp(0.15 * torch.randn(batch, generator=generator, device=device))
-        return Noise(error, sigma, damage * doubt)
+        return Noise(error, sigma, damage * doubt, erased)
 
-    def at(self, row: int, shape: tuple[int, int, int, int], generator: torch.Generator) -> Noise:
-        """Noise of `lambdas[row]` without damage, for validation."""
+    def _known(self, damaged: Tensor, generator: torch.Generator) -> Tensor:
+        """(B,) bool -> (B,1,1,1): which share of the destroyed symbols the receiver knows to be so."""
+        batch, device = len(damaged), self.device
+        knows = torch.rand(batch, generator=generator, device=device) < self.settings.known_share
+        share = torch.rand(batch, generator=generator, device=device)
+        return (share * (knows & damaged))[:, None, None, None]
+
+    def at(
+        self, row: int, shape: tuple[int, int, int, int], generator: torch.Generator, damage: float = 0.0
+    ) -> Noise:
+        """Noise of `lambdas[row]`, `damage` of the symbols destroyed, for validation."""
         residue = torch.randint(self.tables.shape[1], shape, generator=generator, device=self.device)
         sigma = self.sigmas[row].expand(shape[0])
-        return Noise(self.tables[row][residue], sigma, torch.zeros_like(sigma))
+        lost = torch.rand(shape, generator=generator, device=self.device) < damage
+        error = torch.where(
+            lost, torch.rand(shape, generator=generator, device=self.device), self.tables[row][residue]
+        )
+        return Noise(error, sigma, torch.full_like(sigma, damage), torch.zeros_like(lost))
 
 
 def _log_uniform(
@@ -68,9 +89,3 @@ def _log_uniform(
 ) -> Tensor:
     low, high = bounds
     return low * (high / low) ** torch.rand(count, generator=generator, device=device)
-
-
-def _destroy(error: Tensor, share: Tensor, generator: torch.Generator) -> Tensor:
-    """Replace `share` (B,) of the symbols by a uniform phase: a uniform shift of one whole turn does it."""
-    hit = torch.rand(error.shape, generator=generator, device=error.device) < share[:, None, None, None]
-    return torch.where(hit, torch.rand(error.shape, generator=generator, device=error.device), error)

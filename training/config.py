@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stegcli.errors import TrainingError
+from stegcli.planes import ALL_PLANES
 
 if sys.version_info >= (3, 11):
     from importlib.resources.abc import Traversable
@@ -52,7 +53,8 @@ class ChannelSettings:
     A crop meets the writer's own error at `lambdas[0]` with probability `main_share`, at another of `lambdas`
     with `other_share`, and otherwise a Gaussian one whose sigma is log-uniform in `gaussian_sigma` (grey
     levels), as large spreads give. With probability `damage_share` a log-uniform share of its symbols is
-    destroyed.
+    destroyed; of those the receiver knows a uniform share to be lost where `known_share` says so, and holds a
+    few sound ones for lost.
     """
 
     lambdas: tuple[float, ...] = (0.001, 0.0001, 0.0002, 0.0004, 0.002, 0.004, 0.008)
@@ -61,6 +63,7 @@ class ChannelSettings:
     gaussian_sigma: tuple[float, float] = (0.016, 0.07)
     damage_share: float = 0.15
     damage: tuple[float, float] = (0.001, 0.2)
+    known_share: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.lambdas or min(self.lambdas) <= 0:
@@ -71,6 +74,8 @@ class ChannelSettings:
             raise ValueError("channel.gaussian_sigma: two sigmas, 0 < low <= high < 1")
         if not 0 < self.damage[0] <= self.damage[1] <= 1:
             raise ValueError("channel.damage: two shares, 0 < low <= high <= 1")
+        if not 0 <= self.known_share <= 1:
+            raise ValueError("channel.known_share must be within 0..1")
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,10 @@ class PhaseRecipe:
     """Data set -> weight of its pictures in a batch: "lfw", "voc2012", "imagenet", "folder:PATH", "pages"."""
     pages: int = 4_000
     """Pages that are drawn when "pages" is among the data."""
+    fewest_planes: int = ALL_PLANES
+    """Below 64 the codec is progressive: it learns to do with any number of planes from this one on."""
+    full_share: float = 0.5
+    """Share of the crops for which a progressive codec has all its planes."""
 
     def __post_init__(self) -> None:
         _positive(self, "steps", "batch_size", "crop", "learning_rate", "muon_learning_rate")
@@ -115,8 +124,15 @@ class PhaseRecipe:
             raise ValueError(f"crop must be a multiple of {multiple}, at most 256 (got {self.crop})")
         if not 0 <= self.mse_share <= 1:
             raise ValueError("mse_share must be within 0..1")
+        if not 1 <= self.fewest_planes <= ALL_PLANES or not 0 <= self.full_share <= 1:
+            raise ValueError(f"fewest_planes must be within 1..{ALL_PLANES}, full_share within 0..1")
         if not self.data or min(self.data.values()) <= 0:
             raise ValueError("data: at least one data set, with a positive weight")
+
+    @property
+    def progressive(self) -> bool:
+        """Whether the codec is told how many planes are sent."""
+        return self.fewest_planes < ALL_PLANES
 
 
 def _positive(recipe: object, *names: str) -> None:

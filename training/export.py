@@ -65,7 +65,7 @@ def write_model(
     for role, content in contents.items():
         (folder / f"{role}.onnx").write_bytes(content)
     sums = {role: hashlib.sha256(content).hexdigest() for role, content in contents.items()}
-    manifest = _manifest(model_id, contract["family"], sums, description)
+    manifest = _manifest(model_id, contract, sums, description)
     (folder / "manifest.toml").write_text(manifest, encoding="utf-8")
     return errors
 
@@ -140,12 +140,14 @@ def _store_halves(model: onnx.ModelProto) -> None:
         graph.node.insert(0, cast)
 
 
-def _manifest(model_id: str, family: str, sums: Mapping[str, str], description: str) -> str:
+def _manifest(model_id: str, contract: Mapping[str, str], sums: Mapping[str, str], description: str) -> str:
+    progressive = contract.get("fewest_planes", contract.get("planes")) != contract.get("planes")
     return f'''schema = 1
 
 [models.{model_id}]
-family = "{family}"
+family = "{contract["family"]}"
 default = true
+progressive = {str(progressive).lower()}
 encoder = "encoder.onnx"
 encoder_sha256 = "{sums["encoder"]}"
 decoder = "decoder.onnx"

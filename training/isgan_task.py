@@ -157,6 +157,10 @@ class IsganTask:
         grid = torch.cat(list(row), dim=1) / 255
         return {f"cover_stego_secret_revealed_residuals_x{RESIDUAL_GAIN}": grid.clamp(0, 1).cpu()}
 
+    def begin_from(self, state: dict[str, Any]) -> None:
+        """All that the other run had, its optimisers too."""
+        self.load_state_dict(state)
+
     def state_dict(self) -> dict[str, Any]:
         """Generator, its optimisers, and the adversary where there is one."""
         state = {

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from stegcli.planes import ALL_PLANES
 from stegcli.training.channel_noise import ChannelNoise, Noise
 from stegcli.training.config import PhaseRecipe
 from stegcli.training.feeds import step_generator
 from stegcli.training.muon import Muon
-from stegcli.training.networks.phase import PhaseDecoder, PhaseEncoder, UNetShape, to_phase_planes
+from stegcli.training.networks.phase import (
+    PhaseDecoder,
+    PhaseEncoder,
+    PlaneMask,
+    UNetShape,
+    grown,
+    to_phase_planes,
+)
 from stegcli.training.task import Batch
 
 NOISE_STREAM = 1
@@ -27,13 +36,17 @@ class PhaseCodec(nn.Module):
 
     def __init__(self, recipe: PhaseRecipe) -> None:
         super().__init__()
-        self.encoder = PhaseEncoder(UNetShape(recipe.encoder.widths, recipe.encoder.blocks))
-        self.decoder = PhaseDecoder(UNetShape(recipe.decoder.widths, recipe.decoder.blocks))
+        shapes = [UNetShape(n.widths, n.blocks) for n in (recipe.encoder, recipe.decoder)]
+        self.encoder = PhaseEncoder(shapes[0], progressive=recipe.progressive)
+        self.decoder = PhaseDecoder(shapes[1], progressive=recipe.progressive)
+        self.mask = PlaneMask()
 
-    def forward(self, secret: Tensor, error: Tensor, sigma: Tensor, damage: Tensor) -> Tensor:
-        """Secret (B,1,H,W) in 0..1 -> revealed (B,1,H,W), float32."""
-        targets = self.encoder(secret, sigma)
-        return self.decoder(to_phase_planes(targets + error), sigma, damage)
+    def forward(self, secret: Tensor, noise: Noise, planes: Tensor) -> Tensor:
+        """Secret (B,1,H,W) in 0..1, planes (B,) sent, 1..64 -> revealed (B,1,H,W), float32."""
+        targets = self.encoder(secret, noise.sigma, planes)
+        there = (1 + self.mask(planes, secret)) * ~noise.erased
+        phase = to_phase_planes(targets + noise.error) * there
+        return self.decoder(phase, noise.sigma, noise.damage, planes)
 
 
 class PhaseTask:
@@ -72,10 +85,11 @@ class PhaseTask:
             self.recipe.seed, step, self.device, NOISE_STREAM + 2 * self.accelerator.process_index
         )
         noise = self.noise.draw(secret.shape[0], secret.shape[2], secret.shape[3], generator)
+        planes = self._draw_planes(len(secret), generator)
         rate = self._set_rates(step)
         plain_mse = step < self.recipe.mse_share * self.recipe.steps
         update = self._captured(plain_mse) if self.captures else self._update
-        loss, mse, norm = update(secret, noise, plain_mse)
+        loss, mse, norm = update(secret, noise, planes, plain_mse)
         psnr = -10 * (mse + LOG_FLOOR).log10().mean()
         return {"loss": loss, "psnr_db": psnr, "gradient_norm": norm, "rate": torch.tensor(rate)}
 
@@ -84,10 +98,22 @@ class PhaseTask:
             self.graph = CapturedStep(self._update, plain_mse)
         return self.graph
 
-    def _update(self, secret: Tensor, noise: Noise, plain_mse: bool) -> tuple[Tensor, Tensor, Tensor]:
+    def _draw_planes(self, batch: int, generator: torch.Generator) -> Tensor:
+        """(B,) planes sent: all of them for `full_share`, else log-uniform from the fewest on."""
+        full = torch.full((batch,), float(ALL_PLANES), device=self.device)
+        if not self.recipe.progressive:
+            return full
+        whole, where = torch.rand((2, batch), generator=generator, device=self.device)
+        fewest = self.recipe.fewest_planes
+        some = (fewest * (ALL_PLANES / fewest) ** where).floor()
+        return torch.where(whole < self.recipe.full_share, full, some)
+
+    def _update(
+        self, secret: Tensor, noise: Noise, planes: Tensor, plain_mse: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Forward, backward, both optimisers -> detached loss, MSE of each picture (B,), gradient norm."""
         with self.accelerator.autocast():
-            revealed = self.forward(secret, noise.error, noise.sigma, noise.damage)
+            revealed = self.forward(secret, noise, planes)
         mse = (revealed.float() - secret).square().mean(dim=(1, 2, 3))
         loss = 100 * mse.mean() if plain_mse else (mse + LOG_FLOOR).log().mean() / 10
         self.accelerator.backward(loss)
@@ -115,35 +141,50 @@ class PhaseTask:
 
     @torch.no_grad()
     def validate(self, batches: Mapping[str, list[Batch]]) -> dict[str, float]:
-        """Mean revealed PSNR (dB, 8-bit) per data set, through the channel at the recipe's first lambda."""
+        """Mean revealed PSNR (dB, 8-bit) per data set, through the channel at the recipe's first lambda.
+
+        Besides the plain case: some symbols destroyed and, where the codec can do that, fewer planes.
+        """
+        cases = [Case("revealed_psnr_db"), Case("damaged_3_percent_psnr_db", damage=0.03)]
+        if self.recipe.progressive:
+            cases += [Case(f"{planes}_planes_psnr_db", planes=planes) for planes in (48, 32, 16, 8)]
         figures = {}
         for name, parts in batches.items():
-            psnr = torch.cat([self._psnr(part["secret"], index) for index, part in enumerate(parts)])
-            figures[f"{name}/revealed_psnr_db"] = float(psnr.mean())
+            for case in cases:
+                psnr = [self._psnr(part["secret"], index, case) for index, part in enumerate(parts)]
+                figures[f"{name}/{case.name}"] = float(torch.cat(psnr).mean())
         return figures
 
-    def _psnr(self, secret: Tensor, index: int) -> Tensor:
-        revealed = self._reveal(secret, index)
+    def _psnr(self, secret: Tensor, index: int, case: Case) -> Tensor:
+        revealed = self._reveal(secret, index, case)
         mse = (revealed.float() - secret.float()).square().mean(dim=(1, 2, 3))
         return 10 * torch.log10(255**2 / mse.clamp_min(1e-3))
 
-    def _reveal(self, secret: Tensor, index: int) -> Tensor:
+    def _reveal(self, secret: Tensor, index: int, case: Case) -> Tensor:
         """(B,1,H,W) uint8 -> uint8, through validation noise number `index`."""
         generator = step_generator(self.recipe.seed, index, self.device, 3)
-        noise: Noise = self.noise.at(0, tuple(secret.shape), generator)
-        revealed = self.codec(secret.float() / 255, noise.error, noise.sigma, noise.damage)
+        noise: Noise = self.noise.at(0, tuple(secret.shape), generator, case.damage)
+        planes = torch.full((len(secret),), float(case.planes), device=self.device)
+        revealed = self.codec(secret.float() / 255, noise, planes)
         return (revealed * 255).round().clamp(0, 255).to(torch.uint8)
 
     @torch.no_grad()
     def samples(self, batch: Batch) -> dict[str, Tensor]:
         """Rows of secret, targets (one turn per grey cycle) and revealed, of up to four pictures."""
         secret = batch["secret"][:4]
-        targets = self.codec.encoder(
-            secret.float() / 255, self.noise.sigmas[:1].expand(len(secret))
-        ).remainder(1)
-        columns = [secret.float() / 255, targets, self._reveal(secret, 0).float() / 255]
+        sigma = self.noise.sigmas[:1].expand(len(secret))
+        targets = self.codec.encoder(secret.float() / 255, sigma, torch.full_like(sigma, ALL_PLANES))
+        revealed = self._reveal(secret, 0, Case("plain"))
+        columns = [secret.float() / 255, targets.remainder(1), revealed.float() / 255]
         grid = torch.cat([torch.cat(list(row), dim=1) for row in columns], dim=2)
         return {"secret_targets_revealed": grid.cpu()}
+
+    def begin_from(self, state: dict[str, Any]) -> None:
+        """Start with the networks of another run, grown where these are larger; optimisers start anew."""
+        for name, part in (("encoder", self.codec.encoder), ("decoder", self.codec.decoder)):
+            prefix = f"{name}."
+            known = {k.removeprefix(prefix): v for k, v in state["codec"].items() if k.startswith(prefix)}
+            part.load_state_dict(grown(known, part))
 
     def state_dict(self) -> dict[str, Any]:
         """Networks and both optimisers."""
@@ -160,7 +201,16 @@ class PhaseTask:
         self.adam.load_state_dict(state["adam"])
 
 
-Update = Callable[[Tensor, Noise, bool], tuple[Tensor, Tensor, Tensor]]
+@dataclass(frozen=True)
+class Case:
+    """One way of validating: share of the symbols destroyed, and planes sent."""
+
+    name: str
+    damage: float = 0.0
+    planes: int = ALL_PLANES
+
+
+Update = Callable[[Tensor, Noise, Tensor, bool], tuple[Tensor, Tensor, Tensor]]
 
 
 class CapturedStep:
@@ -178,32 +228,35 @@ class CapturedStep:
         self.inputs: tuple[Tensor, ...] = ()
         self.outputs: tuple[Tensor, Tensor, Tensor]
 
-    def __call__(self, secret: Tensor, noise: Noise, plain_mse: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """The update of (secret, noise); its results stay valid until the next call."""
+    def __call__(
+        self, secret: Tensor, noise: Noise, planes: Tensor, plain_mse: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The update of (secret, noise, planes); its results stay valid until the next call."""
         self.calls += 1
         if self.calls <= self.WARMUP:
-            return self._on_side_stream(secret, noise)
+            return self._on_side_stream(secret, noise, planes)
         if self.calls == self.WARMUP + 1:
-            self._capture(secret, noise)
-        for buffer, value in zip(self.inputs, (secret, *noise), strict=True):
+            self._capture(secret, noise, planes)
+        for buffer, value in zip(self.inputs, (secret, planes, *noise), strict=True):
             buffer.copy_(value)
         self.graph.replay()
         return self.outputs
 
-    def _on_side_stream(self, secret: Tensor, noise: Noise) -> tuple[Tensor, Tensor, Tensor]:
+    def _on_side_stream(self, secret: Tensor, noise: Noise, planes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
-            outputs = self.update(secret, noise, self.plain_mse)
+            outputs = self.update(secret, noise, planes, self.plain_mse)
         torch.cuda.current_stream().wait_stream(stream)
         return outputs
 
-    def _capture(self, secret: Tensor, noise: Noise) -> None:
+    def _capture(self, secret: Tensor, noise: Noise, planes: Tensor) -> None:
         """Record the update without running it."""
-        self.inputs = tuple(value.clone() for value in (secret, *noise))
+        self.inputs = tuple(value.clone() for value in (secret, planes, *noise))
         torch.cuda.synchronize()
         with torch.cuda.graph(self.graph):
-            self.outputs = self.update(self.inputs[0], Noise(*self.inputs[1:]), self.plain_mse)
+            secret, planes, *parts = self.inputs
+            self.outputs = self.update(secret, Noise(*parts), planes, self.plain_mse)
 
 
 def _drop_if_not_finite(network: nn.Module, norm: Tensor) -> None:

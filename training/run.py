@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import torch
 from accelerate import Accelerator
 
 from stegcli.errors import DeviceError, TrainingError, one_line
+from stegcli.planes import ALL_PLANES
 from stegcli.training import config, feeds
 from stegcli.training.checkpoint import Run, environment
 from stegcli.training.config import PhaseRecipe
@@ -118,11 +120,11 @@ def _train_with_memory(
     feed, task = _feed(recipe, pools, accelerator), _task(recipe, accelerator, options.compiled)
     first = 0
     if content is not None:
-        _load_state(task, content, run)
+        _load_state(task.load_state_dict, content, run)
         first = int(content["step"])
     elif options.initial is not None:
         initial = Run(options.initial)
-        _load_state(task, initial.load(recipe.model), initial)
+        _load_state(task.begin_from, initial.load(recipe.model), initial)
     plan = Plan(
         recipe.model,
         config.as_table(recipe),
@@ -139,9 +141,9 @@ def _train_with_memory(
     return outcome
 
 
-def _load_state(task: Task, content: dict[str, Any], run: Run) -> None:
+def _load_state(take: Callable[[dict[str, Any]], None], content: dict[str, Any], run: Run) -> None:
     try:
-        task.load_state_dict(content["state"])
+        take(content["state"])
     except (KeyError, RuntimeError, ValueError) as error:
         raise TrainingError(
             f"{run.checkpoint} does not fit the recipe: {one_line(error)}",
@@ -220,9 +222,10 @@ def phase_graphs(encoder: PhaseEncoder, decoder: PhaseDecoder) -> list[Graph]:
     """Both networks with their inputs as hide and reveal feed them."""
     sigma, damage = torch.tensor([0.0278]), torch.tensor([0.0])
     secret, phase = torch.rand(1, 1, 64, 64), torch.rand(1, 2, 64, 64)
+    told = {} if encoder.mask is None else {"planes": torch.tensor([40.0])}
     return [
-        Graph("encoder", encoder, {"secret": secret, "sigma": sigma}, "targets"),
-        Graph("decoder", decoder, {"phase": phase, "sigma": sigma, "damage": damage}, "revealed"),
+        Graph("encoder", encoder, {"secret": secret, "sigma": sigma, **told}, "targets"),
+        Graph("decoder", decoder, {"phase": phase, "sigma": sigma, "damage": damage, **told}, "revealed"),
     ]
 
 
@@ -235,7 +238,8 @@ def phase_contract(recipe: PhaseRecipe) -> dict[str, str]:
         "family": "phase",
         "multiple": str(max(s.multiple for s in shapes)),
         "halo": str(max(s.halo for s in shapes)),
-        "planes": "64",
+        "planes": str(ALL_PLANES),
+        "fewest_planes": str(recipe.fewest_planes),
         "sigma_min": str(low),
         "sigma_max": str(high),
     }

@@ -38,6 +38,10 @@ class Task(Protocol):
         """Named picture grids (3 or 1, H, W) in 0..1 for TensorBoard and the run's folder."""
         ...
 
+    def begin_from(self, state: dict[str, Any]) -> None:
+        """Start a new run where another one of the same model ended."""
+        ...
+
     def state_dict(self) -> dict[str, Any]:
         """Everything but the pictures: networks, optimisers, pools."""
         ...

@@ -21,6 +21,7 @@ def check(
     favor: Annotated[
         Literal["cover", "balanced", "secret"], typer.Option(help="Which of the two pictures to spare.")
     ] = "balanced",
+    target: options.Target = None,
     model: Annotated[
         str | None, typer.Option(metavar="ID", help="Model to hide with; see `stegcli models`.")
     ] = None,
@@ -50,6 +51,7 @@ def check(
             weights=weights,
             device=device,
             favor=favor,
+            target=target,
             scale_cover=scale_cover,
             max_pixels=options.pixel_limit(max_pixels),
             progress=progress,

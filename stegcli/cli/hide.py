@@ -43,6 +43,7 @@ def hide(
     favor: Annotated[
         Literal["cover", "balanced", "secret"], typer.Option(help="Which of the two pictures to spare.")
     ] = "balanced",
+    target: options.Target = None,
     passphrase: options.AskPassphrase = False,
     passphrase_file: options.PassphraseFile = None,
     model: Annotated[
@@ -79,6 +80,7 @@ def hide(
             weights,
             device,
             favor,
+            target,
             scale_cover,
             options.pixel_limit(max_pixels),
         )
@@ -86,19 +88,20 @@ def hide(
     if secret is None:
         raise UsageError("there is no SECRET", "Give COVER and SECRET, or SECRET and --cover-from FOLDER.")
     options.check_one_stdin(cover, secret, passphrase_file)
-    target = options.output_for(output, cover, "stego")
-    images.check_writable(target, force, inputs=[cover, secret])  # before a passphrase is asked for
+    stego = options.output_for(output, cover, "stego")
+    images.check_writable(stego, force, inputs=[cover, secret])  # before a passphrase is asked for
     words = find_passphrase(ask=passphrase, file=passphrase_file, twice=True)
     with talk.progress() as progress:
         report = pipeline.hide(
             cover,
             secret,
-            target,
+            stego,
             model=model,
             weights=weights,
             device=device,
             passphrase=words,
             favor=favor,
+            target=target,
             force=force,
             keep_metadata=keep_metadata,
             scale_cover=scale_cover,
@@ -110,7 +113,7 @@ def hide(
     values = report.as_json()
     if ranking:
         values["ranking"] = [ranked.as_json() for ranked in ranking]
-    talk.result(values, [*_ranking_lines(ranking), *_lines(report)], [str(target)])
+    talk.result(values, [*_ranking_lines(ranking), *_lines(report)], [str(stego)])
 
 
 def _only_secret(first: str, second: str | None) -> str:
@@ -129,6 +132,7 @@ def _ranked(
     weights: str | None,
     device: str,
     favor: str,
+    target: float | None,
     scale_cover: float,
     max_pixels: int,
 ) -> list[Ranked]:
@@ -144,6 +148,7 @@ def _ranked(
             weights=weights,
             device=device,
             favor=favor,
+            target=target,
             scale_cover=scale_cover,
             max_pixels=max_pixels,
             progress=progress,

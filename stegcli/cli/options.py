@@ -16,6 +16,7 @@ __all__ = [
     "MaxPixels",
     "PassphraseFile",
     "Quiet",
+    "Target",
     "Weights",
 ]
 
@@ -38,6 +39,16 @@ Weights = Annotated[
     typer.Option(metavar="DIR", help="Folder of models, or hf://owner/repo@revision.", show_default=False),
 ]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the networks run.")]
+Target = Annotated[
+    float | None,
+    typer.Option(
+        min=10,
+        max=60,
+        metavar="DB",
+        help="PSNR that the revealed picture needs: send no more than that takes, for a better stego.",
+        show_default=False,
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output file if it exists.")]
 MaxPixels = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Refuse pictures of more pixels (default 89478485).")

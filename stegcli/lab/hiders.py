@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stegcli import images, methods, store
-from stegcli.errors import NothingFoundError
+from stegcli.errors import NothingFoundError, UsageError
 from stegcli.keys import SALT_BYTES, Keyring
 from stegcli.methods.envelope import receive
 from stegcli.session import load_network
@@ -74,26 +74,35 @@ def seed_bytes(seed: str, purpose: str, count: int = 32) -> bytes:
     return hashlib.sha256(f"{purpose}/{seed}".encode()).digest()[:count]
 
 
+def _decibels(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no number of dB", "Write ID@DB, as phase@40.") from None
+
+
 class ModelHider:
     """A model of the program, run as `hide` and `reveal` run it.
 
     Args:
-        model: id or family.
+        model: id or family; "ID@DB" asks for revealed pictures of so many dB and no more.
         weights: folder or hub address; None for the program's own.
         favor: as for `stegcli hide`.
         device: as for `stegcli hide`.
     """
 
     def __init__(self, model: str, weights: str | None, favor: str, device: str) -> None:
-        self._files: ModelFiles = store.find(model, weights)
+        name, _, target = model.partition("@")
+        self._target = _decibels(target) if target else None
+        self._files: ModelFiles = store.find(name, weights, progressive=self._target is not None)
         self._favor, self._device = favor, device
         self._method = methods.for_family(self._files.entry.family)
         self._keyring = Keyring(None)
 
     @property
     def name(self) -> str:
-        """The model's id, whatever name found it."""
-        return self._files.entry.id
+        """The model's id, whatever name found it, and the target."""
+        return self._files.entry.id + ("" if self._target is None else f"@{self._target:g}")
 
     @property
     def identity(self) -> str:
@@ -108,10 +117,11 @@ class ModelHider:
             cover_rgb,
             None,
             secret_gray,
-            partial(load_network, self._files, "encoder", self._device),
+            partial(load_network, self._files, device=self._device),
             self._files.entry.fingerprint,
             self._keyring,
             favor=favor,
+            target=self._target,
             salt=seed_bytes(seed, "salt", SALT_BYTES),
         )
         return Hidden(outcome.stego_rgb, partial(self._reveal, secret_gray.shape), outcome.header.spread)

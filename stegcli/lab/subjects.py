@@ -110,8 +110,11 @@ class PhaseSubject:
         pixels, costs = cover_rgb.reshape(-1, 3), self._costs(cover_rgb)
         sealed = _rng(seed, "sealed").bytes(container.SEALED_BYTES)
         salt, locator = seed_bytes(seed, "salt", 16), seed_bytes(seed, "locator")
-        plan = container.parity_plan(len(pixels), salt, sealed, locator)
-        return plan if costs is None or not self.spares else container.spare_dearest(pixels, *plan, costs)
+        group = container.group_size(len(pixels), self.spread)
+        plan = container.parity_plan(len(pixels), salt, sealed, locator, group)
+        if costs is not None and self.spares:
+            plan = container.spare_dearest(pixels, *plan, costs)
+        return container.pixel_parities(pixels, *plan, costs)
 
     def _costs(self, cover_rgb: U8) -> F32 | None:
         if self.spread == 1:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from stegcli.session import Network
 
     Array = NDArray[np.uint8]
+    Load = Callable[[str], Network]
 
 __all__ = ["METHODS", "Method", "for_channel", "for_family"]
 
@@ -33,11 +34,12 @@ class Hide(Protocol):
         cover_rgb: Array,
         alpha: Array | None,
         secret_gray: Array,
-        load_encoder: Callable[[], Network],
+        load: Load,
         fingerprint: bytes,
         keyring: Keyring,
         *,
         favor: str = ...,
+        target: float | None = ...,
         salt: bytes | None = ...,
         progress: Progress | None = ...,
     ) -> HideOutcome: ...

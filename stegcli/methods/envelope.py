@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stegcli import container
-from stegcli.errors import ImageError, ModelError, NothingFoundError
+from stegcli import container, scars
+from stegcli.errors import ImageError, NothingFoundError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 MIN_SIDE = 64
+_MISSED = 0.1
+"""Share of the scars that are taken to be hidden in texture, even where no parity says so."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Received:
         header: what it says about itself.
         keys: derived from passphrase and salt.
         damage: share of pixels destroyed since it was written, 0..1, estimated from the header's parities.
+        scars: (n,) bool, pixels that look destroyed; None where nothing is.
+        unseen: share of the other pixels that are destroyed all the same, 0..1, estimated likewise.
     """
 
     stego_rgb: Rgb
@@ -73,11 +77,8 @@ class Received:
     header: Header
     keys: Keys
     damage: float
-
-    @property
-    def symbol_damage(self) -> float:
-        """Share of symbols destroyed: one lost pixel spoils its whole group."""
-        return 1 - (1 - self.damage) ** self.header.spread
+    scars: NDArray[np.bool_] | None
+    unseen: float
 
 
 def usable_pixels(alpha: Gray | None) -> NDArray[np.bool_] | None:
@@ -135,18 +136,25 @@ def receive(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Received:
     Raises:
         NothingFoundError: nothing is hidden, the passphrase is wrong, or too much was destroyed.
     """
-    pixels = carriers(stego_rgb, usable_pixels(alpha))
+    usable = usable_pixels(alpha)
+    pixels = carriers(stego_rgb, usable)
     if len(pixels) < container.MIN_PIXELS:
         raise NothingFoundError
     locator = keyring.locator(len(pixels))
-    salt = container.read_salt(pixels, locator)
+    salt, group = container.read_salt(pixels, locator)
     subkeys = keyring.keys(salt)
-    header = container.open_header(pixels, subkeys, locator)
-    if header.planes != container.FULL_PLANES:
-        raise ModelError(
-            "the picture was hidden in a way that this stegcli does not know", "Upgrade stegcli."
-        )
-    written = container.parity_plan(len(pixels), salt, container.seal(header, subkeys), locator)
+    header = container.open_header(pixels, subkeys, locator, group)
+    written = container.parity_plan(len(pixels), salt, container.seal(header, subkeys), locator, group)
     spares = header.channel == container.LUMA_PHASE and header.spread > 1
     spared = container.spared_count(len(written[1])) if spares else 0
-    return Received(stego_rgb, pixels, header, subkeys, container.destroyed_share(pixels, *written, spared))
+    damage = container.destroyed_share(pixels, *written, spared)
+    if damage == 0:
+        return Received(stego_rgb, pixels, header, subkeys, damage, None, 0.0)
+    marks = scars.find(stego_rgb, damage)
+    seen = marks.reshape(-1) if usable is None else marks[usable]
+    positions, bits = written
+    sound = ~seen[positions].any(axis=1)
+    left = round(spared * float(sound.mean()))
+    unseen = container.destroyed_share(pixels, positions[sound], bits[sound], left)
+    unseen = max(unseen, _MISSED * damage)
+    return Received(stego_rgb, pixels, header, subkeys, damage, seen, unseen)

@@ -53,11 +53,12 @@ def hide(
     cover_rgb: Rgb,
     alpha: Gray | None,
     secret_gray: Gray,
-    load_encoder: Callable[[], Network],
+    load: Callable[[str], Network],
     fingerprint: bytes,
     keyring: Keyring,
     *,
     favor: str = "balanced",
+    target: float | None = None,
     salt: bytes | None = None,
     progress: Progress | None = None,
 ) -> HideOutcome:
@@ -68,18 +69,20 @@ def hide(
 
     Raises:
         ImageError: the cover is too small, or the secret has a side that no header can state.
-        UsageError: `favor` is anything but balanced, for the network's balance is fixed; or the passphrase
-            is empty.
+        UsageError: `favor` is anything but balanced or there is a `target`, for the network's balance is
+            fixed; or the passphrase is empty.
     """
     if favor != "balanced":
         raise UsageError(f"ISGAN cannot favor {favor!r}: its balance was fixed in training", "Omit --favor.")
+    if target is not None:
+        raise UsageError("ISGAN cannot meet a target: its balance was fixed in training", "Omit --target.")
     usable = usable_pixels(alpha)
     room = check_room(cover_rgb, cover_rgb[..., 0].size if usable is None else int(np.count_nonzero(usable)))
     check_secret(secret_gray)
     hidden_gray = images.resize_gray(secret_gray, cover_rgb.shape[:2])
     salt = urandom(keys.SALT_BYTES) if salt is None else salt
     subkeys, locator = keyring.keys(salt), keyring.locator(room)
-    encoder = load_encoder()
+    encoder = load("encoder")
     tell(progress, "encode")
     pixels = carriers(draw(cover_rgb, hidden_gray, encoder, progress), usable)
     tell(progress, "write")

@@ -1,13 +1,14 @@
 """Hide a picture in the phases of a cover's luma (family `phase`): arrays in, arrays out.
 
-secret ──fit──> encoder ──targets──┐
-cover ──usable pixels──────────────┴─ channel.write ──> stego        (keys from passphrase + salt,
-stego ──channel.read──> (cos, sin) ──> decoder ──> revealed           header in the parities)
+secret ──fit──> encoder ──targets of the planes sent──┐
+cover ──usable pixels─────────────────────────────────┴─ channel.write ──> stego   (keys from passphrase +
+stego ──channel.read──> (cos, sin) ──> decoder ──> revealed                         salt, header in parities)
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from concurrent.futures import ThreadPoolExecutor
 from os import urandom
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ import numpy as np
 from stegcli import channel, container, images, keys, luma
 from stegcli.errors import UsageError
 from stegcli.methods.envelope import HideOutcome, carriers, check_room, check_secret, put_back, usable_pixels
+from stegcli.planes import ALL_PLANES, count_sent, sent
 from stegcli.progress import tell, within
 from stegcli.session import run_tiled
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stegcli.container import Header
     from stegcli.keys import Keyring
     from stegcli.methods.envelope import Received
     from stegcli.progress import Progress
@@ -34,23 +35,31 @@ if TYPE_CHECKING:
 
     Gray = NDArray[np.uint8]
     Rgb = NDArray[np.uint8]
+    Load = Callable[[str], Network]
 
 __all__ = ["hide", "reveal"]
 
 _ANGLES = 2 * math.pi / luma.MILLI * np.arange(luma.MILLI)
-_CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)]).astype(np.float32)
-"""(2, 1000): cosine and sine of every phase."""
+_CIRCLE = np.zeros((2, luma.MILLI + 1), dtype=np.float32)
+_CIRCLE[:, : luma.MILLI] = np.cos(_ANGLES), np.sin(_ANGLES)
+"""(2, 1001): cosine and sine of every phase, and (0, 0) for one that is not known."""
+_NOT_KNOWN = luma.MILLI
+
+_PLANES_STEP = 4
+_TRIAL_SIDE, _TRIAL_CROPS = 256, 9
+"""Pictures of up to three such sides are tried whole, larger ones by nine crops of it."""
 
 
 def hide(
     cover_rgb: Rgb,
     alpha: Gray | None,
     secret_gray: Gray,
-    load_encoder: Callable[[], Network],
+    load: Load,
     fingerprint: bytes,
     keyring: Keyring,
     *,
     favor: str = "balanced",
+    target: float | None = None,
     salt: bytes | None = None,
     progress: Progress | None = None,
 ) -> HideOutcome:
@@ -60,16 +69,18 @@ def hide(
         cover_rgb: (H, W, 3) uint8.
         alpha: (H, W) uint8 or None.
         secret_gray: (h, w) uint8 of any size; reduced if it has more pixels than the cover can carry.
-        load_encoder: gives the model's encoder; called while the keys are being derived.
+        load: gives the model's "encoder" or "decoder"; called while the keys are being derived.
         fingerprint: 4 bytes that name the model.
         keyring: the passphrase's keys.
         favor: "cover", "balanced" or "secret": how to share out the quality.
+        target: PSNR in dB that the revealed picture shall have; the fewest planes that give it are sent, and
+            the room won goes into the stego. None sends all.
         salt: 16 bytes; random unless a test fixes them.
         progress: told the stage and the share of it that is done.
 
     Raises:
         ImageError: the cover is too small, or the secret has a side that no header can state.
-        UsageError: `favor` is unknown or the passphrase empty.
+        UsageError: `favor` is unknown, the passphrase empty, or the model cannot meet a `target`.
     """
     if favor not in channel.LAMBDAS:
         raise UsageError(f"cannot favor {favor!r}", f"Choices: {', '.join(channel.LAMBDAS)}.")
@@ -77,26 +88,41 @@ def hide(
     pixels = carriers(cover_rgb, usable)
     room = check_room(cover_rgb, len(pixels))
     hidden_gray = images.resize_gray(secret_gray, _fit(secret_gray, room))
-    spread = min(room // hidden_gray.size, container.MAX_SIZE)
     salt = urandom(keys.SALT_BYTES) if salt is None else salt
 
     tell(progress, "encode")
     with ThreadPoolExecutor(max_workers=1) as aside:
         # Argon2id takes 0.1 s a key, off the interpreter lock.
         deriving, locating = aside.submit(keyring.keys, salt), aside.submit(keyring.locator, room)
+        encoder = load("encoder")
+        planes = ALL_PLANES
+        if target is not None:
+            planes = _fewest_planes(encoder, load("decoder"), hidden_gray, target)
+        spread = min(room // count_sent(hidden_gray.shape, planes), container.MAX_SIZE)
+        group = container.group_size(room, spread)
         cost = _pixel_costs(cover_rgb, usable) if spread > 1 else None
         lam = channel.LAMBDAS[favor]
-        sigma = channel.predict_sigma(pixels, cost, lam, spread, forced=container.parity_count(room))
-        noise_code = container.sigma_to_code(sigma)
-        keyed = not keyring.is_public
-        header = _header(secret_gray, hidden_gray, spread, noise_code, fingerprint, keyed=keyed)
-        encoder = load_encoder()
-        targets = _encode(encoder, hidden_gray, header.sigma, progress)
+        forced = group * container.parity_count(room)
+        sigma = channel.predict_sigma(pixels, cost, lam, spread, forced=forced)
+        header = container.Header(
+            channel=container.LUMA_PHASE,
+            model=fingerprint,
+            secret_height=secret_gray.shape[0],
+            secret_width=secret_gray.shape[1],
+            hidden_height=hidden_gray.shape[0],
+            hidden_width=hidden_gray.shape[1],
+            spread=spread,
+            noise_code=container.sigma_to_code(sigma),
+            keyed=not keyring.is_public,
+            planes=planes,
+        )
+        targets = _encode(encoder, hidden_gray, header.sigma, planes, progress)
         subkeys, locator = deriving.result(), locating.result()
     tell(progress, "write")
-    parity = container.parity_plan(room, salt, container.seal(header, subkeys), locator)
+    plan = container.parity_plan(room, salt, container.seal(header, subkeys), locator, group)
     if cost is not None:
-        parity = container.spare_dearest(pixels, *parity, cost)
+        plan = container.spare_dearest(pixels, *plan, cost)
+    parity = container.pixel_parities(pixels, *plan, cost)
     written = channel.write(pixels, targets, subkeys, spread=spread, parity=parity, lam=lam, cost=cost)
     stego_rgb = put_back(cover_rgb, usable, written)
     notices = _size_notices(secret_gray, hidden_gray)
@@ -107,14 +133,35 @@ def reveal(received: Received, decoder: Network, progress: Progress | None = Non
     """Decode an opened stego into the picture at the size it was hidden, (h, w) uint8."""
     header = received.header
     shape = (header.hidden_height, header.hidden_width)
-    phases = channel.read(received.pixels, received.keys, header.symbols, header.spread).reshape(shape)
-    sigma = decoder.contract.clamp_sigma(header.sigma)
-    revealed = np.empty(shape, dtype=np.uint8)
+    there = sent(shape, header.planes)
+    phases = np.full(shape, _NOT_KNOWN, dtype=np.int16)
+    symbols = channel.read(received.pixels, received.keys, header.symbols, header.spread)
+    damage = received.damage
+    if received.scars is not None and decoder.contract.fewest_planes < ALL_PLANES:
+        lost = channel.spoiled(received.scars, received.keys, header.symbols, header.spread)
+        symbols[lost] = _NOT_KNOWN  # a progressive codec does without
+        damage = received.unseen
+    phases[there] = symbols
+    # One destroyed pixel spoils its whole group.
+    symbol_damage = 1 - (1 - damage) ** header.spread
+    return _decode(decoder, phases, header.sigma, symbol_damage, header.planes, progress)
+
+
+def _decode(
+    decoder: Network,
+    phases: NDArray[np.int16],
+    sigma: float,
+    damage: float,
+    planes: int,
+    progress: Progress | None,
+) -> Gray:
+    """(h, w) int16 phases, `_NOT_KNOWN` where there is none -> (h, w) uint8."""
+    revealed = np.empty(phases.shape, dtype=np.uint8)
     parts = run_tiled(
         decoder,
         lambda tile: _phase_planes(phases, tile),
-        shape,
-        {"sigma": sigma, "damage": received.symbol_damage},
+        phases.shape,
+        {"sigma": decoder.contract.clamp_sigma(sigma), "damage": damage, "planes": planes},
         progress=within(progress, "decode"),
     )
     for rows, cols, part in parts:
@@ -140,35 +187,69 @@ def _pixel_costs(cover_rgb: Rgb, usable: NDArray[np.bool_] | None) -> NDArray[np
     return cost.reshape(-1) if usable is None else cost[usable]
 
 
-def _header(
-    secret: Gray, hidden: Gray, spread: int, noise_code: int, fingerprint: bytes, *, keyed: bool
-) -> Header:
-    return container.Header(
-        channel=container.LUMA_PHASE,
-        model=fingerprint,
-        secret_height=secret.shape[0],
-        secret_width=secret.shape[1],
-        hidden_height=hidden.shape[0],
-        hidden_width=hidden.shape[1],
-        spread=spread,
-        noise_code=noise_code,
-        keyed=keyed,
-    )
+def _fewest_planes(encoder: Network, decoder: Network, gray: Gray, target: float) -> int:
+    """How many planes reveal a picture at `target` dB, tried out on a channel of the usual noise.
+
+    Raises:
+        UsageError: the model sends all its planes or none.
+    """
+    fewest = decoder.contract.fewest_planes
+    if fewest == ALL_PLANES:
+        raise UsageError(
+            f"{decoder.contract.model} always sends the whole picture",
+            "Omit --target, or take another model.",
+        )
+    choices = range(-(-fewest // _PLANES_STEP) * _PLANES_STEP, ALL_PLANES, _PLANES_STEP)
+    crops = _trial_crops(gray)
+    # More planes reveal more, so the list is sorted by what is asked.
+    found = bisect_left(choices, target, key=lambda planes: _trial(encoder, decoder, crops, planes))
+    return choices[found] if found < len(choices) else ALL_PLANES
 
 
-def _encode(encoder: Network, gray: Gray, sigma: float, progress: Progress | None) -> NDArray[np.int16]:
-    """(h, w) uint8 -> (h * w,) int16 targets in thousandths of a grey level, 0..999."""
+def _trial_crops(gray: Gray) -> list[Gray]:
+    """The whole of a small picture; of a larger one, crops spread over it."""
+    if max(gray.shape) <= 3 * _TRIAL_SIDE:
+        return [gray]
+    per_axis = math.isqrt(_TRIAL_CROPS)
+    corners = [
+        [(side - _TRIAL_SIDE) * i // (per_axis - 1) if side > _TRIAL_SIDE else 0 for i in range(per_axis)]
+        for side in gray.shape
+    ]
+    return [gray[y : y + _TRIAL_SIDE, x : x + _TRIAL_SIDE] for y in corners[0] for x in corners[1]]
+
+
+def _trial(encoder: Network, decoder: Network, crops: list[Gray], planes: int) -> float:
+    """PSNR in dB of crops that went through the codec and a simulated channel."""
+    table = channel.noise_table(channel.LAMBDAS["balanced"])
+    sigma = float(np.sqrt(np.mean(table**2)))
+    rng = np.random.default_rng(0)
+    squared, count = 0.0, 0
+    for crop in crops:
+        there = sent(crop.shape, planes)
+        errors = np.rint(table[rng.integers(len(table), size=int(there.sum()))] * luma.MILLI).astype(np.int32)
+        phases = np.full(crop.shape, _NOT_KNOWN, dtype=np.int16)
+        phases[there] = (_encode(encoder, crop, sigma, planes, None) + errors) % luma.MILLI
+        revealed = _decode(decoder, phases, sigma, 0.0, planes, None)
+        squared += float(np.square(revealed.astype(np.float64) - crop).sum())
+        count += crop.size
+    return 10 * math.log10(255**2 * count / max(squared, 1e-9))
+
+
+def _encode(
+    encoder: Network, gray: Gray, sigma: float, planes: int, progress: Progress | None
+) -> NDArray[np.int16]:
+    """(h, w) uint8 -> (N,) int16 targets of the planes sent, in thousandths of a grey level, 0..999."""
     targets = np.empty(gray.shape, dtype=np.int16)
     parts = run_tiled(
         encoder,
         lambda tile: _secret_plane(gray, tile),
         gray.shape,
-        {"sigma": encoder.contract.clamp_sigma(sigma)},
+        {"sigma": encoder.contract.clamp_sigma(sigma), "planes": planes},
         progress=within(progress, "encode"),
     )
     for rows, cols, part in parts:
         targets[rows, cols] = np.rint(part[0] * np.float32(luma.MILLI)).astype(np.int32) % luma.MILLI
-    return targets.reshape(-1)
+    return targets[sent(gray.shape, planes)]
 
 
 def _secret_plane(gray: Gray, tile: Tile) -> NDArray[np.float32]:

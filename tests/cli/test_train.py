@@ -40,6 +40,8 @@ def studio(desk: Desk) -> Desk:
 
 TRAIN = ("train", "--recipe", "tiny.toml", "--dataset", "folder:album", "--device", "cpu")
 
+DAMAGED = "damaged_3_percent_psnr_db"
+
 
 def test_train_export_hide_reveal(studio: Desk) -> None:
     trained = studio.run(*TRAIN, "--out", "run", "--json")
@@ -47,7 +49,8 @@ def test_train_export_hide_reveal(studio: Desk) -> None:
     told = trained.json
     assert (told["run"], told["model"], told["recipe"], told["step"]) == ("run", "phase", "tiny", 3)
     assert (told["finished"], told["interrupted"]) == (True, False)
-    assert set(trained.json["figures"]) == {"folder:album/revealed_psnr_db", "pages/revealed_psnr_db"}
+    names = {f"{data}/{case}" for data in ("folder:album", "pages") for case in ("revealed_psnr_db", DAMAGED)}
+    assert set(trained.json["figures"]) == names
     assert "11 pictures to train" in trained.err
     exported = studio.run("export", "run", "-o", "weights", "--json")
     assert exported.code == 0, exported.err

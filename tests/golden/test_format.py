@@ -28,9 +28,9 @@ def test_committed_stego_reads_as_on_the_day_it_was_made(name: str) -> None:
     pixels = np.asarray(Image.open(FOLDER / f"{name}.png")).reshape(-1, 3)
 
     locator = keys.derive_locator(passphrase, len(pixels))
-    salt = container.read_salt(pixels, locator)
+    salt, group = container.read_salt(pixels, locator)
     subkeys = keys.derive(passphrase, salt)
-    header = container.open_header(pixels, subkeys, locator)
+    header = container.open_header(pixels, subkeys, locator, group)
     phases = channel.read(pixels, subkeys, header.symbols, header.spread)
 
     assert salt == format_vectors.SALT
@@ -39,3 +39,30 @@ def test_committed_stego_reads_as_on_the_day_it_was_made(name: str) -> None:
     assert format_vectors.digest(phases) == VECTORS["stegos"][name]["phases"]
     error = wrap(phases - format_vectors.targets(header.symbols))
     assert np.sqrt(np.mean(error**2.0)) < 40
+
+
+GROUPS = Path(__file__).parent / "format-1-groups"
+GROUP_VECTORS = json.loads((GROUPS / "vectors.json").read_text(encoding="utf-8"))
+
+
+def test_groups_and_planes_are_as_committed() -> None:
+    computed = format_vectors.group_vectors()
+    assert computed == {name: GROUP_VECTORS[name] for name in computed}
+
+
+@pytest.mark.parametrize("name", sorted(format_vectors.GROUPED))
+def test_committed_stego_of_groups_reads_as_on_the_day_it_was_made(name: str) -> None:
+    passphrase, spread, sent = format_vectors.GROUPED[name]
+    pixels = np.asarray(Image.open(GROUPS / f"{name}.png")).reshape(-1, 3)
+
+    locator = keys.derive_locator(passphrase, len(pixels))
+    salt, group = container.read_salt(pixels, locator)
+    header = container.open_header(pixels, keys.derive(passphrase, salt), locator, group)
+    phases = channel.read(pixels, keys.derive(passphrase, salt), header.symbols, header.spread)
+
+    told = GROUP_VECTORS["stegos"][name]
+    assert (salt, group) == (format_vectors.SALT, told["group"])
+    assert group > 1
+    assert header.to_bytes().hex() == told["header"]
+    assert (header.spread, header.planes) == (spread, sent)
+    assert format_vectors.digest(phases) == told["phases"]

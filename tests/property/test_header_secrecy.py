@@ -31,17 +31,19 @@ def hidden_in(cover: np.ndarray, rng: np.random.Generator, locator: bytes, sprea
     """A stego of noise, with a header under keys of its own at the locator's positions."""
     subkeys = keys.Keys(*(rng.bytes(32) for _ in range(3)))
     sealed = rng.bytes(container.SEALED_BYTES)
-    parity = container.parity_plan(len(cover), rng.bytes(keys.SALT_BYTES), sealed, locator)
+    group = container.group_size(len(cover), spread)
+    plan = container.parity_plan(len(cover), rng.bytes(keys.SALT_BYTES), sealed, locator, group)
+    parity = container.pixel_parities(cover, *plan, None)
     targets = rng.integers(0, 1000, len(cover) // spread)
     return channel.write(cover, targets, subkeys, spread=spread, lam=0.001, parity=parity)
 
 
 def agreement(pixels: np.ndarray, locator: bytes) -> float:
     """Share of the parities at the locator's positions that agree with the nearest codeword of a salt."""
-    salt = container.read_salt(pixels, locator)
-    positions, bits = container.parity_plan(len(pixels), salt, bytes(container.SEALED_BYTES), locator)
+    salt, group = container.read_salt(pixels, locator)
+    positions, bits = container.parity_plan(len(pixels), salt, bytes(container.SEALED_BYTES), locator, group)
     salt_bits = convolution.coded_length(8 * keys.SALT_BYTES)
-    parities = pixels[positions[:salt_bits]].sum(axis=1) % 2
+    parities = pixels[positions[:salt_bits]].sum(axis=(1, 2)) % 2
     return float((parities == bits[:salt_bits]).mean())
 
 

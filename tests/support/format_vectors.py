@@ -4,6 +4,9 @@
 cannot be read any more, so these vectors are never updated; a new format version gets its own, made by
 
     python tests/support/format_vectors.py tests/golden/format-<version>
+
+What a later program writes besides, under the same version, has a folder beside it: `format-1-groups` pins
+parities of groups of pixels, and maps of which not all planes are sent.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stegcli import channel, container, keys, luma
+from stegcli import channel, container, keys, luma, planes
 
 SALT = bytes(range(16))
 PASSPHRASES = {"public": None, "plain": "correct horse", "accented": "cafe\u0301"}
@@ -34,6 +37,8 @@ HEADER = container.Header(
 )
 PIXEL_COUNTS = (4096, 65_536, 300_000, 2_000_000)
 STEGOS = {"keyed": ("correct horse", 1), "public": (None, 4)}
+GROUPED = {"grouped": ("correct horse", 16, 12), "coarse": (None, 64, 4)}
+"""Name -> passphrase, spread, planes."""
 
 
 def digest(values: np.ndarray) -> dict[str, Any]:
@@ -141,12 +146,64 @@ def make_stego(name: str) -> tuple[np.ndarray, dict[str, Any]]:
     subkeys = keys.derive(passphrase, SALT)
     pixel_count = cover[..., 0].size
     locator = keys.derive_locator(passphrase, pixel_count)
-    parity = container.parity_plan(pixel_count, SALT, container.seal(header, subkeys), locator)
-    stego = channel.write(
-        cover.reshape(-1, 3), targets(header.symbols), subkeys, spread=spread, lam=0.001, parity=parity
-    )
+    plan = container.parity_plan(pixel_count, SALT, container.seal(header, subkeys), locator)
+    pixels = cover.reshape(-1, 3)
+    parity = container.pixel_parities(pixels, *plan, None)
+    stego = channel.write(pixels, targets(header.symbols), subkeys, spread=spread, lam=0.001, parity=parity)
     phases = channel.read(stego, subkeys, header.symbols, spread)
     return stego.reshape(cover.shape), {"header": header.to_bytes().hex(), "phases": digest(phases)}
+
+
+def group_vectors() -> dict[str, Any]:
+    """Where groups lie, and which places a plane holds."""
+    sealed = container.seal(HEADER, keys.derive("correct horse", SALT))
+    locator = keys.derive_locator("correct horse", 300_000)
+    plans = {
+        group: container.parity_plan(300_000, SALT, sealed, locator, group) for group in container.GROUP_SIZES
+    }
+    return {
+        "positions": {str(group): digest(positions) for group, (positions, _) in plans.items()},
+        "plane_of_place": [list(row) for row in planes.PLANE_OF_PLACE],
+    }
+
+
+def make_grouped(name: str) -> tuple[np.ndarray, dict[str, Any]]:
+    """As `make_stego`, with parities of groups and some planes of a map."""
+    passphrase, spread, sent = GROUPED[name]
+    cover = handmade_cover(240, 200)
+    pixels = cover.reshape(-1, 3)
+    header = container.Header(
+        channel=container.LUMA_PHASE,
+        model=b"hand",
+        secret_height=100,
+        secret_width=90,
+        hidden_height=100,
+        hidden_width=90,
+        spread=spread,
+        noise_code=100,
+        keyed=passphrase is not None,
+        planes=sent,
+    )
+    subkeys = keys.derive(passphrase, SALT)
+    locator = keys.derive_locator(passphrase, len(pixels))
+    group = container.group_size(len(pixels), spread)
+    plan = container.parity_plan(len(pixels), SALT, container.seal(header, subkeys), locator, group)
+    parity = container.pixel_parities(pixels, *plan, None)
+    stego = channel.write(pixels, targets(header.symbols), subkeys, spread=spread, lam=0.001, parity=parity)
+    phases = channel.read(stego, subkeys, header.symbols, spread)
+    told = {"header": header.to_bytes().hex(), "group": group, "phases": digest(phases)}
+    return stego.reshape(cover.shape), told
+
+
+def write_groups(folder: Path) -> None:
+    """Write the vectors of groups and planes into a folder that does not exist yet."""
+    folder.mkdir(parents=True)
+    vectors = group_vectors()
+    vectors["stegos"] = {}
+    for name in GROUPED:
+        stego, vectors["stegos"][name] = make_grouped(name)
+        Image.fromarray(stego).save(folder / f"{name}.png", optimize=True)
+    (folder / "vectors.json").write_text(json.dumps(vectors, indent=1) + "\n", encoding="utf-8")
 
 
 def make(folder: Path) -> None:

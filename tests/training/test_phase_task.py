@@ -7,7 +7,7 @@ from accelerate import Accelerator
 from tiny_runs import same_state, tiny_recipe
 
 from stegcli import metrics
-from stegcli.training.phase_task import PhaseTask, _by_optimiser
+from stegcli.training.phase_task import Case, PhaseTask, _by_optimiser
 
 pytestmark = pytest.mark.train
 
@@ -93,7 +93,7 @@ def test_validation_is_measured_on_8_bit_pictures(photograph):
     figures = trained.validate({"photos": parts})
     expected = []
     for index, part in enumerate(parts):
-        revealed = trained._reveal(part["secret"], index)
+        revealed = trained._reveal(part["secret"], index, Case("plain"))
         assert revealed.dtype == torch.uint8
         expected += [
             metrics.psnr(a[0].numpy(), b[0].numpy()) for a, b in zip(part["secret"], revealed, strict=True)

@@ -21,7 +21,8 @@ def random_targets(symbols: int, seed: int = 0) -> np.ndarray:
 
 
 def header_parity(pixels: np.ndarray) -> channel.Parity:
-    return container.parity_plan(len(pixels), sha256(b"salt").digest()[:16], bytes(range(42)), bytes(32))
+    plan = container.parity_plan(len(pixels), sha256(b"salt").digest()[:16], bytes(range(42)), bytes(32))
+    return container.pixel_parities(pixels, *plan, None)
 
 
 def phase_errors(stego: np.ndarray, targets: np.ndarray, keys: Keys, spread: int) -> np.ndarray:

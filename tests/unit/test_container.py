@@ -10,6 +10,7 @@ import pytest
 from stegcli import container, keys
 from stegcli.container import Header
 from stegcli.errors import ImageError, NothingFoundError
+from stegcli.planes import ALL_PLANES, PLANE_OF_PLACE, count_sent, sent
 
 HEADER = Header(
     channel=container.LUMA_PHASE,
@@ -98,6 +99,7 @@ def test_positions_are_distinct_and_the_locator_s() -> None:
         positions, bits = container.parity_plan(count, bytes(16), bytes(42), LOCATOR)
         elsewhere, same_bits = container.parity_plan(count, bytes(16), bytes(42), bytes(32))
         assert (positions != elsewhere).mean() > 0.99
+        assert positions.shape == (len(bits), 1)
         assert (bits == same_bits).all()
         assert len(np.unique(positions)) == len(bits) == container.parity_count(count)
         assert 0 <= positions.min() <= positions.max() < count
@@ -106,7 +108,7 @@ def test_positions_are_distinct_and_the_locator_s() -> None:
 @pytest.mark.parametrize("count", [container.MIN_PIXELS, 65_536, 600_000])
 def test_header_comes_back_from_random_pixels(count: int) -> None:
     pixels, salt = with_header(random_pixels(count), 1)
-    assert container.read_salt(pixels, LOCATOR) == salt
+    assert container.read_salt(pixels, LOCATOR) == (salt, 1)
     assert container.open_header(pixels, make_keys(1), LOCATOR) == HEADER
 
 
@@ -122,7 +124,8 @@ def test_forcing_changes_blue_by_one_where_needed_and_nothing_else() -> None:
     cover = random_pixels(65_536)
     positions, bits = container.parity_plan(len(cover), bytes(16), bytes(42), LOCATOR)
     residual = container.force_parity(cover, positions, bits).astype(int) - cover
-    wrong = positions[cover[positions].sum(axis=1) % 2 != bits]
+    places = positions[:, 0]
+    wrong = places[cover[places].sum(axis=1) % 2 != bits]
     assert np.flatnonzero(residual.any(axis=1)).tolist() == sorted(wrong.tolist())
     assert not residual[:, :2].any()
     assert set(np.unique(residual[wrong, 2])) == {-1, 1}
@@ -133,7 +136,7 @@ def test_forcing_changes_blue_by_one_where_needed_and_nothing_else() -> None:
 def test_header_opens_with_a_tenth_of_a_256x256_image_destroyed(seed: int) -> None:
     pixels, salt = with_header(random_pixels(65_536, seed), seed)
     damaged = destroyed(pixels, 0.1, seed)
-    assert container.read_salt(damaged, LOCATOR) == salt
+    assert container.read_salt(damaged, LOCATOR) == (salt, 1)
     assert container.open_header(damaged, make_keys(seed), LOCATOR) == HEADER
 
 
@@ -143,7 +146,7 @@ def test_header_opens_with_a_20_pixel_stripe_overwritten(value: int) -> None:
     picture = pixels.reshape(256, 256, 3).copy()
     picture[100:120] = value
     picture[:, 30:50] = value
-    assert container.read_salt(picture.reshape(-1, 3), LOCATOR) == salt
+    assert container.read_salt(picture.reshape(-1, 3), LOCATOR) == (salt, 1)
     assert container.open_header(picture.reshape(-1, 3), make_keys(2), LOCATOR) == HEADER
 
 
@@ -186,8 +189,8 @@ def test_destroyed_share_is_estimated_from_the_header(count: int) -> None:
     pixels[positions[0], 1] ^= 1
     assert container.destroyed_share(pixels, *written) == 0, "one wrong parity says nothing"
     pixels[positions[1], 1] ^= 1
-    assert container.destroyed_share(pixels, *written) == 4 / len(bits)
-    pixels[positions, 2] ^= 1
+    assert container.destroyed_share(pixels, *written) == pytest.approx(4 / len(bits))
+    pixels[positions[:, 0], 2] ^= 1
     assert container.destroyed_share(pixels, *written) == 1
 
 
@@ -204,7 +207,49 @@ def test_the_dearest_parities_may_stay_wrong() -> None:
     stego = container.force_parity(pixels, *spared)
     for share in (0.0, 0.03, 0.1):
         damaged = destroyed(stego, share, 2)
-        assert container.read_salt(damaged, LOCATOR) == salt
+        assert container.read_salt(damaged, LOCATOR) == (salt, 1)
         assert container.open_header(damaged, make_keys(1), LOCATOR) == HEADER
         estimate = container.destroyed_share(damaged, *written, len(left_out))
         assert estimate == pytest.approx(share, abs=0.025)
+
+
+@pytest.mark.parametrize(("count", "spread", "group"), [(65_536, 4, 1), (65_536, 16, 4), (1 << 20, 64, 16)])
+def test_parities_of_groups_come_back_and_count_damage(count: int, spread: int, group: int) -> None:
+    assert container.group_size(count, spread) == group
+    pixels = random_pixels(count)
+    cost = np.random.default_rng(6).random(count, dtype=np.float32)
+    salt = bytes(range(16))
+    plan = container.parity_plan(count, salt, container.seal(HEADER, make_keys(1)), LOCATOR, group)
+    assert len(np.unique(plan[0])) == group * len(plan[1]) <= max(count / 2, len(plan[1]))
+    spared = container.spare_dearest(pixels, *plan, cost)
+    positions, bits = container.pixel_parities(pixels, *spared, cost)
+    stego = container.force_parity(pixels, positions[:, None], bits)
+    changed = (stego != pixels).any(axis=1)
+    assert changed.sum() < 0.5 * len(plan[1]), "one change for every second group, less the spared ones"
+    if group > 1:
+        assert cost[changed].mean() < 1.5 / (group + 1), "the cheapest pixel of each group"
+    for share in (0.0, 0.1 / group):
+        damaged = destroyed(stego, share, 2)
+        assert container.read_salt(damaged, LOCATOR) == (salt, group)
+        assert container.open_header(damaged, make_keys(1), LOCATOR, group) == HEADER
+        left = container.spared_count(len(plan[1]))
+        assert container.destroyed_share(damaged, *plan, left) == pytest.approx(share, abs=0.025)
+
+
+@pytest.mark.parametrize(("shape", "planes"), [((256, 256), 64), ((250, 250), 16), ((13, 9), 5), ((1, 1), 1)])
+def test_symbols_are_the_places_of_the_planes_sent(shape: tuple[int, int], planes: int) -> None:
+    mask = sent(shape, planes)
+    header = replace(HEADER, hidden_height=shape[0], hidden_width=shape[1], planes=planes)
+    assert header.symbols == count_sent(shape, planes) == mask.sum()
+    assert mask.shape == shape
+    assert mask[0, 0]
+
+
+def test_planes_are_dispersed() -> None:
+    order = np.array(PLANE_OF_PLACE)
+    assert sorted(order.ravel().tolist()) == list(range(ALL_PLANES))
+    rows, columns = np.nonzero(sent((8, 8), 16))
+    assert (rows % 2 == 0).all() and (columns % 2 == 0).all()  # noqa: PT018 - one lattice
+    rows, columns = np.nonzero(sent((8, 8), 4))
+    assert (rows % 4 == 0).all() and (columns % 4 == 0).all()  # noqa: PT018 - a coarser one
+    assert [len(np.unique(np.add(*np.nonzero(sent((8, 8), 32))) % 2))] == [1]  # half of them: a chequerboard

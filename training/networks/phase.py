@@ -4,6 +4,9 @@
                             └── UNet(+ sigma plane) ── + ───┴─> targets (B,1,H,W), grey levels, unwrapped
     targets + channel error ──> (cos, sin) of 2 pi phi (B,2,H,W) ── UNet(+ sigma, damage planes) ──> revealed
 
+A progressive codec is told besides how many of the map's 64 planes are sent (stegcli.planes) and sees them as
+a mask; phases that are not sent, or known to be lost, are (0, 0).
+
 Both networks are U-Nets that start at half resolution (pixel-unshuffle 2) and hold no normalisation layer, so
 a tile of any size gives the same values as the whole picture. Neither ever sees a cover: the channel gives
 every codec the same additive, wrapped error, whose strength (sigma) both are told. Only the decoder learns
@@ -19,6 +22,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from stegcli.planes import ALL_PLANES, PLANE_OF_PLACE
 
 CARRIER_GAIN = 0.8
 """Slope of the code's linear start: black to white spans 0.8 of the circle, so nothing wraps at step 0."""
@@ -82,6 +87,7 @@ class UNet(nn.Module):
     def __init__(self, planes_in: int, conditions: int, planes_out: int, shape: UNetShape) -> None:
         super().__init__()
         widths = shape.widths
+        self.conditions = conditions
         self.head = nn.Conv2d(4 * planes_in + conditions, widths[0], 3, padding=1)
         self.descend = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(w) for _ in range(n)))
@@ -124,33 +130,93 @@ def damage_condition(damage: Tensor) -> Tensor:
     return torch.log2(1 + 1000 * damage)[:, None] / 4
 
 
-class PhaseEncoder(nn.Module):
-    """secret (B,1,H,W) in 0..1, sigma (B,) -> targets (B,1,H,W) float32, grey levels, unwrapped."""
+class PlaneMask(nn.Module):
+    """planes (B,), 1..64 -> (B,1,H,W): 0 where a symbol is sent, -1 where not; H, W multiples of 8."""
 
-    def __init__(self, shape: UNetShape) -> None:
+    plane_of_place: Tensor
+
+    def __init__(self) -> None:
         super().__init__()
-        self.unet = UNet(1, 1, 1, shape)
+        places = torch.tensor(PLANE_OF_PLACE, dtype=torch.float32)
+        self.register_buffer("plane_of_place", places, persistent=False)
 
-    def forward(self, secret: Tensor, sigma: Tensor) -> Tensor:
+    def forward(self, planes: Tensor, like: Tensor) -> Tensor:
+        """`like` (B,C,H,W) gives height and width."""
+        side = len(PLANE_OF_PLACE)
+        unsent = (self.plane_of_place >= planes[:, None, None, None]).to(like.dtype)
+        return -unsent.repeat(1, 1, like.shape[2] // side, like.shape[3] // side)
+
+
+class PhaseEncoder(nn.Module):
+    """secret (B,1,H,W) in 0..1, sigma (B,) -> targets (B,1,H,W) float32, grey levels, unwrapped.
+
+    A progressive one takes planes (B,), 1..64, too.
+    """
+
+    def __init__(self, shape: UNetShape, *, progressive: bool = False) -> None:
+        super().__init__()
+        self.mask = PlaneMask() if progressive else None
+        self.unet = UNet(2 if progressive else 1, 1, 1, shape)
+
+    def forward(self, secret: Tensor, sigma: Tensor, planes: Tensor | None = None) -> Tensor:
         """As the class says."""
         centred = secret - 0.5
-        return CARRIER_GAIN * centred + self.unet(centred, sigma_condition(sigma)).float()
+        seen = (
+            centred if self.mask is None else torch.cat([centred, self.mask(_given(planes), secret)], dim=1)
+        )
+        return CARRIER_GAIN * centred + self.unet(seen, sigma_condition(sigma)).float()
 
 
 class PhaseDecoder(nn.Module):
-    """phase (B,2,H,W) cos and sin of 2 pi phi, sigma (B,), damage (B,) -> revealed (B,1,H,W), about 0..1."""
+    """phase (B,2,H,W) cos and sin of 2 pi phi, sigma (B,), damage (B,) -> revealed (B,1,H,W), about 0..1.
 
-    def __init__(self, shape: UNetShape) -> None:
+    A progressive one takes planes (B,), 1..64, too. `damage` counts symbols that are wrong, not missing ones.
+    """
+
+    def __init__(self, shape: UNetShape, *, progressive: bool = False) -> None:
         super().__init__()
-        self.unet = UNet(2, 2, 1, shape)
+        self.mask = PlaneMask() if progressive else None
+        self.unet = UNet(3 if progressive else 2, 2, 1, shape)
 
-    def forward(self, phase: Tensor, sigma: Tensor, damage: Tensor) -> Tensor:
+    def forward(self, phase: Tensor, sigma: Tensor, damage: Tensor, planes: Tensor | None = None) -> Tensor:
         """As the class says."""
         conditions = torch.cat([sigma_condition(sigma), damage_condition(damage)], dim=1)
-        return 0.5 + self.unet(phase, conditions).float()
+        seen = phase if self.mask is None else torch.cat([phase, self.mask(_given(planes), phase)], dim=1)
+        return 0.5 + self.unet(seen, conditions).float()
+
+
+def _given(planes: Tensor | None) -> Tensor:
+    if planes is None:
+        raise TypeError(f"a progressive codec needs to be told its planes, 1..{ALL_PLANES}")
+    return planes
 
 
 def to_phase_planes(targets: Tensor) -> Tensor:
     """(B,1,H,W) grey levels -> (B,2,H,W): cos and sin of 2 pi targets. One turn is one grey level."""
     angle = (2 * math.pi) * targets.float()
     return torch.cat([torch.cos(angle), torch.sin(angle)], dim=1)
+
+
+def grown(state: dict[str, Tensor], network: PhaseEncoder | PhaseDecoder) -> dict[str, Tensor]:
+    """A smaller network's state -> one for `network`, which does the same at first.
+
+    Residual blocks that are new keep their start near nothing, and input planes that are new weigh nothing;
+    conditions stay the last inputs.
+
+    Raises RuntimeError where anything else differs.
+    """
+    full = network.state_dict()
+    for name, value in state.items():
+        if name not in full:
+            raise RuntimeError(f"there is no place for {name}")
+        if value.shape == full[name].shape:
+            full[name] = value
+        elif name == "unet.head.weight" and value.shape[0] == full[name].shape[0]:
+            told = network.unet.conditions
+            wide = torch.zeros_like(full[name])
+            wide[:, : value.shape[1] - told] = value[:, :-told]
+            wide[:, -told:] = value[:, -told:]
+            full[name] = wide
+        else:
+            raise RuntimeError(f"{name} is {tuple(value.shape)}, not {tuple(full[name].shape)}")
+    return full
