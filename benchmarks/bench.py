@@ -1,15 +1,17 @@
-"""Measure the program: time and memory at three sizes, where the time goes, and quality on a folder.
+"""Measure the program: time and memory at three sizes, where the time goes, quality on a folder, training.
 
     python benchmarks/bench.py [--weights DIR] [--folder PHOTOS --pairs 50] [--out build/bench]
 
 Writes bench.json and bench.md. Cold means a new process per run, as a user's shell starts it; its time and
 its peak resident memory are those the operating system reports. Warm means a second run inside one process.
-Quality figures come from stego files written and read again.
+Quality figures come from stego files written and read again. Where PyTorch is installed, a few steps of
+training say how many pairs of cover and secret a second this device trains on.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -33,6 +35,8 @@ from stegcli.progress import Progress
 PROGRAM = [sys.executable, "-c", "from stegcli.cli import main; main()"]
 SIZES = {"256x256": (256, 256), "1 MP": (1024, 1024), "12 MP": (3000, 4000)}
 HELP = "stegcli --help"
+TRAINING = [sys.executable, "-m", "stegcli.training.throughput", "--quick", "--json"]
+TRAINING_NEEDS = ("torch", "accelerate")
 COLD_RUNS = 3
 LARGE = 4 << 20
 """Pixels above which one cold run is enough."""
@@ -66,6 +70,8 @@ def main() -> None:
             _speed(name, shape, Path(folder), options.weights) for name, shape in sizes.items()
         ]
         results["help_seconds"] = min(_cold(["--help"]).seconds for _ in range(COLD_RUNS))
+        if all(map(importlib.util.find_spec, TRAINING_NEEDS)):
+            results["training"] = _training()
         if options.folder:
             results["quality"] = _quality(options, Path(folder))
     options.out.mkdir(parents=True, exist_ok=True)
@@ -166,6 +172,14 @@ def _warm(work: Callable[[Progress | None], object]) -> dict[str, object]:
     return {"seconds": end - start, "stages": stages}
 
 
+def _training() -> dict[str, object]:
+    """Pairs a second of a few steps of training, in a process of its own: only it imports PyTorch."""
+    done = subprocess.run(TRAINING, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(TRAINING[1:])} ended with {done.returncode}: {done.stderr}")
+    return dict(json.loads(done.stdout))
+
+
 # --- quality ---
 
 
@@ -225,6 +239,8 @@ def _markdown(results: dict) -> str:  # type: ignore[type-arg]
         "",
         *(f"- {row['size']} {_stages(row)}" for row in results["speed"]),
     ]
+    if "training" in results:
+        lines += ["", _training_line(results["training"])]
     if "quality" in results:
         lines += ["", *_quality_lines(results["quality"])]
     return "\n".join(lines) + "\n"
@@ -249,6 +265,14 @@ def _stages(row: dict) -> str:  # type: ignore[type-arg]
         f"{verb}: "
         + ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in row[f"warm_{verb}"]["stages"].items())
         for verb in ("hide", "reveal")
+    )
+
+
+def _training_line(training: dict) -> str:  # type: ignore[type-arg]
+    return (
+        f"Training {training['model']} with its steganalyzer on {training['device']}, batches of "
+        f"{training['batch']} pairs of {training['size']}x{training['size']} crops: "
+        f"{training['pairs_per_second']:.1f} pairs a second"
     )
 
 

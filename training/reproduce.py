@@ -80,7 +80,7 @@ def table_4(wishes: Wishes) -> Row:
         found = measure(system, pairs)
         rows.append({"loss": loss, "paper": paper.TABLE_4[loss], **_measured(system, found)})
         save_sheet(
-            wishes.out / f"table-4-{loss}.jpg",
+            wishes.out / f"table-4-{loss}.png",
             [(loss, pair) for pair in first_exchanges(system, pairs, wishes.sheet_pairs)],
         )
     return {"what": "losses of the basic model", "data": pairs.facts(), "rows": rows}
@@ -106,7 +106,7 @@ def table_5(wishes: Wishes) -> Row:
             row = {"pairs": name, "paper": theirs.get(system.like), "paper_system": system.like}
             rows.append({**row, **_measured(system, found), "data": pairs.facts()})
             shown += [(system.name, pair) for pair in first_exchanges(system, pairs, wishes.sheet_pairs)]
-        save_sheet(wishes.out / f"figure-{covers}-{secrets}.jpg", shown)
+        save_sheet(wishes.out / f"figure-{covers}-{secrets}.png", shown)
     return {"what": "quality by data set", "residual_gain_of_the_sheets": GAIN, "rows": rows}
 
 

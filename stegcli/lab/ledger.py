@@ -4,7 +4,7 @@
     | ... a whole table, or a single number ... |
     <!-- /ledger -->
 
-After the file comes a view (`quality`, `security`, `accuracy`, `damage NAME`, `tried`), which gives a table,
+After the file comes a view (a key of VIEWS: `quality`, `security`, `damage NAME`, ...), which gives a table,
 or a path and a format, which give one number: `rows[hider=phase-v1,spread=1].stego_psnr_db.mean .2f`.
 """
 
@@ -187,6 +187,65 @@ def _card(values: Values, chosen: str) -> tables.Table:
     ]
 
 
+_PAPER_FIGURES: Final = {
+    "stego PSNR (dB)": ("stego_psnr_db", 2),
+    "revealed PSNR (dB)": ("revealed_psnr_db", 2),
+    "stego SSIM": ("stego_ssim", 4),
+    "revealed SSIM": ("revealed_ssim", 4),
+}
+"""In the order in which `training/paper.py` gives the paper's."""
+
+
+def _paper(values: Values, chosen: str) -> tables.Table:
+    """Tables 4 and 5 of the paper: each row as it reports it, if it does, and as measured here."""
+    del chosen
+    digits = [digits for _, digits in _PAPER_FIGURES.values()]
+    head = ["loss" if values["table"] == 4 else "covers / secrets", "system", *_PAPER_FIGURES, "pairs"]
+    table = [head]
+    for row in values["rows"]:
+        what = row.get("loss") or row["pairs"]
+        if "not_measured" in row:
+            table.append([what, "not measured", *[""] * (len(head) - 2)])
+            continue
+        theirs = [
+            what,
+            f"{row.get('paper_system', 'isgan-basic')}, the paper",
+            *_cells(row["paper"], digits),
+            "",
+        ]
+        ours = [row["ours"][name] for name, _ in _PAPER_FIGURES.values()]
+        table += [theirs] if row["paper"] and theirs not in table else []
+        table.append([what, row["system"], *_cells(ours, digits), str(row["measured_pairs"])])
+    return table
+
+
+def _cells(figures: list[float | None] | None, digits: list[int]) -> list[str]:
+    return [
+        "" if value is None else f"{value:.{n}f}" for value, n in zip(figures or [], digits, strict=False)
+    ]
+
+
+def _judges(values: Values, chosen: str) -> tables.Table:
+    """Table 6 of the paper: accuracy of steganalyzers that learned from the basic model's stegos."""
+    del chosen
+    head = ["steganalyzer", "stegos", "stego PSNR (dB)", "accuracy", "covers right", "stegos right", "steps"]
+    papers = [
+        ["as the paper reports", name, "", f"{accuracy:.3f}", "", "", ""]
+        for name, accuracy in (values["paper"] or {}).items()
+    ]
+    ours = [
+        [
+            row["steganalyzer"],
+            row["stegos"],
+            f"{row['stego_psnr_db']:.2f}",
+            *(f"{row[name]:.3f}" for name in ("accuracy", "covers_right", "stegos_right")),
+            str(row["steps"]),
+        ]
+        for row in values["rows"]
+    ]
+    return [head, *papers, *ours]
+
+
 def _speed(values: Values, chosen: str) -> tables.Table:
     """What `benchmarks/bench.py` measured."""
     del chosen
@@ -215,4 +274,6 @@ VIEWS: Final[dict[str, Callable[[Values, str], tables.Table]]] = {
     "tried": _tried,
     "card": _card,
     "speed": _speed,
+    "paper": _paper,
+    "judges": _judges,
 }

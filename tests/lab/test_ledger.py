@@ -67,6 +67,21 @@ def test_a_marked_place_is_filled_and_compared(tmp_path: Path) -> None:
     assert "| phase-v1 | 4 | 57.61 (57.50 to 57.70) | 0.9997 |" in good
 
 
+def test_the_papers_tables_show_each_reported_row_once() -> None:
+    figures = {"stego_psnr_db": 40.123, "revealed_psnr_db": 35.0, "stego_ssim": 0.98, "revealed_ssim": 0.97}
+    row = {"pairs": "lfw / lfw", "paper": [34.63, 33.63, 0.9573, None], "paper_system": "isgan"}
+    ours = {"ours": figures, "measured_pairs": 12}
+    rows = [{**row, **ours, "system": name} for name in ("a", "b")]
+    missing = {"pairs": "lfw / voc2012", "not_measured": "no pictures"}
+    table = render({"table": 5, "rows": [*rows, missing]}, "paper").splitlines()
+    assert table[2:] == [
+        "| lfw / lfw | isgan, the paper | 34.63 | 33.63 | 0.9573 |  |  |",
+        "| lfw / lfw | a | 40.12 | 35.00 | 0.9800 | 0.9700 | 12 |",
+        "| lfw / lfw | b | 40.12 | 35.00 | 0.9800 | 0.9700 | 12 |",
+        "| lfw / voc2012 | not measured |  |  |  |  |  |",
+    ]
+
+
 def test_an_unknown_place_in_the_results_is_an_error() -> None:
     with pytest.raises(UsageError, match="hold no rows"):
         render(RESULTS, "rows[hider=other].stego_psnr_db.mean")

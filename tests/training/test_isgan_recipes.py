@@ -10,7 +10,16 @@ from stegcli.training.run import read_recipe  # noqa: E402
 
 pytestmark = pytest.mark.train
 
-NAMES = ("isgan-lfw", "isgan-basic-lfw", "isgan-paper", "rehman-lfw", "baluja-lfw", "table4", "smoke")
+NAMES = (
+    "isgan-lfw",
+    "isgan-photos",
+    "isgan-basic-lfw",
+    "isgan-paper",
+    "rehman-lfw",
+    "baluja-lfw",
+    "table4",
+    "smoke",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)

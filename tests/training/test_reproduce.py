@@ -121,7 +121,7 @@ def test_table_4_trains_and_measures_its_losses(folder, tmp_path, monkeypatch):
     for loss in two:
         figures = paper.TABLE_4[loss]
         assert f"| {loss} | isgan-basic | paper | {figures[0]:.2f} |" in text
-        assert (tmp_path / f"table-4-{loss}.jpg").exists()
+        assert (tmp_path / f"table-4-{loss}.png").exists()
     again = reproduce.reproduce(4, wishes(folder, tmp_path, steps=2))
     assert again.read_text(encoding="utf-8") == text, "finished runs are not trained again"
 
