@@ -32,8 +32,8 @@ def hill_cost(luma: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     strip_height = max(1, _STRIP_PIXELS // width)
     for top in range(0, height, strip_height):
         strip = mirrored[top : top + strip_height + 2 * _MARGIN]
-        texture = _box_mean(np.abs(_ker_boehme(strip)), _NARROW)
-        cost[top : top + strip_height] = _box_mean(np.reciprocal(texture + _FLAT), _WIDE)
+        texture = box_mean(np.abs(_ker_boehme(strip)), _NARROW)
+        cost[top : top + strip_height] = box_mean(np.reciprocal(texture + _FLAT), _WIDE)
     return cost
 
 
@@ -55,7 +55,7 @@ def _ker_boehme(luma: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return across[:-2] - two * across[1:-1] + across[2:]
 
 
-def _box_mean(values: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:
+def box_mean(values: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:
     """(h, w) -> (h - side + 1, w - side + 1) means over side x side windows."""
     down = _sliding_sum(values, side)
     return _sliding_sum(down.T, side).T / np.float32(side * side)

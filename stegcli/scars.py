@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from PIL import Image, ImageFilter
 
+from stegcli.costs import box_mean
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -28,8 +30,7 @@ _CALM: Final = np.float32(4)
 def find(rgb: NDArray[np.uint8], share: float) -> NDArray[np.bool_]:
     """(H, W, 3) uint8 and a share of its pixels, 0..1 -> (H, W) mask of about so many, the oddest ones.
 
-    Where 3 % of the pixels of a photograph of 256x256 were given random colours, nine in ten of these are
-    found.
+    Of pixels of a photograph that were given random colours it finds most; those in texture it misses.
     """
     oddness = np.concatenate(
         [_oddness(rgb, top, min(top + _STRIP_ROWS, len(rgb))) for top in range(0, len(rgb), _STRIP_ROWS)]
@@ -56,7 +57,7 @@ def _oddness(rgb: NDArray[np.uint8], top: int, bottom: int) -> NDArray[np.float3
     distance = np.abs(residual).max(axis=2) + np.float32(0.5) * disagreement
     capped = np.minimum(distance, _CAP)
     side = 2 * _REACH + 1
-    windows = np.lib.stride_tricks.sliding_window_view(np.pad(capped, _REACH, mode="reflect"), (side, side))
-    around = (windows.sum(axis=(2, 3)) - capped) / np.float32(side * side - 1)
+    area = np.float32(side * side)
+    around = (area * box_mean(np.pad(capped, _REACH, mode="reflect"), side) - capped) / (area - 1)
     odd: NDArray[np.float32] = distance / (_CALM + around)
     return odd[top - first : bottom - first]

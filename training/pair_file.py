@@ -76,9 +76,7 @@ class PairSet:
 def packed(key: str, source: bytes, cover: U8, stegos: dict[int, U8]) -> PackedPair:
     """A cover (192,256,3), the file that it comes from, its stegos by spread."""
     lossless = io.BytesIO()
-    if (
-        len(source) > cover.nbytes // 3
-    ):  # rarely reached by WebP's lossless mode: below, there is no need to try
+    if len(source) > cover.nbytes // 3:  # WebP without loss rarely gets below that
         Image.fromarray(cover).save(lossless, "WEBP", lossless=True, quality=100, method=4)
     shorter = min((part for part in (source, lossless.getvalue()) if part), key=len)
     return PackedPair(key, shorter, _digest(cover), {m: _packed(cover, s) for m, s in stegos.items()})

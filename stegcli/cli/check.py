@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,19 +18,12 @@ __all__ = ["check"]
 def check(
     cover: Annotated[str, typer.Argument(metavar="COVER", help="Picture that would carry the secret.")],
     secret: Annotated[str, typer.Argument(metavar="SECRET", help="Picture to hide.")],
-    favor: Annotated[
-        Literal["cover", "balanced", "secret"], typer.Option(help="Which of the two pictures to spare.")
-    ] = "balanced",
+    favor: options.Favor = "balanced",
     target: options.Target = None,
-    model: Annotated[
-        str | None, typer.Option(metavar="ID", help="Model to hide with; see `stegcli models`.")
-    ] = None,
+    model: options.Model = None,
     weights: options.Weights = None,
     device: options.Device = "auto",
-    scale_cover: Annotated[
-        float,
-        typer.Option(metavar="FACTOR", help="Shrink the cover first; removes the block grid of a JPEG."),
-    ] = 1.0,
+    scale_cover: options.ScaleCover = 1.0,
     max_pixels: options.MaxPixels = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -40,21 +40,14 @@ def hide(
             "-o", "--output", metavar="STEGO", help="File to write (default: <cover stem>.stego.png)."
         ),
     ] = None,
-    favor: Annotated[
-        Literal["cover", "balanced", "secret"], typer.Option(help="Which of the two pictures to spare.")
-    ] = "balanced",
+    favor: options.Favor = "balanced",
     target: options.Target = None,
     passphrase: options.AskPassphrase = False,
     passphrase_file: options.PassphraseFile = None,
-    model: Annotated[
-        str | None, typer.Option(metavar="ID", help="Model to hide with; see `stegcli models`.")
-    ] = None,
+    model: options.Model = None,
     weights: options.Weights = None,
     device: options.Device = "auto",
-    scale_cover: Annotated[
-        float,
-        typer.Option(metavar="FACTOR", help="Shrink the cover first; removes the block grid of a JPEG."),
-    ] = 1.0,
+    scale_cover: options.ScaleCover = 1.0,
     keep_metadata: Annotated[
         bool, typer.Option("--keep-metadata", help="Carry the cover's EXIF data over.")
     ] = False,

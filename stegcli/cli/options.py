@@ -12,10 +12,13 @@ __all__ = [
     "AsJson",
     "Debug",
     "Device",
+    "Favor",
     "Force",
     "MaxPixels",
+    "Model",
     "PassphraseFile",
     "Quiet",
+    "ScaleCover",
     "Target",
     "Weights",
 ]
@@ -37,6 +40,14 @@ PassphraseFile = Annotated[
 Weights = Annotated[
     str | None,
     typer.Option(metavar="DIR", help="Folder of models, or hf://owner/repo@revision.", show_default=False),
+]
+Favor = Annotated[
+    Literal["cover", "balanced", "secret"], typer.Option(help="Which of the two pictures to spare.")
+]
+Model = Annotated[str | None, typer.Option(metavar="ID", help="Model to hide with; see `stegcli models`.")]
+ScaleCover = Annotated[
+    float,
+    typer.Option(metavar="FACTOR", help="Shrink the cover first; removes the block grid of a JPEG."),
 ]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the networks run.")]
 Target = Annotated[

@@ -68,8 +68,8 @@ class Received:
         header: what it says about itself.
         keys: derived from passphrase and salt.
         damage: share of pixels destroyed since it was written, 0..1, estimated from the header's parities.
-        scars: (n,) bool, pixels that look destroyed; None where nothing is.
-        unseen: share of the other pixels that are destroyed all the same, 0..1, estimated likewise.
+        usable: (H, W) bool, which pixels carry; None if all do.
+        plan: positions and bits of the header's parities, and how many of them were left wrong.
     """
 
     stego_rgb: Rgb
@@ -77,8 +77,18 @@ class Received:
     header: Header
     keys: Keys
     damage: float
-    scars: NDArray[np.bool_] | None
-    unseen: float
+    usable: NDArray[np.bool_] | None
+    plan: tuple[NDArray[np.int64], NDArray[np.uint8], int]
+
+    def scars(self) -> tuple[NDArray[np.bool_], float]:
+        """(n,) pixels that look destroyed, and the share of the others that is, 0..1, by their parities."""
+        marks = scars.find(self.stego_rgb, self.damage)
+        seen = marks.reshape(-1) if self.usable is None else marks[self.usable]
+        positions, bits, spared = self.plan
+        sound = ~seen[positions].any(axis=1)
+        left = round(spared * float(sound.mean()))
+        unseen = container.destroyed_share(self.pixels, positions[sound], bits[sound], left)
+        return seen, max(unseen, _MISSED * self.damage)
 
 
 def usable_pixels(alpha: Gray | None) -> NDArray[np.bool_] | None:
@@ -144,17 +154,10 @@ def receive(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Received:
     salt, group = container.read_salt(pixels, locator)
     subkeys = keyring.keys(salt)
     header = container.open_header(pixels, subkeys, locator, group)
-    written = container.parity_plan(len(pixels), salt, container.seal(header, subkeys), locator, group)
+    positions, bits = container.parity_plan(
+        len(pixels), salt, container.seal(header, subkeys), locator, group
+    )
     spares = header.channel == container.LUMA_PHASE and header.spread > 1
-    spared = container.spared_count(len(written[1])) if spares else 0
-    damage = container.destroyed_share(pixels, *written, spared)
-    if damage == 0:
-        return Received(stego_rgb, pixels, header, subkeys, damage, None, 0.0)
-    marks = scars.find(stego_rgb, damage)
-    seen = marks.reshape(-1) if usable is None else marks[usable]
-    positions, bits = written
-    sound = ~seen[positions].any(axis=1)
-    left = round(spared * float(sound.mean()))
-    unseen = container.destroyed_share(pixels, positions[sound], bits[sound], left)
-    unseen = max(unseen, _MISSED * damage)
-    return Received(stego_rgb, pixels, header, subkeys, damage, seen, unseen)
+    plan = positions, bits, container.spared_count(len(bits)) if spares else 0
+    damage = container.destroyed_share(pixels, *plan)
+    return Received(stego_rgb, pixels, header, subkeys, damage, usable, plan)

@@ -95,13 +95,12 @@ def hide(
         # Argon2id takes 0.1 s a key, off the interpreter lock.
         deriving, locating = aside.submit(keyring.keys, salt), aside.submit(keyring.locator, room)
         encoder = load("encoder")
-        planes = ALL_PLANES
+        planes, lam = ALL_PLANES, channel.LAMBDAS[favor]
         if target is not None:
-            planes = _fewest_planes(encoder, load("decoder"), hidden_gray, target)
+            planes = _fewest_planes(encoder, load("decoder"), hidden_gray, target, lam)
         spread = min(room // count_sent(hidden_gray.shape, planes), container.MAX_SIZE)
         group = container.group_size(room, spread)
         cost = _pixel_costs(cover_rgb, usable) if spread > 1 else None
-        lam = channel.LAMBDAS[favor]
         forced = group * container.parity_count(room)
         sigma = channel.predict_sigma(pixels, cost, lam, spread, forced=forced)
         header = container.Header(
@@ -137,10 +136,9 @@ def reveal(received: Received, decoder: Network, progress: Progress | None = Non
     phases = np.full(shape, _NOT_KNOWN, dtype=np.int16)
     symbols = channel.read(received.pixels, received.keys, header.symbols, header.spread)
     damage = received.damage
-    if received.scars is not None and decoder.contract.fewest_planes < ALL_PLANES:
-        lost = channel.spoiled(received.scars, received.keys, header.symbols, header.spread)
-        symbols[lost] = _NOT_KNOWN  # a progressive codec does without
-        damage = received.unseen
+    if damage and decoder.contract.fewest_planes < ALL_PLANES:  # a progressive codec does without some
+        scars, damage = received.scars()
+        symbols[channel.spoiled(scars, received.keys, header.symbols, header.spread)] = _NOT_KNOWN
     phases[there] = symbols
     # One destroyed pixel spoils its whole group.
     symbol_damage = 1 - (1 - damage) ** header.spread
@@ -187,8 +185,8 @@ def _pixel_costs(cover_rgb: Rgb, usable: NDArray[np.bool_] | None) -> NDArray[np
     return cost.reshape(-1) if usable is None else cost[usable]
 
 
-def _fewest_planes(encoder: Network, decoder: Network, gray: Gray, target: float) -> int:
-    """How many planes reveal a picture at `target` dB, tried out on a channel of the usual noise.
+def _fewest_planes(encoder: Network, decoder: Network, gray: Gray, target: float, lam: float) -> int:
+    """How many planes reveal a picture at `target` dB, tried out on a channel with the noise of `lam`.
 
     Raises:
         UsageError: the model sends all its planes or none.
@@ -202,7 +200,7 @@ def _fewest_planes(encoder: Network, decoder: Network, gray: Gray, target: float
     choices = range(-(-fewest // _PLANES_STEP) * _PLANES_STEP, ALL_PLANES, _PLANES_STEP)
     crops = _trial_crops(gray)
     # More planes reveal more, so the list is sorted by what is asked.
-    found = bisect_left(choices, target, key=lambda planes: _trial(encoder, decoder, crops, planes))
+    found = bisect_left(choices, target, key=lambda planes: _trial(encoder, decoder, crops, planes, lam))
     return choices[found] if found < len(choices) else ALL_PLANES
 
 
@@ -218,9 +216,9 @@ def _trial_crops(gray: Gray) -> list[Gray]:
     return [gray[y : y + _TRIAL_SIDE, x : x + _TRIAL_SIDE] for y in corners[0] for x in corners[1]]
 
 
-def _trial(encoder: Network, decoder: Network, crops: list[Gray], planes: int) -> float:
+def _trial(encoder: Network, decoder: Network, crops: list[Gray], planes: int, lam: float) -> float:
     """PSNR in dB of crops that went through the codec and a simulated channel."""
-    table = channel.noise_table(channel.LAMBDAS["balanced"])
+    table = channel.noise_table(lam)
     sigma = float(np.sqrt(np.mean(table**2)))
     rng = np.random.default_rng(0)
     squared, count = 0.0, 0

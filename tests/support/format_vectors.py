@@ -131,26 +131,28 @@ def handmade_cover(height: int, width: int) -> np.ndarray:
 def make_stego(name: str) -> tuple[np.ndarray, dict[str, Any]]:
     """A full stego without any network: header in the parities, `targets` in the phases."""
     passphrase, spread = STEGOS[name]
-    cover = handmade_cover(72, 80)
+    sizes = {"secret_height": 120, "secret_width": 132, "hidden_height": 30, "hidden_width": 33}
+    return _written(handmade_cover(72, 80), passphrase, 1, spread=spread, **sizes)
+
+
+def _written(
+    cover: np.ndarray, passphrase: str | None, group: int, **fields: int
+) -> tuple[np.ndarray, dict[str, Any]]:
     header = container.Header(
         channel=container.LUMA_PHASE,
         model=b"hand",
-        secret_height=120,
-        secret_width=132,
-        hidden_height=30,
-        hidden_width=33,
-        spread=spread,
         noise_code=100,
         keyed=passphrase is not None,
+        **fields,
     )
-    subkeys = keys.derive(passphrase, SALT)
-    pixel_count = cover[..., 0].size
-    locator = keys.derive_locator(passphrase, pixel_count)
-    plan = container.parity_plan(pixel_count, SALT, container.seal(header, subkeys), locator)
     pixels = cover.reshape(-1, 3)
+    subkeys = keys.derive(passphrase, SALT)
+    locator = keys.derive_locator(passphrase, len(pixels))
+    plan = container.parity_plan(len(pixels), SALT, container.seal(header, subkeys), locator, group)
     parity = container.pixel_parities(pixels, *plan, None)
-    stego = channel.write(pixels, targets(header.symbols), subkeys, spread=spread, lam=0.001, parity=parity)
-    phases = channel.read(stego, subkeys, header.symbols, spread)
+    wanted = targets(header.symbols)
+    stego = channel.write(pixels, wanted, subkeys, spread=header.spread, lam=0.001, parity=parity)
+    phases = channel.read(stego, subkeys, header.symbols, header.spread)
     return stego.reshape(cover.shape), {"header": header.to_bytes().hex(), "phases": digest(phases)}
 
 
@@ -171,28 +173,10 @@ def make_grouped(name: str) -> tuple[np.ndarray, dict[str, Any]]:
     """As `make_stego`, with parities of groups and some planes of a map."""
     passphrase, spread, sent = GROUPED[name]
     cover = handmade_cover(240, 200)
-    pixels = cover.reshape(-1, 3)
-    header = container.Header(
-        channel=container.LUMA_PHASE,
-        model=b"hand",
-        secret_height=100,
-        secret_width=90,
-        hidden_height=100,
-        hidden_width=90,
-        spread=spread,
-        noise_code=100,
-        keyed=passphrase is not None,
-        planes=sent,
-    )
-    subkeys = keys.derive(passphrase, SALT)
-    locator = keys.derive_locator(passphrase, len(pixels))
-    group = container.group_size(len(pixels), spread)
-    plan = container.parity_plan(len(pixels), SALT, container.seal(header, subkeys), locator, group)
-    parity = container.pixel_parities(pixels, *plan, None)
-    stego = channel.write(pixels, targets(header.symbols), subkeys, spread=spread, lam=0.001, parity=parity)
-    phases = channel.read(stego, subkeys, header.symbols, spread)
-    told = {"header": header.to_bytes().hex(), "group": group, "phases": digest(phases)}
-    return stego.reshape(cover.shape), told
+    group = container.group_size(cover[..., 0].size, spread)
+    sizes = {"secret_height": 100, "secret_width": 90, "hidden_height": 100, "hidden_width": 90}
+    stego, told = _written(cover, passphrase, group, spread=spread, planes=sent, **sizes)
+    return stego, {**told, "group": group}
 
 
 def write_groups(folder: Path) -> None:

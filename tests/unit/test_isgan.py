@@ -111,7 +111,7 @@ def test_a_header_of_another_size_opens_nothing():
     header = isgan._header(wave(64, 64), wave(64, 64), b"abcd", keyed=False)
     stego = gray_cover(32, 128)
     received = envelope.Received(
-        stego, stego.reshape(-1, 3), header, keys=None, damage=0.0, scars=None, unseen=0.0
+        stego, stego.reshape(-1, 3), header, keys=None, damage=0.0, usable=None, plan=None
     )
     with pytest.raises(NothingFoundError):
         isgan.reveal(received, decoder=None)
