@@ -36,7 +36,6 @@ from stegcli.offsets import (
     forced_kinds,
     free_kinds,
     noise_table,
-    wrap,
 )
 
 __all__ = [
@@ -46,7 +45,6 @@ __all__ = [
     "hill_cost",
     "noise_table",
     "pad",
-    "predict_sigma",
     "read",
     "spoiled",
     "write",
@@ -60,13 +58,6 @@ Parity = tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]
 
 _CHUNK_PIXELS: Final = 1 << 18
 """Pixels worked on at a time: their temporaries stay in the processor's cache, and memory stays bounded."""
-
-_SAMPLE_PIXELS: Final = 1 << 18
-_SAMPLE_GROUPS_MIN, _SAMPLE_GROUPS_MAX = 256, 16384
-# Public and fixed: `predict_sigma` shall say the same each time it is asked.
-_SAMPLE_KEYS: Final = Keys(header=b"h" * 32, keystream=b"k" * 32, permutation=b"p" * 32)
-_SAMPLE_PIXELS_KEY: Final = b"s" * 32
-_SAMPLE_TARGETS_KEY: Final = b"t" * 32
 
 
 def embedding_groups(pixel_count: int, symbols: int, spread: int, keys: Keys) -> npt.NDArray[np.int32]:
@@ -151,35 +142,6 @@ def write(
         residues = _modulo(_group_sums(luma, groups[chunk]) - wanted[chunk])
         _move_one_pixel_per_group(moves, groups[chunk], residues, kinds, table)
     return _moved(pixels, moves)
-
-
-def predict_sigma(
-    pixels: npt.NDArray[np.uint8],
-    cost: npt.NDArray[np.float32] | None,
-    lam: float,
-    spread: int,
-    forced: int = 0,
-) -> float:
-    """Root mean square phase error, in grey levels, that `write` will leave, measured on a sample.
-
-    Args:
-        pixels: (n, 3) uint8 cover.
-        cost: as for `write`.
-        lam: as for `write`.
-        spread: pixels per symbol.
-        forced: how many of the n pixels will have their parity prescribed.
-    """
-    count = len(pixels)
-    symbols = min(count // spread, max(_SAMPLE_PIXELS // spread, _SAMPLE_GROUPS_MIN), _SAMPLE_GROUPS_MAX)
-    picks = scaled(words32(_SAMPLE_PIXELS_KEY, symbols * spread), count)
-    targets = scaled(words32(_SAMPLE_TARGETS_KEY, symbols), MILLI).astype(np.int32)
-    positions = np.arange(len(picks) * forced // count) * count // max(forced, 1)  # the same share, evenly
-    parity = positions, (picks[positions] & 1).astype(np.uint8)
-    sample_cost = None if cost is None else cost[picks]
-    sample = pixels[picks]
-    stego = write(sample, targets, _SAMPLE_KEYS, spread=spread, lam=lam, parity=parity, cost=sample_cost)
-    error = wrap(read(stego, _SAMPLE_KEYS, symbols, spread) - targets) / MILLI
-    return float(np.sqrt(np.mean(error**2)))
 
 
 def _chunks(count: int, size: int) -> Iterator[slice]:

@@ -25,14 +25,16 @@ import numpy.typing as npt
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from stegcli import convolution
+from stegcli import convolution, joint
 from stegcli.errors import ImageError, NothingFoundError
 from stegcli.keys import SALT_BYTES, Keys, scaled, words32
 from stegcli.planes import ALL_PLANES, count_sent
 
 FORMAT_VERSION: Final = 1
-LUMA_PHASE, ISGAN = 1, 2
+LUMA_PHASE, ISGAN, LUMA_JOINT = 1, 2, 3
 """Channel ids: how the pixels carry the picture."""
+SHARES: Final = {LUMA_PHASE: 1, LUMA_JOINT: joint.SHARE}
+"""By channel id: how many symbols share their pixels."""
 
 MIN_PIXELS: Final = 64 * 64
 """Usable pixels that the header needs; below, its parities would crowd out everything else."""
@@ -75,7 +77,7 @@ class Header:
     """What travels with the hidden picture.
 
     Attributes:
-        channel: `LUMA_PHASE` or `ISGAN`.
+        channel: `LUMA_PHASE`, `ISGAN` or `LUMA_JOINT`.
         model: first 4 bytes of the SHA-256 of the model's decoder.onnx.
         secret_height: height of the secret as it was given, 1..2^24-1.
         secret_width: its width.
@@ -103,7 +105,7 @@ class Header:
         sizes = (self.secret_height, self.secret_width, self.hidden_height, self.hidden_width, self.spread)
         if not all(1 <= size <= MAX_SIZE for size in sizes):
             raise ValueError(f"sizes and spread must be in 1..{MAX_SIZE}: {sizes}")
-        if self.channel not in (LUMA_PHASE, ISGAN) or not 1 <= self.planes <= ALL_PLANES:
+        if self.channel not in (LUMA_PHASE, ISGAN, LUMA_JOINT) or not 1 <= self.planes <= ALL_PLANES:
             raise ValueError(f"unknown channel {self.channel} or number of planes {self.planes}")
         if len(self.model) != _MODEL_BYTES or not 0 <= self.noise_code <= _MAX_NOISE_CODE:
             raise ValueError(f"model must be {_MODEL_BYTES} bytes, noise_code in 0..{_MAX_NOISE_CODE}")
@@ -112,6 +114,12 @@ class Header:
     def symbols(self) -> int:
         """Symbols that were sent: one per pixel of the hidden picture, less the planes that were not."""
         return count_sent((self.hidden_height, self.hidden_width), self.planes)
+
+    @property
+    def pixels_taken(self) -> int:
+        """Pixels that carry them; 0 where another channel has its own way."""
+        share = SHARES.get(self.channel)
+        return 0 if share is None else share * self.spread * -(-self.symbols // share)
 
     @property
     def sigma(self) -> float:
@@ -204,12 +212,12 @@ def parity_count(pixel_count: int) -> int:
     return _repeats(pixel_count) * (_SALT_CODED_BITS + _SEALED_CODED_BITS)
 
 
-def group_size(pixel_count: int, spread: int) -> int:
-    """Pixels per parity that `hide` takes: a quarter of the spread.
+def group_size(pixel_count: int, reach: int) -> int:
+    """Pixels per parity that `hide` takes: a quarter of those that a symbol hangs on.
 
-    A destroyed pixel spoils its symbol's whole group, so the header stays the sturdier of the two.
+    A destroyed pixel spoils the symbol, so the header stays the sturdier of the two.
     """
-    return max(size for size in _group_sizes(pixel_count) if size <= max(1, spread // 4))
+    return max(size for size in _group_sizes(pixel_count) if size <= max(1, reach // 4))
 
 
 def read_salt(pixels: npt.NDArray[np.uint8], locator: bytes) -> tuple[bytes, int]:
@@ -235,7 +243,7 @@ def open_header(pixels: npt.NDArray[np.uint8], keys: Keys, locator: bytes, group
         header = Header.from_bytes(ChaCha20Poly1305(keys.header).decrypt(_NONCE, sealed, _ASSOCIATED_DATA))
     except (InvalidTag, ValueError):
         raise NothingFoundError from None
-    if header.channel == LUMA_PHASE and header.symbols * header.spread > len(pixels):
+    if header.pixels_taken > len(pixels):
         raise NothingFoundError
     return header
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from stegcli import images, methods, metrics, store
-from stegcli.container import LUMA_PHASE
+from stegcli.container import SHARES
 from stegcli.errors import ModelError, NothingFoundError, OutputError, UsageError
 from stegcli.keys import Keyring
 from stegcli.methods.envelope import receive
@@ -212,7 +212,7 @@ def info(
         spread=header.spread,
         planes=header.planes,
         bpp=_bpp(header.symbols, picture.rgb),
-        sigma=header.sigma if header.channel == LUMA_PHASE else None,
+        sigma=header.sigma if header.channel in SHARES else None,
         damage=received.damage,
         keyed=header.keyed,
     )

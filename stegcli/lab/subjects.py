@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stegcli import channel, container, images, luma
+from stegcli import channel, channels, container, images, luma
 from stegcli.keys import Keys
 from stegcli.lab import writing
 from stegcli.lab.hiders import Hider, seed_bytes
@@ -66,7 +66,7 @@ class PhaseSubject:
     Attributes:
         spread: cover pixels per symbol.
         name: as it stands in the table.
-        lam: see `channel.LAMBDAS`.
+        lam: price of a step; None for the balanced one.
         cost: (H, W) luma in grey levels -> costs; the program's own unless another is being tried.
         with_header: whether the parities of a header are written too.
         spares: whether the dearest of them are left wrong, as `hide` does.
@@ -74,7 +74,7 @@ class PhaseSubject:
 
     spread: int
     name: str
-    lam: float = channel.LAMBDAS["balanced"]
+    lam: float | None = None
     cost: Cost = channel.hill_cost
     with_header: bool = True
     spares: bool = True
@@ -88,19 +88,19 @@ class PhaseSubject:
     def write(self, cover_rgb: U8, seed: str) -> tuple[U8, float]:
         """The stego and the root mean square of its phase errors, in grey levels."""
         pixels = np.ascontiguousarray(cover_rgb).reshape(-1, 3)
-        symbols = len(pixels) // self.spread
+        way, symbols = self._way(len(pixels))
         targets = _rng(seed, "targets").integers(luma.MILLI, size=symbols).astype(np.int16)
         subkeys = Keys(*(seed_bytes(seed, purpose) for purpose in ("header", "keystream", "permutation")))
-        stego = channel.write(
+        stego = way.write(
             pixels,
             targets,
             subkeys,
             spread=self.spread,
-            lam=self.lam,
+            lam=way.lambdas["balanced"] if self.lam is None else self.lam,
             parity=self._parity_for(cover_rgb, seed),
             cost=self._costs(cover_rgb),
         )
-        error = (channel.read(stego, subkeys, symbols, self.spread) - targets + 500) % luma.MILLI - 500
+        error = (way.read(stego, subkeys, symbols, self.spread) - targets + 500) % luma.MILLI - 500
         sigma = float(np.sqrt(np.mean((error / luma.MILLI) ** 2)))
         return stego.reshape(cover_rgb.shape), sigma
 
@@ -110,11 +110,16 @@ class PhaseSubject:
         pixels, costs = cover_rgb.reshape(-1, 3), self._costs(cover_rgb)
         sealed = _rng(seed, "sealed").bytes(container.SEALED_BYTES)
         salt, locator = seed_bytes(seed, "salt", 16), seed_bytes(seed, "locator")
-        group = container.group_size(len(pixels), self.spread)
+        group = container.group_size(len(pixels), self._way(len(pixels))[0].reach(self.spread))
         plan = container.parity_plan(len(pixels), salt, sealed, locator, group)
         if costs is not None and self.spares:
             plan = container.spare_dearest(pixels, *plan, costs)
         return container.pixel_parities(pixels, *plan, costs)
+
+    def _way(self, room: int) -> tuple[channels.Channel, int]:
+        """The channel that `hide` takes at this spread, and how many symbols fill the cover."""
+        way, _ = channels.suited(room, room // self.spread)
+        return way, room // way.reach(self.spread) * way.reach(1)
 
     def _costs(self, cover_rgb: U8) -> F32 | None:
         if self.spread == 1:

@@ -10,7 +10,7 @@ from stegcli.errors import ModelError
 from stegcli.methods import isgan, phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     import numpy as np
     from numpy.typing import NDArray
@@ -57,22 +57,22 @@ class Method:
 
     Attributes:
         family: of the models that it runs, as their contracts name it.
-        channel: how a stego's header names it.
+        channels: how the headers of its stegos name it.
         hide: cover, secret, encoder -> stego.
         reveal: opened stego, decoder -> picture.
         has_key: whether a passphrase keeps the picture itself private, not only the header.
     """
 
     family: str
-    channel: int
+    channels: Collection[int]
     hide: Hide
     reveal: Reveal
     has_key: bool
 
 
 METHODS = (
-    Method("phase", container.LUMA_PHASE, phase.hide, phase.reveal, has_key=True),
-    Method("isgan", container.ISGAN, isgan.hide, isgan.reveal, has_key=False),
+    Method("phase", container.SHARES, phase.hide, phase.reveal, has_key=True),
+    Method("isgan", (container.ISGAN,), isgan.hide, isgan.reveal, has_key=False),
 )
 
 
@@ -95,6 +95,6 @@ def for_channel(channel: int) -> Method:
         ModelError: there is none.
     """
     for method in METHODS:
-        if method.channel == channel:
+        if channel in method.channels:
             return method
     raise ModelError("the picture was hidden in a way that this stegcli does not know", "Upgrade stegcli.")

@@ -157,7 +157,7 @@ def receive(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Received:
     positions, bits = container.parity_plan(
         len(pixels), salt, container.seal(header, subkeys), locator, group
     )
-    spares = header.channel == container.LUMA_PHASE and header.spread > 1
+    spares = header.channel in container.SHARES and header.spread > 1
     plan = positions, bits, container.spared_count(len(bits)) if spares else 0
     damage = container.destroyed_share(pixels, *plan)
     return Received(stego_rgb, pixels, header, subkeys, damage, usable, plan)

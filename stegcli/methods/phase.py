@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stegcli import channel, container, images, keys, luma
+from stegcli import channel, channels, container, images, keys, luma
 from stegcli.errors import UsageError
 from stegcli.methods.envelope import HideOutcome, carriers, check_room, check_secret, put_back, usable_pixels
 from stegcli.planes import ALL_PLANES, count_sent, sent
@@ -82,8 +82,8 @@ def hide(
         ImageError: the cover is too small, or the secret has a side that no header can state.
         UsageError: `favor` is unknown, the passphrase empty, or the model cannot meet a `target`.
     """
-    if favor not in channel.LAMBDAS:
-        raise UsageError(f"cannot favor {favor!r}", f"Choices: {', '.join(channel.LAMBDAS)}.")
+    if favor not in channels.FAVORS:
+        raise UsageError(f"cannot favor {favor!r}", f"Choices: {', '.join(channels.FAVORS)}.")
     usable = usable_pixels(alpha)
     pixels = carriers(cover_rgb, usable)
     room = check_room(cover_rgb, len(pixels))
@@ -95,16 +95,18 @@ def hide(
         # Argon2id takes 0.1 s a key, off the interpreter lock.
         deriving, locating = aside.submit(keyring.keys, salt), aside.submit(keyring.locator, room)
         encoder = load("encoder")
-        planes, lam = ALL_PLANES, channel.LAMBDAS[favor]
+        planes = ALL_PLANES
         if target is not None:
-            planes = _fewest_planes(encoder, load("decoder"), hidden_gray, target, lam)
-        spread = min(room // count_sent(hidden_gray.shape, planes), container.MAX_SIZE)
-        group = container.group_size(room, spread)
+            noise = channel.LAMBDAS[favor]
+            planes = _fewest_planes(encoder, load("decoder"), hidden_gray, target, noise)
+        way, spread = channels.suited(room, count_sent(hidden_gray.shape, planes))
+        lam = way.lambdas[favor]
+        group = container.group_size(room, way.reach(spread))
         cost = _pixel_costs(cover_rgb, usable) if spread > 1 else None
         forced = group * container.parity_count(room)
-        sigma = channel.predict_sigma(pixels, cost, lam, spread, forced=forced)
+        sigma = way.predict_sigma(pixels, cost, lam, spread, forced=forced)
         header = container.Header(
-            channel=container.LUMA_PHASE,
+            channel=way.number,
             model=fingerprint,
             secret_height=secret_gray.shape[0],
             secret_width=secret_gray.shape[1],
@@ -122,7 +124,7 @@ def hide(
     if cost is not None:
         plan = container.spare_dearest(pixels, *plan, cost)
     parity = container.pixel_parities(pixels, *plan, cost)
-    written = channel.write(pixels, targets, subkeys, spread=spread, parity=parity, lam=lam, cost=cost)
+    written = way.write(pixels, targets, subkeys, spread=spread, parity=parity, lam=lam, cost=cost)
     stego_rgb = put_back(cover_rgb, usable, written)
     notices = _size_notices(secret_gray, hidden_gray)
     return HideOutcome(stego_rgb, hidden_gray, header, encoder.device, notices)
@@ -134,14 +136,15 @@ def reveal(received: Received, decoder: Network, progress: Progress | None = Non
     shape = (header.hidden_height, header.hidden_width)
     there = sent(shape, header.planes)
     phases = np.full(shape, _NOT_KNOWN, dtype=np.int16)
-    symbols = channel.read(received.pixels, received.keys, header.symbols, header.spread)
+    way = channels.numbered(header.channel)
+    symbols = way.read(received.pixels, received.keys, header.symbols, header.spread)
     damage = received.damage
     if damage and decoder.contract.fewest_planes < ALL_PLANES:  # a progressive codec does without some
         scars, damage = received.scars()
-        symbols[channel.spoiled(scars, received.keys, header.symbols, header.spread)] = _NOT_KNOWN
+        symbols[way.spoiled(scars, received.keys, header.symbols, header.spread)] = _NOT_KNOWN
     phases[there] = symbols
-    # One destroyed pixel spoils its whole group.
-    symbol_damage = 1 - (1 - damage) ** header.spread
+    # One destroyed pixel spoils all that hangs on it.
+    symbol_damage = 1 - (1 - damage) ** way.reach(header.spread)
     return _decode(decoder, phases, header.sigma, symbol_damage, header.planes, progress)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stegcli import channel, container, keys
+from stegcli import channel, container, joint, keys
 from stegcli.offsets import wrap
 
 FOLDER = Path(__file__).parent / "format-1"
@@ -66,3 +66,31 @@ def test_committed_stego_of_groups_reads_as_on_the_day_it_was_made(name: str) ->
     assert header.to_bytes().hex() == told["header"]
     assert (header.spread, header.planes) == (spread, sent)
     assert format_vectors.digest(phases) == told["phases"]
+
+
+JOINT = Path(__file__).parent / "format-1-joint"
+JOINT_VECTORS = json.loads((JOINT / "vectors.json").read_text(encoding="utf-8"))
+
+
+def test_multipliers_and_keystream_of_blocks_are_as_committed() -> None:
+    computed = format_vectors.joint_vectors()
+    assert computed == {name: JOINT_VECTORS[name] for name in computed}
+
+
+@pytest.mark.parametrize("name", sorted(format_vectors.JOINT))
+def test_committed_stego_of_blocks_reads_as_on_the_day_it_was_made(name: str) -> None:
+    passphrase, spread, sent = format_vectors.JOINT[name]
+    pixels = np.asarray(Image.open(JOINT / f"{name}.png")).reshape(-1, 3)
+
+    locator = keys.derive_locator(passphrase, len(pixels))
+    salt, group = container.read_salt(pixels, locator)
+    header = container.open_header(pixels, keys.derive(passphrase, salt), locator, group)
+    phases = joint.read(pixels, keys.derive(passphrase, salt), header.symbols, header.spread)
+
+    told = JOINT_VECTORS["stegos"][name]
+    assert (salt, group) == (format_vectors.SALT, told["group"])
+    assert header.to_bytes().hex() == told["header"]
+    assert (header.channel, header.spread, header.planes) == (container.LUMA_JOINT, spread, sent)
+    assert format_vectors.digest(phases) == told["phases"]
+    error = wrap(phases - format_vectors.targets(header.symbols))
+    assert np.sqrt(np.mean(error**2.0)) < 45

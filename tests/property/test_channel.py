@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import NamedTuple
 
 import numpy as np
+from channel_cases import PALETTES, Case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,36 +14,17 @@ from stegcli.keys import Keys
 from stegcli.luma import luma_milli
 from stegcli.offsets import wrap
 
-PALETTES = {
-    "white": [255],
-    "black": [0],
-    "ends": [0, 255],
-    "near ends": [0, 1, 254, 255],
-    "all": list(range(256)),
-}
 
-
-class Case(NamedTuple):
-    """One call of `channel.write`."""
-
-    pixels: np.ndarray
-    targets: np.ndarray
-    keys: Keys
-    spread: int
-    lam: float
-    parity: channel.Parity
-    cost: np.ndarray | None
-
-    def write(self) -> np.ndarray:
-        return channel.write(
-            self.pixels,
-            self.targets,
-            self.keys,
-            spread=self.spread,
-            lam=self.lam,
-            parity=self.parity,
-            cost=self.cost,
-        )
+def write(case: Case) -> np.ndarray:
+    return channel.write(
+        case.pixels,
+        case.targets,
+        case.keys,
+        spread=case.spread,
+        lam=case.lam,
+        parity=case.parity,
+        cost=case.cost,
+    )
 
 
 @st.composite
@@ -71,7 +52,7 @@ def residual(case: Case, stego: np.ndarray) -> np.ndarray:
 @settings(deadline=None, max_examples=150)
 @given(cases())
 def test_parities_hold_and_steps_stay_small(case: Case) -> None:
-    stego = case.write()
+    stego = write(case)
     positions, bits = case.parity
     assert stego.dtype == np.uint8
     # Steps of at most two in uint8 also mean that nothing wrapped around 0 or 255.
@@ -82,7 +63,7 @@ def test_parities_hold_and_steps_stay_small(case: Case) -> None:
 @settings(deadline=None, max_examples=150)
 @given(cases())
 def test_one_pixel_per_group_changes_besides_the_forced(case: Case) -> None:
-    stego = case.write()
+    stego = write(case)
     positions, bits = case.parity
     forced = np.zeros(len(stego), dtype=bool)
     forced[positions] = case.pixels[positions].sum(axis=1) % 2 != bits
@@ -99,7 +80,7 @@ def test_one_pixel_per_group_changes_besides_the_forced(case: Case) -> None:
 @given(cases())
 def test_reading_is_luma_plus_pad(case: Case) -> None:
     """The rule of the format, said a second time: a reader in another language would do just this."""
-    stego = case.write()
+    stego = write(case)
     groups = channel.embedding_groups(len(stego), len(case.targets), case.spread, case.keys)
     pads = channel.pad(len(case.targets), case.keys)
     luma = luma_milli(stego).astype(object)
@@ -111,7 +92,7 @@ def test_reading_is_luma_plus_pad(case: Case) -> None:
 @given(cases())
 def test_writing_never_makes_a_free_group_worse(case: Case) -> None:
     untouched = case._replace(parity=(np.empty(0, np.int64), np.empty(0, np.uint8)))
-    stego = untouched.write()
+    stego = write(untouched)
     before, after = (
         np.abs(wrap(channel.read(pixels, case.keys, len(case.targets), case.spread) - case.targets))
         for pixels in (case.pixels, stego)

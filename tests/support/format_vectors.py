@@ -6,7 +6,8 @@ cannot be read any more, so these vectors are never updated; a new format versio
     python tests/support/format_vectors.py tests/golden/format-<version>
 
 What a later program writes besides, under the same version, has a folder beside it: `format-1-groups` pins
-parities of groups of pixels, and maps of which not all planes are sent.
+parities of groups of pixels, and maps of which not all planes are sent; `format-1-joint` the channel in which
+four symbols share their pixels.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from stegcli import channel, container, keys, luma, planes
+from stegcli import channel, channels, container, joint, keys, luma, planes
 
 SALT = bytes(range(16))
 PASSPHRASES = {"public": None, "plain": "correct horse", "accented": "cafe\u0301"}
@@ -39,6 +41,8 @@ PIXEL_COUNTS = (4096, 65_536, 300_000, 2_000_000)
 STEGOS = {"keyed": ("correct horse", 1), "public": (None, 4)}
 GROUPED = {"grouped": ("correct horse", 16, 12), "coarse": (None, 64, 4)}
 """Name -> passphrase, spread, planes."""
+JOINT = {"shared": ("correct horse", 5, 64), "sparse": (None, 40, 8)}
+"""Likewise."""
 
 
 def digest(values: np.ndarray) -> dict[str, Any]:
@@ -132,14 +136,14 @@ def make_stego(name: str) -> tuple[np.ndarray, dict[str, Any]]:
     """A full stego without any network: header in the parities, `targets` in the phases."""
     passphrase, spread = STEGOS[name]
     sizes = {"secret_height": 120, "secret_width": 132, "hidden_height": 30, "hidden_width": 33}
-    return _written(handmade_cover(72, 80), passphrase, 1, spread=spread, **sizes)
+    return _written(handmade_cover(72, 80), passphrase, 1, channels.PLAIN, spread=spread, **sizes)
 
 
 def _written(
-    cover: np.ndarray, passphrase: str | None, group: int, **fields: int
+    cover: np.ndarray, passphrase: str | None, group: int, way: channels.Channel, **fields: int
 ) -> tuple[np.ndarray, dict[str, Any]]:
     header = container.Header(
-        channel=container.LUMA_PHASE,
+        channel=way.number,
         model=b"hand",
         noise_code=100,
         keyed=passphrase is not None,
@@ -151,8 +155,8 @@ def _written(
     plan = container.parity_plan(len(pixels), SALT, container.seal(header, subkeys), locator, group)
     parity = container.pixel_parities(pixels, *plan, None)
     wanted = targets(header.symbols)
-    stego = channel.write(pixels, wanted, subkeys, spread=header.spread, lam=0.001, parity=parity)
-    phases = channel.read(stego, subkeys, header.symbols, header.spread)
+    stego = way.write(pixels, wanted, subkeys, spread=header.spread, lam=0.001, parity=parity)
+    phases = way.read(stego, subkeys, header.symbols, header.spread)
     return stego.reshape(cover.shape), {"header": header.to_bytes().hex(), "phases": digest(phases)}
 
 
@@ -175,28 +179,37 @@ def make_grouped(name: str) -> tuple[np.ndarray, dict[str, Any]]:
     cover = handmade_cover(240, 200)
     group = container.group_size(cover[..., 0].size, spread)
     sizes = {"secret_height": 100, "secret_width": 90, "hidden_height": 100, "hidden_width": 90}
-    stego, told = _written(cover, passphrase, group, spread=spread, planes=sent, **sizes)
+    stego, told = _written(cover, passphrase, group, channels.PLAIN, spread=spread, planes=sent, **sizes)
     return stego, {**told, "group": group}
 
 
-def write_groups(folder: Path) -> None:
-    """Write the vectors of groups and planes into a folder that does not exist yet."""
-    folder.mkdir(parents=True)
-    vectors = group_vectors()
-    vectors["stegos"] = {}
-    for name in GROUPED:
-        stego, vectors["stegos"][name] = make_grouped(name)
-        Image.fromarray(stego).save(folder / f"{name}.png", optimize=True)
-    (folder / "vectors.json").write_text(json.dumps(vectors, indent=1) + "\n", encoding="utf-8")
+def joint_vectors() -> dict[str, Any]:
+    """What each slot of a block adds to each symbol, and the keystream that comes on top."""
+    subkeys = keys.derive("correct horse", SALT)
+    return {"multipliers": joint.MULTIPLIERS.tolist(), "pad": digest(joint.pad(1000, subkeys))}
 
 
-def make(folder: Path) -> None:
-    """Write vectors.json and the hand-made stegos into a folder that does not exist yet."""
+def make_joint(name: str) -> tuple[np.ndarray, dict[str, Any]]:
+    """As `make_grouped`, four symbols to a block."""
+    passphrase, spread, sent = JOINT[name]
+    cover = handmade_cover(240, 200)
+    group = container.group_size(cover[..., 0].size, channels.JOINT.reach(spread))
+    sizes = {"secret_height": 97, "secret_width": 91, "hidden_height": 97, "hidden_width": 91}
+    stego, told = _written(cover, passphrase, group, channels.JOINT, spread=spread, planes=sent, **sizes)
+    return stego, {**told, "group": group}
+
+
+def write_folder(
+    folder: Path,
+    vectors: dict[str, Any],
+    names: Iterable[str],
+    make_one: Callable[[str], tuple[np.ndarray, dict[str, Any]]],
+) -> None:
+    """Write vectors and stegos into a folder that does not exist yet."""
     folder.mkdir(parents=True)
-    vectors: dict[str, Any] = {name: section() for name, section in SECTIONS.items()}
     vectors["stegos"] = {}
-    for name in STEGOS:
-        stego, vectors["stegos"][name] = make_stego(name)
+    for name in names:
+        stego, vectors["stegos"][name] = make_one(name)
         Image.fromarray(stego).save(folder / f"{name}.png", optimize=True)
     (folder / "vectors.json").write_text(json.dumps(vectors, indent=1) + "\n", encoding="utf-8")
 
@@ -204,4 +217,8 @@ def make(folder: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Make vectors for a new format version.")
     parser.add_argument("folder", type=Path)
-    make(parser.parse_args().folder)
+    root = parser.parse_args().folder
+    everything: dict[str, Any] = {name: section() for name, section in SECTIONS.items()}
+    write_folder(root, everything, STEGOS, make_stego)
+    write_folder(root.with_name(root.name + "-groups"), group_vectors(), GROUPED, make_grouped)
+    write_folder(root.with_name(root.name + "-joint"), joint_vectors(), JOINT, make_joint)

@@ -1,41 +1,19 @@
 from __future__ import annotations
 
-from hashlib import sha256
-
 import numpy as np
 import pytest
+from channel_cases import header_parity, make_keys, psnr, random_targets, rms
 
-from stegcli import channel, container
+from stegcli import channel, channels, container
 from stegcli.channel import LAMBDAS
 from stegcli.keys import Keys
 from stegcli.luma import luma_milli
 from stegcli.offsets import wrap
 
 
-def make_keys(seed: int) -> Keys:
-    return Keys(*(sha256(bytes([seed, purpose])).digest() for purpose in range(3)))
-
-
-def random_targets(symbols: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 1000, symbols)
-
-
-def header_parity(pixels: np.ndarray) -> channel.Parity:
-    plan = container.parity_plan(len(pixels), sha256(b"salt").digest()[:16], bytes(range(42)), bytes(32))
-    return container.pixel_parities(pixels, *plan, None)
-
-
 def phase_errors(stego: np.ndarray, targets: np.ndarray, keys: Keys, spread: int) -> np.ndarray:
     """Errors in grey levels."""
     return wrap(channel.read(stego, keys, len(targets), spread) - targets) / 1000
-
-
-def rms(values: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.square(values, dtype=float))))
-
-
-def psnr(cover: np.ndarray, stego: np.ndarray) -> float:
-    return 20 * np.log10(255 / rms(stego.astype(int) - cover))
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +77,7 @@ def test_noise_is_predicted(pixels: np.ndarray, cost: np.ndarray, spread: int) -
     stego = channel.write(
         pixels, targets, keys, spread=spread, lam=0.001, parity=(positions, bits), cost=cost
     )
-    predicted = channel.predict_sigma(pixels, cost, 0.001, spread, forced=len(positions))
+    predicted = channels.PLAIN.predict_sigma(pixels, cost, 0.001, spread, forced=len(positions))
     assert predicted == pytest.approx(rms(phase_errors(stego, targets, keys, spread)), rel=0.08)
 
 

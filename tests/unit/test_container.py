@@ -66,7 +66,7 @@ def test_layout_is_26_bytes_that_come_back() -> None:
         {"secret_height": 0},
         {"hidden_width": container.MAX_SIZE + 1},
         {"spread": 0},
-        {"channel": 3},
+        {"channel": 4},
         {"planes": 65},
         {"noise_code": 256},
         {"model": b"abc"},

@@ -1,0 +1,98 @@
+"""Which channel carries a picture: `channel`, or `joint` where the cover is much larger than the secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from stegcli import channel, container, joint
+from stegcli.keys import Keys, scaled, words32
+from stegcli.luma import MILLI
+from stegcli.offsets import wrap
+
+__all__ = ["FAVORS", "JOINT", "PLAIN", "Channel", "numbered", "suited"]
+
+_SAMPLE_PIXELS: Final = 1 << 18
+_SAMPLE_GROUPS_MIN, _SAMPLE_GROUPS_MAX = 256, 16384
+# Public and fixed: a prediction shall be the same each time it is asked for.
+_SAMPLE_KEYS: Final = Keys(header=b"h" * 32, keystream=b"k" * 32, permutation=b"p" * 32)
+_SAMPLE_PIXELS_KEY: Final = b"s" * 32
+_SAMPLE_TARGETS_KEY: Final = b"t" * 32
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Symbols into pixels and out again.
+
+    Attributes:
+        number: what a header calls it.
+        lambdas: by whom it favors, the price of a squared colour step against a squared phase error.
+        write: as `channel.write`.
+        read: as `channel.read`.
+        spoiled: as `channel.spoiled`.
+    """
+
+    number: int
+    lambdas: Mapping[str, float]
+    write: Callable[..., npt.NDArray[np.uint8]]
+    read: Callable[..., npt.NDArray[np.int16]]
+    spoiled: Callable[..., npt.NDArray[np.bool_]]
+
+    def reach(self, spread: int) -> int:
+        """How many pixels each symbol hangs on: a destroyed one spoils it."""
+        return container.SHARES[self.number] * spread
+
+    def predict_sigma(
+        self,
+        pixels: npt.NDArray[np.uint8],
+        cost: npt.NDArray[np.float32] | None,
+        lam: float,
+        spread: int,
+        forced: int = 0,
+    ) -> float:
+        """Root mean square phase error, in turns, that `write` will leave, measured on a sample.
+
+        Args:
+            pixels: (n, 3) uint8 cover.
+            cost: as for `write`.
+            lam: as for `write`.
+            spread: pixels per symbol.
+            forced: how many of the n pixels will have their parity prescribed.
+        """
+        count, share = len(pixels), container.SHARES[self.number]
+        symbols = min(count // spread, max(_SAMPLE_PIXELS // spread, _SAMPLE_GROUPS_MIN), _SAMPLE_GROUPS_MAX)
+        symbols = max(share, symbols - symbols % share)
+        picks = scaled(words32(_SAMPLE_PIXELS_KEY, symbols * spread), count)
+        targets = scaled(words32(_SAMPLE_TARGETS_KEY, symbols), MILLI).astype(np.int32)
+        positions = (
+            np.arange(len(picks) * forced // count) * count // max(forced, 1)
+        )  # the same share, evenly
+        parity = positions, (picks[positions] & 1).astype(np.uint8)
+        sample_cost = None if cost is None else cost[picks]
+        stego = self.write(
+            pixels[picks], targets, _SAMPLE_KEYS, spread=spread, lam=lam, parity=parity, cost=sample_cost
+        )
+        error = wrap(self.read(stego, _SAMPLE_KEYS, symbols, spread) - targets) / MILLI
+        return float(np.sqrt(np.mean(error**2)))
+
+
+PLAIN: Final = Channel(container.LUMA_PHASE, channel.LAMBDAS, channel.write, channel.read, channel.spoiled)
+JOINT: Final = Channel(container.LUMA_JOINT, joint.LAMBDAS, joint.write, joint.read, joint.spoiled)
+FAVORS: Final = tuple(channel.LAMBDAS)
+
+
+def suited(room: int, symbols: int) -> tuple[Channel, int]:
+    """The channel for so many symbols in a cover of `room` pixels, and how many of these each symbol gets."""
+    spread = min(room // (joint.SHARE * joint.block_count(symbols)), container.MAX_SIZE)
+    if spread >= joint.MIN_SPREAD:
+        return JOINT, spread
+    return PLAIN, min(room // symbols, container.MAX_SIZE)
+
+
+def numbered(number: int) -> Channel:
+    """The channel that a header names."""
+    return {each.number: each for each in (PLAIN, JOINT)}[number]

@@ -1,0 +1,52 @@
+"""Keys, symbols and covers that tests of both channels share."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import NamedTuple
+
+import numpy as np
+
+from stegcli import channel, container
+from stegcli.keys import Keys
+
+PALETTES = {
+    "white": [255],
+    "black": [0],
+    "ends": [0, 255],
+    "near ends": [0, 1, 254, 255],
+    "all": list(range(256)),
+}
+
+
+class Case(NamedTuple):
+    """One call of a channel's `write`."""
+
+    pixels: np.ndarray
+    targets: np.ndarray
+    keys: Keys
+    spread: int
+    lam: float
+    parity: channel.Parity
+    cost: np.ndarray | None
+
+
+def make_keys(seed: int) -> Keys:
+    return Keys(*(sha256(bytes([seed, purpose])).digest() for purpose in range(3)))
+
+
+def random_targets(symbols: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 1000, symbols)
+
+
+def header_parity(pixels: np.ndarray) -> channel.Parity:
+    plan = container.parity_plan(len(pixels), sha256(b"salt").digest()[:16], bytes(range(42)), bytes(32))
+    return container.pixel_parities(pixels, *plan, None)
+
+
+def rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(values, dtype=float))))
+
+
+def psnr(cover: np.ndarray, stego: np.ndarray) -> float:
+    return 20 * np.log10(255 / rms(stego.astype(int) - cover))

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from channel_cases import header_parity, make_keys, psnr, random_targets, rms
+
+from stegcli import channel, channels, container, joint
+from stegcli.luma import luma_milli
+from stegcli.offsets import wrap
+
+
+def errors(stego: np.ndarray, targets: np.ndarray, keys: object, spread: int) -> np.ndarray:
+    """Phase errors in turns."""
+    return wrap(joint.read(stego, keys, len(targets), spread) - targets) / 1000
+
+
+@pytest.fixture(scope="module")
+def pixels(cover_rgb: np.ndarray) -> np.ndarray:
+    return cover_rgb.reshape(-1, 3)
+
+
+@pytest.fixture(scope="module")
+def cost(cover_rgb: np.ndarray) -> np.ndarray:
+    return channel.hill_cost(luma_milli(cover_rgb) / 1000).ravel()
+
+
+# Header included.
+@pytest.mark.parametrize(
+    ("spread", "favor", "least_psnr_db", "most_sigma"),
+    [
+        (4, "cover", 60.2, 0.042),
+        (4, "balanced", 59.9, 0.031),
+        (4, "secret", 59.8, 0.0235),
+        (16, "balanced", 65.0, 0.0275),
+        (64, "balanced", 68.6, 0.0255),
+    ],
+)
+def test_noise_and_change_are_as_specified(
+    pixels: np.ndarray, cost: np.ndarray, spread: int, favor: str, least_psnr_db: float, most_sigma: float
+) -> None:
+    keys, targets = make_keys(spread), random_targets(len(pixels) // spread)
+    stego = joint.write(
+        pixels,
+        targets,
+        keys,
+        spread=spread,
+        lam=joint.LAMBDAS[favor],
+        parity=header_parity(pixels),
+        cost=cost,
+    )
+    assert psnr(pixels, stego) >= least_psnr_db
+    assert rms(errors(stego, targets, keys, spread)) <= most_sigma
+
+
+@pytest.mark.parametrize("spread", [4, 16])
+def test_it_needs_fewer_steps_than_symbols_of_their_own(
+    pixels: np.ndarray, cost: np.ndarray, spread: int
+) -> None:
+    keys, targets = make_keys(0), random_targets(len(pixels) // spread)
+    alone = channel.write(pixels, targets, keys, spread=spread, lam=0.001, cost=cost)
+    together = joint.write(pixels, targets, keys, spread=spread, lam=0.001, cost=cost)
+    own_error = wrap(channel.read(alone, keys, len(targets), spread) - targets) / 1000
+    assert rms(errors(together, targets, keys, spread)) < rms(own_error)
+    steps = [np.abs(stego.astype(int) - pixels).sum() for stego in (alone, together)]
+    assert steps[1] < 0.6 * steps[0]
+
+
+def test_changes_go_where_they_cost_least(pixels: np.ndarray, cost: np.ndarray) -> None:
+    targets = random_targets(len(pixels) // 16)
+    stego = joint.write(pixels, targets, make_keys(0), spread=16, lam=0.003, cost=cost)
+    changed = (stego != pixels).any(axis=1)
+    assert np.median(cost[changed]) < 0.6 * np.median(cost)
+
+
+@pytest.mark.parametrize("spread", [4, 64])
+def test_noise_is_predicted(pixels: np.ndarray, cost: np.ndarray, spread: int) -> None:
+    keys, targets = make_keys(9), random_targets(len(pixels) // spread)
+    positions, bits = header_parity(pixels)
+    stego = joint.write(pixels, targets, keys, spread=spread, lam=0.003, parity=(positions, bits), cost=cost)
+    predicted = channels.JOINT.predict_sigma(pixels, cost, 0.003, spread, forced=len(positions))
+    assert predicted == pytest.approx(rms(errors(stego, targets, keys, spread)), rel=0.08)
+
+
+def test_pad_is_uniform() -> None:
+    counts = np.bincount(joint.pad(25_000, make_keys(0)).ravel() >> 6, minlength=1024)
+    assert np.sum((counts - 97.65625) ** 2 / 97.65625) < 1180  # chi-squared, 1023 degrees of freedom
+
+
+def test_stego_depends_on_nothing_but_symbol_minus_keystream(
+    monkeypatch: pytest.MonkeyPatch, pixels: np.ndarray
+) -> None:
+    """So each stego fits each secret, under exactly one keystream: a one-time pad."""
+    count = len(pixels) // 4
+    targets, shifts = 8 * random_targets(count, 1) % 1000, 125 * random_targets(count, 2) % 1000
+    pads = np.random.default_rng(0).integers(0, 1 << 16, (count // 4, 4)).astype(np.uint16)
+    stegos = []
+    for shift in (np.zeros(count, int), shifts):  # eighths of a turn are whole in both units
+        turned = (shift * 65_536 // 1000).reshape(4, -1).T.astype(np.uint16)
+        monkeypatch.setattr(joint, "pad", lambda *_, turned=turned: pads + turned)
+        plain = (targets + shift) % 1000
+        stegos.append(joint.write(pixels, plain, make_keys(2), spread=4, lam=0.003))
+    np.testing.assert_array_equal(stegos[0], stegos[1])
+
+
+def test_other_keys_read_noise(pixels: np.ndarray) -> None:
+    targets = np.arange(len(pixels) // 4) // 70 % 1000
+    stego = joint.write(pixels, targets, make_keys(0), spread=4, lam=0.003)
+    for seed in (1, 2):
+        turns = np.exp(2j * np.pi * errors(stego, targets, make_keys(seed), 4))
+        assert abs(turns.mean()) < 4 / np.sqrt(len(targets))
+
+
+def test_a_destroyed_pixel_spoils_four_symbols_far_apart(pixels: np.ndarray) -> None:
+    keys, targets = make_keys(3), random_targets(4000)
+    stego = joint.write(pixels, targets, keys, spread=16, lam=0.003)
+    before = joint.read(stego, keys, 4000, 16)
+    scars = np.zeros(len(pixels), dtype=bool)
+    scars[channel.embedding_groups(len(pixels), 1000, 64, keys)[123, 5]] = True
+    damaged = stego.copy()
+    damaged[scars] ^= 7
+    spoiled = joint.spoiled(scars, keys, 4000, 16)
+    np.testing.assert_array_equal(np.flatnonzero(spoiled), [123, 1123, 2123, 3123])
+    np.testing.assert_array_equal(joint.read(damaged, keys, 4000, 16) != before, spoiled)
+
+
+@pytest.mark.parametrize("symbols", [1, 3, 4, 4097])
+def test_any_number_of_symbols(pixels: np.ndarray, symbols: int) -> None:
+    keys, targets = make_keys(4), random_targets(symbols)
+    stego = joint.write(pixels, targets, keys, spread=4, lam=0.0005)
+    assert rms(errors(stego, targets, keys, 4)) < 0.05
+
+
+def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch, pixels: np.ndarray, cost: np.ndarray) -> None:
+    keys, targets = make_keys(4), random_targets(18)
+    written = joint.write(pixels, targets, keys, spread=3000, lam=0.003, cost=cost)
+    monkeypatch.setattr(joint, "_CHUNK_PIXELS", 1000)
+    np.testing.assert_array_equal(
+        joint.write(pixels, targets, keys, spread=3000, lam=0.003, cost=cost), written
+    )
+    assert np.count_nonzero((written != pixels).any(axis=1)) <= 3 * 5
+
+
+@pytest.mark.parametrize(
+    ("room", "symbols", "expected", "spread"),
+    [
+        (4096, 4096, channels.PLAIN, 1),
+        (4096, 1025, channels.PLAIN, 3),
+        (4096, 1024, channels.JOINT, 4),
+        (4096, 1023, channels.JOINT, 4),  # the last block is paid for in full
+        (4111, 1027, channels.PLAIN, 4),  # it would not fit
+        (12_000_000, 1, channels.JOINT, 3_000_000),
+        (100_000_000, 1, channels.JOINT, container.MAX_SIZE),
+    ],
+)
+def test_the_channel_that_suits(room: int, symbols: int, expected: channels.Channel, spread: int) -> None:
+    assert channels.suited(room, symbols) == (expected, spread)
+    assert channels.numbered(expected.number) is expected
