@@ -14,7 +14,6 @@ import os
 import pickle
 import platform
 import re
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from importlib import metadata
@@ -27,6 +26,7 @@ from PIL import Image
 from torch import Tensor
 
 from stegcli.errors import TrainingError
+from stegcli.provenance import commit
 
 FORMAT = 1
 LIBRARIES = ("torch", "accelerate", "numpy", "pillow", "onnx", "onnxruntime")
@@ -105,16 +105,7 @@ def environment(device: torch.device) -> dict[str, object]:
         except metadata.PackageNotFoundError:
             continue
     hardware = torch.cuda.get_device_name() if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
-    return {"commit": _commit(), "versions": versions, "hardware": hardware}
-
-
-def _commit() -> str | None:
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - all literal
-        return done.stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
+    return {"commit": commit(), "versions": versions, "hardware": hardware}
 
 
 class _whole:  # noqa: N801 - used as a function: with _whole(path) as temporary

@@ -316,9 +316,10 @@ def _write(
     markdown: Callable[[], str],
     values: dict[str, Any],
 ) -> None:
+    from stegcli.provenance import commit
     from stegcli.saving import save_text
 
-    values = {"command": shlex.join(["stegcli", *sys.argv[1:]]), **values}
+    values = {"command": shlex.join(["stegcli", *sys.argv[1:]]), "commit": commit(), **values}
     makers: dict[str, Callable[[], str]] = {
         ".html": html,
         ".md": markdown,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 from desk import Desk
 from PIL import Image
+
+from stegcli.provenance import commit
 
 
 @pytest.fixture
@@ -44,6 +47,7 @@ def test_evaluate_writes_a_page_that_needs_nothing_else(desk: Desk, photos: Path
     assert not re.search(r"""(src|href)=["'](?!data:)""", page)
     assert "<script" not in page
     assert "avif-hill*" in (desk.folder / "out.md").read_text()
+    assert json.loads((desk.folder / "out.json").read_text())["commit"] == commit()
     again = desk.run("evaluate", "--dataset", "folder:photos", "--report", "out.html")
     assert (again.code, "exists already" in again.err) == (2, True)
 

@@ -1,0 +1,32 @@
+"""Which commit of the program made a figure: for the files that hold measured results."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+__all__ = ["commit"]
+
+
+def commit(folder: Path = Path(__file__).parent) -> str | None:
+    """The commit that the code in `folder` is of, with "-dirty" if files differ from it.
+
+    None where there is no git, or no checkout: an installed copy may lie inside another project's.
+    """
+    if _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
+        return None
+    return _git(folder, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    """What git prints, or None if it is not there or refuses."""
+    try:
+        done = subprocess.run(  # noqa: S603 - all words are this module's
+            ["git", "-C", str(folder), *words],  # noqa: S607 - git, wherever it lies
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
