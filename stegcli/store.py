@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     PathLike = str | os.PathLike[str]
 
-__all__ = ["ModelFiles", "catalog", "find", "find_by_fingerprint"]
+__all__ = ["ModelFiles", "catalog", "find", "find_by_fingerprint", "is_folder_of_weights"]
 
 MANIFEST = "manifest.toml"
 _HUB_SCHEME = "hf://"
@@ -105,6 +105,11 @@ def find_by_fingerprint(fingerprint: bytes, weights: PathLike | None = None) -> 
         f"the picture was hidden with model {fingerprint.hex()}, which is not here",
         "Give the folder of the weights that it was hidden with: --weights DIR; or upgrade stegcli.",
     )
+
+
+def is_folder_of_weights(name: str) -> bool:
+    """Whether a name that may be a model's id is a folder with a manifest."""
+    return (Path(name) / MANIFEST).is_file()
 
 
 def catalog(weights: PathLike | None = None) -> tuple[ModelFiles, ...]:

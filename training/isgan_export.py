@@ -34,7 +34,7 @@ def isgan_graphs(content: Mapping[str, Any]) -> list[Graph]:
     if not FAMILIES[content["model"]].in_luma:
         raise TrainingError(
             f"{content['model']} is a row of the tables, not a way to hide with stegcli",
-            hint="export a run of isgan, isgan-basic or phase; `make reproduce` measures this one",
+            hint="`stegcli evaluate --models RUN` measures it; export a run of isgan, isgan-basic or phase",
         )
     generator = trained_generator(content)
     planes, stego_luma = torch.rand(1, 2, 64, 64), torch.rand(1, 1, 64, 64)

@@ -71,7 +71,7 @@ class ModelSystem:
 class RunSystem:
     """The networks of a run, without a header: also those that are not exported (Rehman et al., Baluja)."""
 
-    def __init__(self, folder: Path, device: str = "cpu") -> None:
+    def __init__(self, folder: Path, device: str | torch.device = "cpu") -> None:
         content = Run(folder).load()
         if content["model"] not in FAMILIES:
             raise TrainingError(f"{folder} holds {content['model']}", f"one of {', '.join(FAMILIES)}")
@@ -86,14 +86,11 @@ class RunSystem:
             "recipe": content["recipe"],
         }
 
-    @torch.no_grad()
     def exchange(self, cover_rgb: U8, secret_gray: U8, path: Path) -> tuple[U8, U8]:
         """See System."""
         images.save_stego(path, self.stego(cover_rgb, secret_gray), None, None, None, force=True)
         stego_rgb = images.load_stego(path).rgb
-        carrier = self.generator.carrier(self._tensor(stego_rgb))
-        revealed = self.generator.decoder(carrier)[0, 0].float().cpu().numpy()
-        return stego_rgb, luma.to_uint8(255 * revealed)
+        return stego_rgb, self.reveal(stego_rgb)
 
     @torch.no_grad()
     def stego(self, cover_rgb: U8, secret_gray: U8) -> U8:
@@ -101,6 +98,13 @@ class RunSystem:
         secret = self._tensor(secret_gray[..., None]) / 255
         stego = self.generator.hide(self._tensor(cover_rgb), secret)
         return stego[0].permute(1, 2, 0).to(torch.uint8).cpu().numpy()
+
+    @torch.no_grad()
+    def reveal(self, stego_rgb: U8) -> U8:
+        """(H,W,3) -> (H,W)."""
+        carrier = self.generator.carrier(self._tensor(stego_rgb))
+        revealed = self.generator.decoder(carrier)[0, 0].float().cpu().numpy()
+        return luma.to_uint8(255 * revealed)
 
     def _tensor(self, pixels: U8) -> Tensor:
         """(H,W,C) uint8 -> (1,C,H,W) float32, grey levels."""

@@ -42,7 +42,10 @@ DataRoot = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Where the data sets lie as archives or folders.")
 ]
 Models = Annotated[
-    str, typer.Option(metavar="IDS", help="Models with commas between them; none leaves them out.")
+    str,
+    typer.Option(
+        metavar="IDS", help="Ids, folders of weights or of runs, with commas between them; none: no model."
+    ),
 ]
 Baselines = Annotated[
     str, typer.Option(metavar="NAMES", help="all, none, or names with commas: what to compare with.")
@@ -262,9 +265,13 @@ def _hiders(models: str, baselines: str, weights: str | None, favor: str, device
 
 def _models(models: str, weights: str | None, favor: str, device: str) -> list[Hider]:
     from stegcli.lab.hiders import ModelHider
+    from stegcli.lab.runs import RunHider, is_run
 
     names = [] if models == "none" else models.split(",")
-    return [ModelHider(name, weights, favor, device) for name in names]
+    return [
+        RunHider(Path(name), device) if is_run(name) else ModelHider(name, weights, favor, device)
+        for name in names
+    ]
 
 
 def _source(dataset: str | None, data_root: Path | None, pairs: str, seed: int) -> PairSource:

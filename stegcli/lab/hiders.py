@@ -85,8 +85,8 @@ class ModelHider:
     """A model of the program, run as `hide` and `reveal` run it.
 
     Args:
-        model: id or family; "ID@DB" asks for revealed pictures of so many dB and no more.
-        weights: folder or hub address; None for the program's own.
+        model: id, family or folder of weights; "ID@DB" asks for revealed pictures of so many dB and no more.
+        weights: folder or hub address where an id is looked for; None for the program's own.
         favor: as for `stegcli hide`.
         device: as for `stegcli hide`.
     """
@@ -94,7 +94,8 @@ class ModelHider:
     def __init__(self, model: str, weights: str | None, favor: str, device: str) -> None:
         name, _, target = model.partition("@")
         self._target = _decibels(target) if target else None
-        self._files: ModelFiles = store.find(name, weights, progressive=self._target is not None)
+        where = (None, name) if store.is_folder_of_weights(name) else (name, weights)
+        self._files: ModelFiles = store.find(*where, progressive=self._target is not None)
         self._favor, self._device = favor, device
         self._method = methods.for_family(self._files.entry.family)
         self._keyring = Keyring(None)
