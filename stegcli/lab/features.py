@@ -1,19 +1,12 @@
-"""What a detector looks at: statistics of the noise residuals of a colour picture, small and fast.
+"""What a detector looks at: the program's own statistics, and the field's.
 
-`colour` follows the colour rich model (Goljan, Fridrich and Cogranne, "Rich model for steganalysis of color
-images", WIFS 2014): residuals of each channel by high-pass filters of order one to three, 3x3 and 5x5, and
-the minima and maxima over their directions, quantised to -2..2; then co-occurrences of the three channels at
-one place, and of three neighbours in one channel, added up over channels and directions. It has a fifth of
-the dimensions of the original, which suits some hundred training pairs, and takes a thirtieth of a second.
-
-The field's own implementations, `spam` (Pevny, Bas and Fridrich 2010), `crm` and `srmq1` (Fridrich and
-Kodovsky 2012), come from the package sealwatch.
+`colour` is `stegcli.residuals`. `spam` (Pevny, Bas and Fridrich 2010), `crm` and `srmq1` (Fridrich and
+Kodovsky 2012) come from the package sealwatch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import reduce
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -21,20 +14,12 @@ from numpy.typing import NDArray
 
 from stegcli.errors import UsageError
 from stegcli.lab.extras import load
+from stegcli.residuals import colour
 
 __all__ = ["FEATURES", "features"]
 
 U8 = NDArray[np.uint8]
-I16 = NDArray[np.int16]
 F32 = NDArray[np.float32]
-
-_LEVELS: Final = 5  # residuals are cut to -2..2
-_CELLS: Final = _LEVELS**3
-_MARGIN: Final = 2
-_LIMIT: Final = 255 * 64  # no residual is larger
-
-_SIDES: Final = ((0, 1), (-1, 0), (0, -1), (1, 0))
-_DIAGONALS: Final = ((-1, 1), (-1, -1), (1, -1), (1, 1))
 
 
 def features(name: str) -> Callable[[U8], F32]:
@@ -46,135 +31,6 @@ def features(name: str) -> Callable[[U8], F32]:
     if name not in FEATURES:
         raise UsageError(f"there are no features {name!r}", f"Choices: {', '.join(FEATURES)}.")
     return FEATURES[name]
-
-
-def colour(rgb: U8) -> F32:
-    """(H, W, 3) uint8 -> (d,) float32 relative frequencies."""
-    pixels = rgb.astype(np.int16)
-    parts = [_even(group, quantum) for group, quantum in _symmetric_groups(pixels)]
-    parts += [_extreme(group, quantum) for group, quantum in _directed_groups(pixels)]
-    return np.concatenate(parts).astype(np.float32)
-
-
-# --- residuals, (H - 4, W - 4, 3) int16 each ---
-
-
-def _shifted(pixels: I16, down: int, right: int) -> I16:
-    height, width = pixels.shape[:2]
-    return pixels[_MARGIN + down : height - _MARGIN + down, _MARGIN + right : width - _MARGIN + right]
-
-
-def _first(pixels: I16, step: tuple[int, int]) -> I16:
-    return _shifted(pixels, *step) - _shifted(pixels, 0, 0)
-
-
-def _second(pixels: I16, step: tuple[int, int]) -> I16:
-    return _shifted(pixels, -step[0], -step[1]) - 2 * _shifted(pixels, 0, 0) + _shifted(pixels, *step)
-
-
-def _third(pixels: I16, step: tuple[int, int]) -> I16:
-    return (
-        _shifted(pixels, 2 * step[0], 2 * step[1])
-        - 3 * _shifted(pixels, *step)
-        + 3 * _shifted(pixels, 0, 0)
-        - _shifted(pixels, -step[0], -step[1])
-    )
-
-
-_SQUARE_3: Final = np.array([[-1, 2, -1], [2, -4, 2], [-1, 2, -1]])
-_SQUARE_5: Final = np.array(
-    [[-1, 2, -2, 2, -1], [2, -6, 8, -6, 2], [-2, 8, -12, 8, -2], [2, -6, 8, -6, 2], [-1, 2, -2, 2, -1]]
-)
-
-
-def _edges(square: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """The four halves of a square filter, its middle row or column included."""
-    upper = square.copy()
-    upper[len(square) // 2 + 1 :] = 0
-    return [np.rot90(upper, turns) for turns in range(4)]
-
-
-def _filtered(pixels: I16, kernel: NDArray[np.int64]) -> I16:
-    reach = len(kernel) // 2
-    taps = [(int(tap), place) for place, tap in np.ndenumerate(kernel) if tap]
-    return reduce(
-        np.add,
-        (np.int16(tap) * _shifted(pixels, y - reach, x - reach) for tap, (y, x) in taps),
-    )
-
-
-def _symmetric_groups(pixels: I16) -> list[tuple[list[I16], int]]:
-    """Residuals whose sign says nothing, with the steps to quantise by; a group's statistics are added up."""
-    return [
-        ([_first(pixels, step) for step in _SIDES[:2]], 1),
-        ([_first(pixels, step) for step in _DIAGONALS[:2]], 1),
-        ([_second(pixels, step) for step in _SIDES[:2]], 2),
-        ([_second(pixels, step) for step in _DIAGONALS[:2]], 2),
-        ([_third(pixels, step) for step in _SIDES[:2]], 3),
-        ([_filtered(pixels, _SQUARE_3)], 4),
-        ([_filtered(pixels, _SQUARE_5)], 12),
-    ]
-
-
-def _directed_groups(pixels: I16) -> list[tuple[list[I16], int]]:
-    """Residuals of which the minimum and the maximum count, with the steps to quantise by."""
-    sides, seconds = [_first(pixels, step) for step in _SIDES], [_second(pixels, step) for step in _SIDES[:2]]
-    return [
-        (sides[:2], 1),
-        (sides, 1),
-        (seconds, 2),
-        (seconds + [_second(pixels, step) for step in _DIAGONALS[:2]], 2),
-        ([_third(pixels, step) for step in _SIDES], 3),
-        ([_filtered(pixels, edge) for edge in _edges(_SQUARE_3)], 4),
-        ([_filtered(pixels, edge) for edge in _edges(_SQUARE_5)], 12),
-    ]
-
-
-# --- co-occurrences ---
-
-
-def _even(group: list[I16], quantum: int) -> F32:
-    """Statistics of a group, a pattern and its negative counted as one."""
-    found = []
-    for counts in zip(*(_occurrences(_quantised(each, quantum)) for each in group), strict=True):
-        total = np.sum(counts, axis=0)
-        found.append((total + total[::-1])[: _CELLS // 2 + 1])
-    return _shares(found)
-
-
-def _extreme(group: list[I16], quantum: int) -> F32:
-    """Statistics of the minimum, and of the maximum with its signs turned, as one."""
-    lowest = _occurrences(_quantised(reduce(np.minimum, group), quantum))
-    highest = _occurrences(_quantised(reduce(np.maximum, group), quantum))
-    return _shares([low + high[::-1] for low, high in zip(lowest, highest, strict=True)])
-
-
-def _shares(counts: Sequence[NDArray[np.int64]]) -> F32:
-    return np.concatenate([each / each.sum() for each in counts]).astype(np.float32)
-
-
-def _quantised(residual: I16, quantum: int) -> U8:
-    """-2..2 as 0..4, by a table: rounding and cutting in one look-up."""
-    values = np.arange(-_LIMIT, _LIMIT + 1) / quantum
-    table = (np.clip(np.rint(values), -2, 2) + 2).astype(np.uint8)
-    return table[residual.astype(np.int32) + _LIMIT]
-
-
-def _occurrences(levels: U8) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """(125,) counts: of the three channels at a place; of three neighbours along rows; and along columns."""
-    return (
-        _count(levels[..., 0], levels[..., 1], levels[..., 2]),
-        _count(levels[:, :-2], levels[:, 1:-1], levels[:, 2:]),
-        _count(levels[:-2], levels[1:-1], levels[2:]),
-    )
-
-
-def _count(first: U8, second: U8, third: U8) -> NDArray[np.int64]:
-    cells = (first * np.uint8(_LEVELS) + second) * np.uint8(_LEVELS) + third
-    return np.bincount(cells.reshape(-1), minlength=_CELLS)
-
-
-# --- sealwatch ---
 
 
 def _flat(tree: Any) -> F32:  # noqa: ANN401 - nested dictionaries of arrays
