@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 __all__ = ["CONTRACT_VERSION", "FAMILIES", "ROLES", "Contract", "parse_contract"]
 
 CONTRACT_VERSION = "1"
-FAMILIES = ("phase", "isgan")
-ROLES = ("encoder", "decoder")
+ROLES = {"phase": ("encoder", "decoder"), "isgan": ("encoder", "decoder"), "judge": ("judge",)}
+"""Graphs of a model, by its family: of two ways of hiding, and of what rates their stegos."""
+FAMILIES = tuple(ROLES)
 _CONDITIONS = {
     ("phase", "encoder"): frozenset({"sigma"}),
     ("phase", "decoder"): frozenset({"sigma", "damage"}),
@@ -28,8 +29,8 @@ class Contract:
     """The promise of one ONNX graph.
 
     Attributes:
-        family: way of hiding that the graph belongs to, one of `FAMILIES`.
-        role: its half of the work, one of `ROLES`.
+        family: what the graph belongs to, one of `FAMILIES`.
+        role: its part of the work, one of the family's `ROLES`.
         model: id of the model, as `phase-v1`.
         multiple: height and width of its inputs must be multiples of this (pixels).
         halo: overlap between tiles that makes seams vanish: the receptive radius (pixels).
@@ -51,7 +52,7 @@ class Contract:
 
     def __post_init__(self) -> None:
         _require(self.family in FAMILIES, "family", self.family)
-        _require(self.role in ROLES, "role", self.role)
+        _require(self.role in ROLES[self.family], "role", self.role)
         _require(1 <= self.multiple <= 1024, "multiple", self.multiple)
         _require(0 <= self.halo <= 4096, "halo", self.halo)
         if self.family == "phase":

@@ -19,18 +19,18 @@ __all__ = ["DEFAULT_FAMILY", "Manifest", "ModelEntry", "parse_manifest"]
 
 DEFAULT_FAMILY = "phase"
 _SCHEMA = 1
-_FILE_KEYS = (*ROLES, *(f"{role}_sha256" for role in ROLES))
-_KEYS = frozenset(["family", "default", "progressive", "description", "hub", "revision", *_FILE_KEYS])
+_KEYS = frozenset(["family", "default", "progressive", "description", "hub", "revision"])
 
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """One model: two graphs, where they are, and what they must hash to.
+    """One model: its graphs, where they are, and what they must hash to.
 
     Attributes:
         id: family-data-version, as `phase-v1`.
-        family: way of hiding, one of `contract.FAMILIES`.
-        files: role ("encoder", "decoder") -> path below the manifest's folder (or in the hub repository).
+        family: one of `contract.FAMILIES`.
+        files: role, of the family's `contract.ROLES` -> path below the manifest's folder (or in the hub
+            repository).
         sha256: role -> 64 hexadecimal digits.
         default: the one of its family that is used when only the family is named.
         progressive: whether it can send fewer planes than all, see `planes`.
@@ -52,7 +52,7 @@ class ModelEntry:
     def __post_init__(self) -> None:
         _require(re.fullmatch(r"[a-z0-9][a-z0-9._-]*", self.id), "its id is not of the form phase-v1")
         _require(self.family in FAMILIES, f"family must be one of {', '.join(FAMILIES)}")
-        for role in ROLES:
+        for role in ROLES[self.family]:
             _require(is_inside(self.files[role]), f"{role} must be a path below the manifest's folder")
             _require(
                 re.fullmatch(r"[0-9a-f]{64}", self.sha256[role]),
@@ -64,8 +64,8 @@ class ModelEntry:
 
     @property
     def fingerprint(self) -> bytes:
-        """What a stego's header names the model by: the first 4 bytes of the decoder's SHA-256."""
-        return bytes.fromhex(self.sha256["decoder"][:8])
+        """What a stego's header names the model by: first 4 bytes of its last graph's SHA-256."""
+        return bytes.fromhex(self.sha256[ROLES[self.family][-1]][:8])
 
 
 @dataclass(frozen=True)
@@ -128,17 +128,19 @@ def is_revision(text: str) -> bool:
 
 
 def _entry(name: str, values: dict[str, Any]) -> ModelEntry:
-    unknown = sorted(values.keys() - _KEYS)
+    roles = ROLES.get(values.get("family", ""), ("encoder", "decoder"))
+    file_keys = (*roles, *(f"{role}_sha256" for role in roles))
+    unknown = sorted(values.keys() - _KEYS.union(file_keys))
     _require(not unknown, f"models.{name}: unknown key {', '.join(unknown)}")
-    needed = ["family", *_FILE_KEYS]
+    needed = ["family", *file_keys]
     missing = [key for key in needed if not isinstance(values.get(key), str)]
     _require(not missing, f"models.{name}: {', '.join(missing)} must be given as text")
     try:
         return ModelEntry(
             id=name,
             family=values["family"],
-            files={role: values[role] for role in ROLES},
-            sha256={role: values[f"{role}_sha256"] for role in ROLES},
+            files={role: values[role] for role in roles},
+            sha256={role: values[f"{role}_sha256"] for role in roles},
             default=bool(values.get("default", False)),
             progressive=bool(values.get("progressive", False)),
             description=str(values.get("description", "")),

@@ -93,7 +93,7 @@ def load_network(files: ModelFiles, role: str, device: str = "auto") -> Network:
 
     Args:
         files: the model.
-        role: "encoder" or "decoder".
+        role: one of the family's `contract.ROLES`.
         device: one of `DEVICES`; auto takes CUDA where it works, else the CPU.
 
     Raises:

@@ -34,11 +34,13 @@ class Learner:
         chosen: (k,) features that it sees.
         weights: (k,).
         threshold: above it, stego.
+        spread: standard deviation of what `threshold` is compared with, over the training pictures.
     """
 
     chosen: NDArray[np.int64]
     weights: F32
     threshold: float
+    spread: float
 
     def votes(self, values: F32) -> F64:
         """(n, d) -> (n,) 1 for stego, -1 for cover."""
@@ -66,6 +68,23 @@ class Ensemble:
         normal = _normal(values, self.centre, self.scale)
         mean: F64 = np.mean([learner.votes(normal) for learner in self.learners], axis=0)
         return mean
+
+    def margins(self, values: F32) -> F64:
+        """(n, d) features -> (n,) how sure it is: above 0 stego, in standard deviations of its learners.
+
+        Where all learners vote alike, these still tell which picture is more like a stego.
+        """
+        weights, offset = self.folded()
+        return values.astype(np.float64) @ weights + offset
+
+    def folded(self) -> tuple[F64, float]:
+        """(d,) weights of raw features, and an offset: the mean margin of the learners, which is linear."""
+        weights, offset = np.zeros_like(self.centre), 0.0
+        for learner in self.learners:
+            weights[learner.chosen] += learner.weights / learner.spread
+            offset -= learner.threshold / learner.spread
+        weights /= self.scale * len(self.learners)
+        return weights, float(offset / len(self.learners) - weights @ self.centre)
 
 
 def train(covers: F32, stegos: F32, seed: int) -> Ensemble:
@@ -118,7 +137,9 @@ def _discriminant(covers: F32, stegos: F32, chosen: NDArray[np.int64]) -> Learne
     within = deviations.T @ deviations
     within[np.diag_indices_from(within)] += np.float32(_RIDGE) * np.trace(within) / np.float32(len(chosen))
     weights = np.linalg.solve(within, mean_b - mean_a)
-    return Learner(chosen, weights, _threshold(a @ weights, b @ weights))
+    below, above = a @ weights, b @ weights
+    spread = float(np.concatenate([below, above]).std()) or 1.0  # 0 where no feature tells any two apart
+    return Learner(chosen, weights, _threshold(below, above), spread)
 
 
 def _threshold(covers: F32, stegos: F32) -> float:

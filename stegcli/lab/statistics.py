@@ -7,7 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Summary", "auc", "best_threshold", "bootstrap_interval", "detection_error", "roc", "summarise"]
+__all__ = [
+    "Summary",
+    "auc",
+    "best_threshold",
+    "bootstrap_interval",
+    "detection_error",
+    "rank_correlation",
+    "roc",
+    "summarise",
+]
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -69,6 +78,18 @@ def auc(cover_scores: F64, stego_scores: F64) -> float:
     below = np.searchsorted(ordered, stego_scores, side="left")
     not_above = np.searchsorted(ordered, stego_scores, side="right")
     return float((below + not_above).mean() / (2 * len(ordered)))
+
+
+def rank_correlation(first: F64, second: F64) -> float:
+    """Spearman's, -1 .. 1, of (n,) figures; equal ones share their mean rank."""
+    return float(np.corrcoef(_ranks(first), _ranks(second))[0, 1])
+
+
+def _ranks(values: F64) -> F64:
+    ordered = np.sort(values)
+    below = np.searchsorted(ordered, values, side="left")
+    not_above = np.searchsorted(ordered, values, side="right")
+    return (below + not_above) / 2
 
 
 def detection_error(cover_scores: F64, stego_scores: F64, threshold: float = 0.0) -> float:

@@ -85,7 +85,10 @@ def for_family(family: str) -> Method:
     for method in METHODS:
         if method.family == family:
             return method
-    raise ModelError(f"this stegcli cannot run models of family {family}", "Upgrade stegcli.")
+    raise ModelError(
+        f"nothing can be hidden with models of family {family}",
+        f"Take a model of {' or '.join(method.family for method in METHODS)}: see `stegcli models`.",
+    )
 
 
 def for_channel(channel: int) -> Method:

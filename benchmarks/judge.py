@@ -1,0 +1,200 @@
+"""Train the judge that `hide --cover-from` ranks covers by, write it, and measure it on other covers.
+
+    python benchmarks/judge.py --data-root DIR [--covers N] [--features NAME] [--out results/judge.json]
+
+Photographs: every picture of the imagenet and voc2012 sets under --data-root, in two halves. From one half
+the judge learns to tell covers from stegos of the phase channel, as JPEGs hold them and shrunk by a quarter;
+weights/judge-v1/judge.onnx and its checksum in weights/manifest.toml are written anew, unless --keep.
+
+From the other half detectors of the lab learn, one for each spread, by --features of their own; each rates
+the stegos of the fifth of that half that it did not learn from. Measured is how well the judge, and other
+figures that a stego could be chosen by, rank these as the detector does: Spearman's correlation, and how
+often the one of ten covers, drawn at random, that a figure likes best is the detector's best or second best
+(at random: 0.2).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+import re
+import shlex
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stegcli import forecast, judge, metrics, photos
+from stegcli.lab import ensemble, security, statistics
+from stegcli.lab.features import features
+from stegcli.lab.subjects import PhaseSubject
+from stegcli.provenance import commit
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+
+ROOT = Path(__file__).parent.parent
+MODEL = "judge-v1"
+SHRINKS = (1.0, security.SHRINK)
+LEARNED = (8, 16)
+"""Spreads whose stegos the judge learns from: below, a detector needs no good luck; above, it has none."""
+SEEDS = (1, 2)
+MEASURED = (4, 8, 16)
+FOLDS = 5
+DETECTOR_SEED = 100
+COVERS, DRAWS = 10, 10_000
+
+
+def main() -> None:
+    """Train, write, measure."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data-root", type=Path, required=True)
+    parser.add_argument("--covers", type=int, default=800, help="of each half, at most")
+    parser.add_argument("--features", default="colour", help="of the detectors that the judge is held to")
+    parser.add_argument("--keep", action="store_true", help="measure the judge in the box, train none")
+    parser.add_argument("--out", type=Path, default=Path("results/judge.json"))
+    options = parser.parse_args()
+    features(options.features)  # an unknown name fails here
+    refs = [ref for name in ("imagenet", "voc2012") for ref in photos.find(name, options.data_root)]
+    random.Random(0).shuffle(refs)  # noqa: S311 - repeatable on purpose
+    learned, held_out = (security.covers_of(half, options.covers) for half in (refs[0::2], refs[1::2]))
+    origin = {"command": shlex.join(["python", *sys.argv]), "commit": commit()}  # before weights are written
+    if not options.keep:
+        write(*trained(learned))
+    values = {
+        "what": "judge",
+        **origin,
+        "judge_sha256": hashlib.sha256(_file().read_bytes()).hexdigest(),
+        "learned_from": photos.digest(learned),
+        "held_out": photos.digest(held_out),
+        "covers": len(held_out),
+        "features": options.features,
+        "draws": DRAWS,
+        "rows": measured(held_out, options.features),
+    }
+    options.out.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+
+
+def trained(refs: list[photos.ImageRef]) -> tuple[F64, float]:
+    """(d,) weights and an offset: the mean margin of ensembles, one for each spread and seed."""
+    work = [(f"judge/{i}", ref, shrink) for i, ref in enumerate(refs) for shrink in SHRINKS]
+    values = np.stack(list(security.in_processes(_examples, work, None, batch=4)))
+    found = [
+        ensemble.train(values[:, 0], values[:, place], seed).folded()
+        for place in range(1, len(LEARNED) + 1)
+        for seed in SEEDS
+    ]
+    weights, offsets = zip(*found, strict=True)
+    return np.mean(weights, axis=0), float(np.mean(offsets))
+
+
+def write(weights: F64, offset: float) -> None:
+    """The graph, with its contract, and its checksum in the manifest."""
+    import onnx
+    from onnx import numpy_helper
+
+    node = onnx.helper.make_node("Conv", ["shares", "weights", "offset"], ["margin"])
+    value = partial(onnx.helper.make_tensor_value_info, elem_type=onnx.TensorProto.FLOAT)
+    tensors = {"weights": weights.reshape(1, -1, 1, 1), "offset": np.array([offset])}
+    graph = onnx.helper.make_graph(
+        [node],
+        MODEL,
+        [value("shares", shape=[1, len(weights), "height", "width"])],
+        [value("margin", shape=[1, 1, "height", "width"])],
+        [numpy_helper.from_array(array.astype(np.float32), name) for name, array in tensors.items()],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    promise = {"contract": "1", "family": judge.FAMILY, "role": judge.FAMILY, "model": MODEL}
+    promise |= {"multiple": "1", "halo": "0"}
+    onnx.helper.set_model_props(model, {f"stegcli.{key}": text for key, text in promise.items()})
+    onnx.checker.check_model(model)
+    content = model.SerializeToString()
+    _file().parent.mkdir(exist_ok=True)
+    _file().write_bytes(content)
+    manifest = ROOT / "weights/manifest.toml"
+    line = f'judge_sha256 = "{hashlib.sha256(content).hexdigest()}"'
+    text, count = re.subn(r'^judge_sha256 = ".*"$', line, manifest.read_text(encoding="utf-8"), flags=re.M)
+    if count != 1:
+        sys.exit(f"{manifest} has no judge, or several")
+    manifest.write_text(text, encoding="utf-8")
+
+
+def measured(refs: list[photos.ImageRef], feature_set: str) -> list[dict[str, Any]]:
+    """A row for each spread and measure."""
+    work = [(f"detector/{i}", ref, security.SHRINK) for i, ref in enumerate(refs)]
+    pictures = list(security.in_processes(partial(_rated, feature_set), work, None, batch=4))
+    values = np.stack([each[0] for each in pictures])
+    measures = {name: np.array([each[1][name] for each in pictures]) for name in pictures[0][1]}
+    rows = []
+    for place, spread in enumerate(MEASURED):
+        of_covers, of_stegos = _held_out_margins(values[:, 0], values[:, 1 + place])
+        for name, found in measures.items():
+            rows.append(
+                {
+                    "spread": spread,
+                    "measure": name,
+                    "correlation": statistics.rank_correlation(found[:, place], of_stegos),
+                    "among_two_best": _among_two_best(found[:, place], of_stegos),
+                    "detection_error": statistics.detection_error(of_covers, of_stegos),
+                }
+            )
+    return rows
+
+
+def _examples(item: tuple[str, photos.ImageRef, float]) -> F32:
+    """(1 + spreads, d) features of a cover and of its stegos."""
+    seed, ref, shrink = item
+    cover = security.load_cover(ref, shrink)
+    stegos = [_subject(spread).write(cover, f"{seed}/{shrink}")[0] for spread in LEARNED]
+    return np.stack([features("colour")(each) for each in (cover, *stegos)])
+
+
+def _rated(feature_set: str, item: tuple[str, photos.ImageRef, float]) -> tuple[F32, dict[str, list[float]]]:
+    """(1 + spreads, d) features of a cover and of its stegos; every measure of each stego."""
+    seed, ref, shrink = item
+    cover = security.load_cover(ref, shrink)
+    stegos = [_subject(spread).write(cover, seed)[0] for spread in MEASURED]
+    return np.stack([features(feature_set)(each) for each in (cover, *stegos)]), {
+        "judge": [judge.score(each) for each in stegos],
+        "exposure": [forecast.exposure(cover, each) for each in stegos],
+        "mean squared error": [-metrics.psnr(cover, each) for each in stegos],
+        "judge of the cover alone": [judge.score(cover)] * len(stegos),
+    }
+
+
+def _subject(spread: int) -> PhaseSubject:
+    return PhaseSubject(spread, f"phase, spread {spread}")
+
+
+def _held_out_margins(covers: F32, stegos: F32) -> tuple[F64, F64]:
+    """(n,) of covers and of stegos, each by the detector that did not see the pair."""
+    fold_of = np.random.default_rng(DETECTOR_SEED).permutation(len(covers)) % FOLDS
+    found = np.empty((2, len(covers)))
+    for fold in range(FOLDS):
+        test = fold_of == fold
+        detector = ensemble.train(covers[~test], stegos[~test], DETECTOR_SEED + fold)
+        found[:, test] = detector.margins(covers[test]), detector.margins(stegos[test])
+    return found[0], found[1]
+
+
+def _among_two_best(measure: F64, detector: F64) -> float:
+    """Share of draws in which at most one cover is better hidden than the one with the least measure."""
+    rng = np.random.default_rng(0)
+    drawn = np.stack([rng.choice(len(measure), COVERS, replace=False) for _ in range(DRAWS)])
+    chosen = np.take_along_axis(drawn, measure[drawn].argmin(axis=1, keepdims=True), axis=1)
+    return float(((detector[drawn] < detector[chosen]).sum(axis=1) <= 1).mean())
+
+
+def _file() -> Path:
+    return ROOT / "weights" / MODEL / "judge.onnx"
+
+
+if __name__ == "__main__":
+    main()

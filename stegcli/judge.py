@@ -1,0 +1,65 @@
+"""How much a picture looks like a stego to a detector that has not seen its cover.
+
+stego ─ up to nine crops ─ residuals ─> (3948,) shares each ─ judge.onnx (a weight each, an offset) ─> mean
+
+The weights are ensembles of Fisher discriminants (`stegcli.lab.ensemble`), which are linear and so fold into
+one sum; `benchmarks/judge.py` trains it on covers and stegos of the phase channel, and measures it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from stegcli import residuals, store
+from stegcli.session import load_network
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    U8 = NDArray[np.uint8]
+    F32 = NDArray[np.float32]
+
+__all__ = ["FAMILY", "rate", "score"]
+
+FAMILY: Final = "judge"
+"""Of its model, see `contract.ROLES`."""
+
+CROP: Final = 256
+"""Side of a crop, about that of the pictures that it learned from."""
+_CROPS: Final = 3  # along each axis
+_LEAST: Final = 8  # pixels that every residual and co-occurrence fits into
+
+
+def score(rgb: U8) -> float:
+    """(H, W, 3) uint8 -> mean margin, in standard deviations of the training pictures; above 0: a stego.
+
+    Only scores of pictures that could carry the same secret compare: the judge knows no cover, and a busy
+    one looks like a stego from the start.
+
+    Raises:
+        ModelError: its weights are missing or damaged.
+    """
+    return float(rate(np.stack([residuals.colour(crop) for crop in _crops(rgb)])).mean())
+
+
+def rate(features: F32) -> F32:
+    """(n, d) of `residuals.colour` -> (n,) margins."""
+    network = load_network(store.find(FAMILY), FAMILY, "cpu")
+    planes = np.ascontiguousarray(features.T)[None, :, None]  # one picture, a pixel for each row
+    return network.run(planes, {}).reshape(-1)
+
+
+def _crops(rgb: U8) -> list[U8]:
+    """Parts spread evenly; the whole picture where they would overlap."""
+    height, width = rgb.shape[:2]
+    lacking = [(0, max(0, _LEAST - side)) for side in (height, width)]
+    padded = np.pad(rgb, [*lacking, (0, 0)], mode="symmetric")
+    return [padded[rows, cols] for rows in _spans(padded.shape[0]) for cols in _spans(padded.shape[1])]
+
+
+def _spans(length: int) -> list[slice]:
+    if length <= _CROPS * CROP:
+        return [slice(0, length)]
+    return [slice(start, start + CROP) for start in np.linspace(0, length - CROP, _CROPS).astype(int)]
