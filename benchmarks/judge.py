@@ -67,7 +67,7 @@ def main() -> None:
     learned, held_out = (security.covers_of(half, options.covers) for half in (refs[0::2], refs[1::2]))
     origin = {"command": shlex.join(["python", *sys.argv]), "commit": commit()}  # before weights are written
     if not options.keep:
-        write(*trained(learned))
+        write(*learn(learned))
     values = {
         "what": "judge",
         **origin,
@@ -82,8 +82,11 @@ def main() -> None:
     options.out.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
-def trained(refs: list[photos.ImageRef]) -> tuple[F64, float]:
-    """(d,) weights and an offset: the mean margin of ensembles, one for each spread and seed."""
+def learn(refs: list[photos.ImageRef]) -> tuple[F64, float]:
+    """(d,) weights and an offset: the mean margin of ensembles, one for each spread and seed.
+
+    In units of the covers: their median is 0, their standard deviation 1.
+    """
     work = [(f"judge/{i}", ref, shrink) for i, ref in enumerate(refs) for shrink in SHRINKS]
     values = np.stack(list(security.in_processes(_examples, work, None, batch=4)))
     found = [
@@ -91,8 +94,9 @@ def trained(refs: list[photos.ImageRef]) -> tuple[F64, float]:
         for place in range(1, len(LEARNED) + 1)
         for seed in SEEDS
     ]
-    weights, offsets = zip(*found, strict=True)
-    return np.mean(weights, axis=0), float(np.mean(offsets))
+    weights: F64 = np.mean([weights for weights, _ in found], axis=0)
+    ratings = values[:, 0] @ weights
+    return weights / ratings.std(), float(-np.median(ratings) / ratings.std())
 
 
 def write(weights: F64, offset: float) -> None:
@@ -162,10 +166,10 @@ def _rated(feature_set: str, item: tuple[str, photos.ImageRef, float]) -> tuple[
     cover = security.load_cover(ref, shrink)
     stegos = [_subject(spread).write(cover, seed)[0] for spread in MEASURED]
     return np.stack([features(feature_set)(each) for each in (cover, *stegos)]), {
-        "judge": [judge.score(each) for each in stegos],
+        "judge": [judge.score(cover, each) for each in stegos],
         "exposure": [forecast.exposure(cover, each) for each in stegos],
         "mean squared error": [-metrics.psnr(cover, each) for each in stegos],
-        "judge of the cover alone": [judge.score(cover)] * len(stegos),
+        "judge, of the cover alone": [judge.score(cover, cover)] * len(stegos),
     }
 
 

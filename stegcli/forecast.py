@@ -1,6 +1,6 @@
 """What hiding would give, before anything is written: quality by a dry run, the risk of detection by a table.
 
-The table (`risk.json`) was measured by `stegcli evaluate security` on covers of one size. Risk grows with
+Several covers are ranked by a judge of their stegos. The table (`risk.json`) was measured by `stegcli evaluate security` on covers of one size. Risk grows with
 what is written and with how little of the cover is left alone; a detector other than the one measured may do
 better.
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from stegcli import images, luma, pipeline
+from stegcli import images, judge, luma, pipeline
 from stegcli.channel import hill_cost
 from stegcli.errors import ImageError, StegError, UsageError
 from stegcli.planes import count_sent
@@ -99,7 +99,8 @@ class Ranked:
 
     Attributes:
         cover: its file.
-        exposure: see `exposure`; infinite if it cannot be used.
+        score: see `judge.score`; infinite if it cannot be used.
+        exposure: see `exposure`.
         stego_psnr_db: of a dry run.
         revealed_psnr_db: likewise.
         spread: cover pixels per hidden pixel.
@@ -107,7 +108,8 @@ class Ranked:
     """
 
     cover: str
-    exposure: float
+    score: float
+    exposure: float = math.nan
     stego_psnr_db: float = math.nan
     revealed_psnr_db: float = math.nan
     spread: int = 0
@@ -177,9 +179,9 @@ def rank_covers(
     max_pixels: int = images.DEFAULT_MAX_PIXELS,
     progress: Progress | None = None,
 ) -> list[Ranked]:
-    """Try each cover in memory, least exposed first; those that cannot be used come last, with the reason.
+    """Try each cover in memory, best hidden first; those that cannot be used come last, with the reason.
 
-    Arguments as for `pipeline.hide`, except that `covers` are several.
+    The rank is that of `judge.score`. Arguments as for `pipeline.hide`, except that `covers` are several.
 
     Raises:
         ImageError: none of them can be used.
@@ -189,7 +191,7 @@ def rank_covers(
         found.append(_try(cover, secret, model, weights, device, favor, target, scale_cover, max_pixels))
         if progress is not None:
             progress("measure", (number + 1) / len(covers))
-    found.sort(key=lambda ranked: (ranked.exposure, ranked.cover))
+    found.sort(key=lambda ranked: (ranked.score, ranked.cover))
     if not found or found[0].problem:
         problem = found[0].problem if found else "there are none"
         raise ImageError(f"none of {len(found)} covers can be used: {problem}", "Give other covers.")
@@ -211,7 +213,7 @@ def covers_in(folder: Path, max_covers: int = 100) -> list[Path]:
 
 
 def exposure(cover_rgb: Array, stego_rgb: Array) -> float:
-    """How far a stego sticks out of its cover, to rank covers by: 0 or more, no unit.
+    """How far a stego sticks out of its cover: 0 or more, no unit.
 
     Squared steps weighed by HILL's costs, which are high where a detector sees them, over the square root of
     the number of pixels: what can be detected grows with the changes and falls with the root of the size
@@ -264,6 +266,7 @@ def _try(
         return Ranked(str(cover), math.inf, problem=error.message)
     return Ranked(
         str(cover),
+        judge.score(picture.rgb, report.stego_rgb),
         exposure(picture.rgb, report.stego_rgb),
         report.stego_psnr_db,
         report.revealed_psnr_db,

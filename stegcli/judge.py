@@ -1,6 +1,6 @@
-"""How much a picture looks like a stego to a detector that has not seen its cover.
+"""How much a stego looks like one, to rank covers by: what a detector would say of it.
 
-stego ─ up to nine crops ─ residuals ─> (3948,) shares each ─ judge.onnx (a weight each, an offset) ─> mean
+picture ─ up to nine crops ─ residuals ─> (3948,) shares each ─ judge.onnx (a weight each, an offset) ─> mean
 
 The weights are ensembles of Fisher discriminants (`stegcli.lab.ensemble`), which are linear and so fold into
 one sum; `benchmarks/judge.py` trains it on covers and stegos of the phase channel, and measures it.
@@ -26,29 +26,37 @@ __all__ = ["FAMILY", "rate", "score"]
 FAMILY: Final = "judge"
 """Of its model, see `contract.ROLES`."""
 
+BOUND: Final = 2.0
+"""Standard deviations; nineteen of twenty photographs that it learned from are within."""
 CROP: Final = 256
 """Side of a crop, about that of the pictures that it learned from."""
 _CROPS: Final = 3  # along each axis
 _LEAST: Final = 8  # pixels that every residual and co-occurrence fits into
 
 
-def score(rgb: U8) -> float:
-    """(H, W, 3) uint8 -> mean margin, in standard deviations of the training pictures; above 0: a stego.
+def score(cover_rgb: U8, stego_rgb: U8) -> float:
+    """(H, W, 3) uint8 each -> how far the stego is from the median cover, in standard deviations of covers.
 
-    Only scores of pictures that could carry the same secret compare: the judge knows no cover, and a busy
-    one looks like a stego from the start.
+    A detector sees the stego alone: what the cover showed already counts, and what hiding added to it. The
+    former counts within `BOUND` only: a cover beyond (enlarged, drawn) is of a kind that the judge does not
+    know but a detector may, and would win or lose over all others by that alone.
 
     Raises:
-        ModelError: its weights are missing or damaged.
+        ModelError: the judge's weights are missing or damaged.
     """
-    return float(rate(np.stack([residuals.colour(crop) for crop in _crops(rgb)])).mean())
+    cover, stego = (float(rate(_features(rgb)).mean()) for rgb in (cover_rgb, stego_rgb))
+    return stego - cover + min(max(cover, -BOUND), BOUND)
 
 
 def rate(features: F32) -> F32:
-    """(n, d) of `residuals.colour` -> (n,) margins."""
+    """(n, d) of `residuals.colour` -> (n,), the higher, the more like a stego; covers have median 0."""
     network = load_network(store.find(FAMILY), FAMILY, "cpu")
     planes = np.ascontiguousarray(features.T)[None, :, None]  # one picture, a pixel for each row
     return network.run(planes, {}).reshape(-1)
+
+
+def _features(rgb: U8) -> F32:
+    return np.stack([residuals.colour(crop) for crop in _crops(rgb)])
 
 
 def _crops(rgb: U8) -> list[U8]:

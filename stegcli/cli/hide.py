@@ -129,7 +129,7 @@ def _ranked(
     scale_cover: float,
     max_pixels: int,
 ) -> list[Ranked]:
-    """Every picture of the folder but the secret, least exposed first."""
+    """Every picture of the folder but the secret, best hidden first."""
     from stegcli import forecast
 
     covers = [path for path in forecast.covers_in(folder) if path.resolve() != Path(secret).resolve()]
@@ -156,7 +156,7 @@ def _standing(ranked: Ranked) -> str:
     if ranked.problem:
         return ranked.problem
     return (
-        f"exposure {ranked.exposure:.1f}, stego {ranked.stego_psnr_db:.2f} dB, "
+        f"judge {ranked.score:+.2f}, exposure {ranked.exposure:.1f}, stego {ranked.stego_psnr_db:.2f} dB, "
         f"{ranked.spread} pixel(s) per value"
     )
 

@@ -12,6 +12,7 @@ import pytest
 from desk import Desk
 from PIL import Image
 
+from stegcli import judge
 from stegcli.provenance import commit
 
 
@@ -92,6 +93,10 @@ def test_the_cover_that_hides_best_is_taken(desk: Desk, photos: Path) -> None:
     assert ranking[0] == "busy.png"
     assert ranking.index("flat.png") > 1
     assert ranking[-1] == "tiny.png"
+    scores = [ranked["score"] for ranked in outcome.json["ranking"][:-1]]
+    assert scores == sorted(scores)
+    written = judge.score(busy, desk.pixels("busy.stego.png"))
+    assert written == pytest.approx(scores[0], abs=0.1), "the same secret under another salt"
     assert outcome.json["stego"] == "busy.stego.png"
     assert (desk.folder / "busy.stego.png").is_file()
 
@@ -102,10 +107,10 @@ def test_cover_from_takes_one_picture(desk: Desk, photos: Path) -> None:
     desk.refuses(2, "hide", "secret.png", "--cover-from", "secret.png", words="not a folder")
 
 
-def test_hiding_imports_no_lab(desk: Desk) -> None:
+def test_hiding_imports_neither_lab_nor_torch(desk: Desk, photos: Path) -> None:
     prelude = (
         "import atexit, sys\n"
-        "atexit.register(lambda: print(any(name.startswith('stegcli.lab') for name in sys.modules)))"
+        "atexit.register(lambda: print(any(n.startswith(('stegcli.lab', 'torch')) for n in sys.modules)))"
     )
-    outcome = desk.run_process("hide", "cover.png", "secret.png", "-o", "out.png", "--quiet", prelude=prelude)
+    outcome = desk.run_process("hide", "secret.png", "--cover-from", "photos", "--quiet", prelude=prelude)
     assert outcome.out.splitlines()[-1] == "False"

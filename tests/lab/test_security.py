@@ -64,8 +64,22 @@ def test_an_ensemble_learns_a_shift_and_nothing_from_noise() -> None:
     shifted = (covers + 0.3 * rng.normal(size=(80, 60)) + 0.8).astype(np.float32)
     detector = ensemble.train(covers[:40], shifted[:40], 1)
     assert (detector.scores(shifted[40:]) > 0).mean() > 0.9
+    assert (detector.margins(shifted[40:]) > 0).mean() > 0.9
     blind = ensemble.train(covers[:40], noise[:40], 1)
     assert 0.25 < (blind.scores(noise[40:]) > 0).mean() < 0.75
+
+
+def test_an_ensemble_folds_into_the_mean_margin_of_its_learners() -> None:
+    rng = np.random.default_rng(1)
+    covers = (5 + 3 * rng.normal(size=(60, 80))).astype(np.float32)
+    detector = ensemble.train(covers, (covers + 0.5).astype(np.float32), 2)
+    normal = ((covers - detector.centre) / detector.scale).astype(np.float32)
+    expected = np.mean(
+        [(normal[:, e.chosen] @ e.weights - e.threshold) / e.spread for e in detector.learners], axis=0
+    )
+    assert np.allclose(detector.margins(covers), expected, atol=1e-3)
+    weights, offset = detector.folded()
+    assert np.allclose(covers @ weights + offset, expected, atol=1e-3)
 
 
 def test_a_subject_writes_what_hide_writes(cover_rgb: np.ndarray) -> None:

@@ -1,0 +1,42 @@
+"""The judge of stegos that travels with the program."""
+
+import numpy as np
+import pytest
+
+from stegcli import judge, pipeline, residuals
+
+
+def rating(picture):
+    return judge.rate(residuals.colour(picture)[None])[0]
+
+
+def test_the_more_is_hidden_the_higher_the_score(cover_rgb, secret_gray):
+    stegos = [pipeline.hide(cover_rgb, secret_gray[:side, :side]).stego_rgb for side in (64, 128)]
+    scores = [judge.score(cover_rgb, each) for each in (cover_rgb, *stegos)]
+    assert scores == sorted(scores)
+    assert rating(stegos[1]) > rating(cover_rgb)
+
+
+def test_a_cover_of_another_kind_counts_no_more_than_the_bound(cover_rgb):
+    noise = np.random.default_rng(0).integers(256, size=cover_rgb.shape, dtype=np.uint8)
+    flat = np.full_like(cover_rgb, 90)
+    assert max(abs(rating(noise)), abs(rating(flat))) > 2 * judge.BOUND
+    assert abs(judge.score(noise, noise)) <= judge.BOUND
+    assert judge.score(flat, noise) - judge.score(flat, flat) == pytest.approx(
+        rating(noise) - rating(flat), rel=1e-4
+    )
+
+
+def test_a_large_picture_is_rated_by_nine_crops_of_it(cover_rgb):
+    large = np.tile(cover_rgb, (6, 6, 1))[:1000, :1100]
+    places = [(y, x) for y in (0, 372, 744) for x in (0, 422, 844)]
+    crops = np.stack([residuals.colour(large[y : y + 256, x : x + 256]) for y, x in places])
+    flat = np.full_like(large, 90)
+    expected = judge.rate(crops).mean() - rating(flat[:256, :256])
+    assert judge.score(flat, large) - judge.score(flat, flat) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (7, 3000), (300, 8)])
+def test_any_shape_has_a_score(cover_rgb, shape):
+    picture = np.resize(cover_rgb, (*shape, 3))
+    assert np.isfinite(judge.score(picture, picture))
