@@ -1,8 +1,8 @@
 """What hiding would give, before anything is written: quality by a dry run, the risk of detection by a table.
 
-Several covers are ranked by a judge of their stegos. The table (`risk.json`) was measured by `stegcli evaluate security` on covers of one size. Risk grows with
-what is written and with how little of the cover is left alone; a detector other than the one measured may do
-better.
+Several covers are ranked by a judge of their stegos. The table (`risk.json`) was measured by `stegcli
+evaluate security` on covers of one size. Risk grows with what is written and with how little of the cover is
+left alone; a detector other than the one measured may do better.
 """
 
 from __future__ import annotations
