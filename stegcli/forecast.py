@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from stegcli.images import Picture
+    from stegcli.pipeline import HideSettings
     from stegcli.progress import Progress
     from stegcli.reports import HideReport
 
@@ -124,30 +126,12 @@ class Ranked:
 def check(
     cover: PathLike,
     secret: PathLike,
-    *,
-    model: str | None = None,
-    weights: PathLike | None = None,
-    device: str = "auto",
-    favor: str = "balanced",
-    target: float | None = None,
-    scale_cover: float = 1.0,
-    max_pixels: int = images.DEFAULT_MAX_PIXELS,
+    settings: HideSettings,
     progress: Progress | None = None,
 ) -> CheckReport:
     """Hide in memory, and look up the risk; arguments as for `pipeline.hide`."""
-    report = pipeline.hide(
-        cover,
-        secret,
-        model=model,
-        weights=weights,
-        device=device,
-        favor=favor,
-        target=target,
-        scale_cover=scale_cover,
-        max_pixels=max_pixels,
-        progress=progress,
-    )
-    picture = images.load_cover(cover, max_pixels=max_pixels, scale=scale_cover)
+    report = pipeline.hide(cover, secret, progress=progress, **vars(settings))
+    picture = _cover(cover, settings)
     table = _table()
     risk = risk_at(report.spread) if _in_phases(report) else None
     return CheckReport(
@@ -160,7 +144,7 @@ def check(
         revealed_psnr_db=report.revealed_psnr_db,
         risk=risk,
         quiet_cover_size=None if risk is None else _quiet_size(report, risk),
-        from_jpeg=picture.from_jpeg and scale_cover == 1,
+        from_jpeg=picture.from_jpeg and settings.scale_cover == 1,
         jpeg_errors=tuple((row["spread"], row["as_is"], row["scaled"]) for row in table["jpeg"]),
         detector=table["detector"],
     )
@@ -169,14 +153,7 @@ def check(
 def rank_covers(
     covers: Sequence[PathLike],
     secret: PathLike,
-    *,
-    model: str | None = None,
-    weights: PathLike | None = None,
-    device: str = "auto",
-    favor: str = "balanced",
-    target: float | None = None,
-    scale_cover: float = 1.0,
-    max_pixels: int = images.DEFAULT_MAX_PIXELS,
+    settings: HideSettings,
     progress: Progress | None = None,
 ) -> list[Ranked]:
     """Try each cover in memory, best hidden first; those that cannot be used come last, with the reason.
@@ -188,7 +165,7 @@ def rank_covers(
     """
     found = []
     for number, cover in enumerate(covers):
-        found.append(_try(cover, secret, model, weights, device, favor, target, scale_cover, max_pixels))
+        found.append(_try(cover, secret, settings))
         if progress is not None:
             progress("measure", (number + 1) / len(covers))
     found.sort(key=lambda ranked: (ranked.score, ranked.cover))
@@ -238,30 +215,14 @@ def risk_at(spread: int) -> Risk:
 _SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 
 
-def _try(
-    cover: PathLike,
-    secret: PathLike,
-    model: str | None,
-    weights: PathLike | None,
-    device: str,
-    favor: str,
-    target: float | None,
-    scale: float,
-    max_pixels: int,
-) -> Ranked:
+def _cover(path: PathLike, settings: HideSettings) -> Picture:
+    return images.load_cover(path, max_pixels=settings.max_pixels, scale=settings.scale_cover)
+
+
+def _try(cover: PathLike, secret: PathLike, settings: HideSettings) -> Ranked:
     try:
-        picture = images.load_cover(cover, max_pixels=max_pixels, scale=scale)
-        report = pipeline.hide(
-            cover,
-            secret,
-            model=model,
-            weights=weights,
-            device=device,
-            favor=favor,
-            target=target,
-            scale_cover=scale,
-            max_pixels=max_pixels,
-        )
+        picture = _cover(cover, settings)
+        report = pipeline.hide(cover, secret, **vars(settings))
     except ImageError as error:
         return Ranked(str(cover), math.inf, problem=error.message)
     return Ranked(

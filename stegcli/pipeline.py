@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,12 +36,25 @@ if TYPE_CHECKING:
     PathLike = str | os.PathLike[str]
     Source = PathLike | Array
 
-__all__ = ["SIZES", "HideReport", "InfoReport", "RevealReport", "hide", "info", "reveal"]
+__all__ = ["SIZES", "HideReport", "HideSettings", "InfoReport", "RevealReport", "hide", "info", "reveal"]
 
 SIZES = ("original", "hidden")
 
 _TARGET_TOLERANCE = 0.3
 """Decibels by which a trial on crops may have been too hopeful."""
+
+
+@dataclass(frozen=True)
+class HideSettings:
+    """What a dry run and the real one have in common: arguments of `hide` by their names."""
+
+    model: str | None = None
+    weights: PathLike | None = None
+    device: str = "auto"
+    favor: str = "balanced"
+    target: float | None = None
+    scale_cover: float = 1.0
+    max_pixels: int = images.DEFAULT_MAX_PIXELS
 
 
 def hide(

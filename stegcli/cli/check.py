@@ -32,23 +32,15 @@ def check(
     """Say what hiding SECRET in COVER would give, and how likely a detector finds it. Writes nothing."""
     from stegcli import forecast
     from stegcli.errors import UsageError
+    from stegcli.pipeline import HideSettings
 
     if "-" in (cover, secret):
         raise UsageError("check reads files only", "Give the names of both pictures.")
     talk = Talk(as_json, quiet)
+    pixels = options.pixel_limit(max_pixels)
+    settings = HideSettings(model, weights, device, favor, target, scale_cover, pixels)
     with talk.progress() as progress:
-        report = forecast.check(
-            cover,
-            secret,
-            model=model,
-            weights=weights,
-            device=device,
-            favor=favor,
-            target=target,
-            scale_cover=scale_cover,
-            max_pixels=options.pixel_limit(max_pixels),
-            progress=progress,
-        )
+        report = forecast.check(cover, secret, settings, progress)
     brief = "unknown" if report.risk is None else f"{report.risk.error:.2f}"
     talk.result(report.as_json(), [*_lines(report), *_jpeg_lines(report)], [brief])
 

@@ -13,7 +13,7 @@ from stegcli.errors import UsageError
 
 if TYPE_CHECKING:
     from stegcli.forecast import Ranked
-    from stegcli.pipeline import HideReport
+    from stegcli.pipeline import HideReport, HideSettings
 
 __all__ = ["hide"]
 
@@ -62,21 +62,12 @@ def hide(
     from stegcli.cli.passphrase import find_passphrase
 
     talk = Talk(as_json, quiet)
+    pixels = options.pixel_limit(max_pixels)
+    settings = pipeline.HideSettings(model, weights, device, favor, target, scale_cover, pixels)
     ranking: list[Ranked] = []
     if cover_from is not None:
         secret = _only_secret(cover, secret)
-        ranking = _ranked(
-            talk,
-            cover_from,
-            secret,
-            model,
-            weights,
-            device,
-            favor,
-            target,
-            scale_cover,
-            options.pixel_limit(max_pixels),
-        )
+        ranking = _ranked(talk, cover_from, secret, settings)
         cover = ranking[0].cover
     if secret is None:
         raise UsageError("there is no SECRET", "Give COVER and SECRET, or SECRET and --cover-from FOLDER.")
@@ -89,17 +80,11 @@ def hide(
             cover,
             secret,
             stego,
-            model=model,
-            weights=weights,
-            device=device,
             passphrase=words,
-            favor=favor,
-            target=target,
             force=force,
             keep_metadata=keep_metadata,
-            scale_cover=scale_cover,
-            max_pixels=options.pixel_limit(max_pixels),
             progress=progress,
+            **vars(settings),
         )
     is_public = report.has_key and not report.keyed
     talk.notes((*report.notices, PUBLIC) if is_public else report.notices)
@@ -117,35 +102,13 @@ def _only_secret(first: str, second: str | None) -> str:
     return first
 
 
-def _ranked(
-    talk: Talk,
-    folder: Path,
-    secret: str,
-    model: str | None,
-    weights: str | None,
-    device: str,
-    favor: str,
-    target: float | None,
-    scale_cover: float,
-    max_pixels: int,
-) -> list[Ranked]:
+def _ranked(talk: Talk, folder: Path, secret: str, settings: HideSettings) -> list[Ranked]:
     """Every picture of the folder but the secret, best hidden first."""
     from stegcli import forecast
 
     covers = [path for path in forecast.covers_in(folder) if path.resolve() != Path(secret).resolve()]
     with talk.progress() as progress:
-        return forecast.rank_covers(
-            covers,
-            secret,
-            model=model,
-            weights=weights,
-            device=device,
-            favor=favor,
-            target=target,
-            scale_cover=scale_cover,
-            max_pixels=max_pixels,
-            progress=progress,
-        )
+        return forecast.rank_covers(covers, secret, settings, progress)
 
 
 def _ranking_lines(ranking: list[Ranked]) -> list[str]:
