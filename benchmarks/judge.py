@@ -10,7 +10,8 @@ From the other half detectors of the lab learn, one for each spread, by --featur
 the stegos of the fifth of that half that it did not learn from. Measured is how well the judge, and other
 figures that a stego could be chosen by, rank these as the detector does: Spearman's correlation, and how
 often the one of ten covers, drawn at random, that a figure likes best is the detector's best or second best
-(at random: 0.2).
+(at random: 0.2). Again among covers of two kinds: every other one is enlarged instead of shrunk, which no
+judge has learned, and there are detectors of each kind.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import random
 import re
 import shlex
 import sys
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stegcli import forecast, judge, metrics, photos
+from stegcli import forecast, judge, photos
 from stegcli.lab import ensemble, security, statistics
 from stegcli.lab.features import features
 from stegcli.lab.subjects import PhaseSubject
@@ -45,6 +47,7 @@ LEARNED = (8, 16)
 """Spreads whose stegos the judge learns from: below, a detector needs no good luck; above, it has none."""
 SEEDS = (1, 2)
 MEASURED = (4, 8, 16)
+KINDS = {"shrunk": security.SHRINK, "enlarged": 1.5}
 FOLDS = 5
 DETECTOR_SEED = 100
 COVERS, DRAWS = 10, 10_000
@@ -131,25 +134,59 @@ def write(weights: F64, offset: float) -> None:
 
 
 def measured(refs: list[photos.ImageRef], feature_set: str) -> list[dict[str, Any]]:
-    """A row for each spread and measure."""
-    work = [(f"detector/{i}", ref, security.SHRINK) for i, ref in enumerate(refs)]
-    pictures = list(security.in_processes(partial(_rated, feature_set), work, None, batch=4))
-    values = np.stack([each[0] for each in pictures])
-    measures = {name: np.array([each[1][name] for each in pictures]) for name in pictures[0][1]}
-    rows = []
-    for place, spread in enumerate(MEASURED):
-        of_covers, of_stegos = _held_out_margins(values[:, 0], values[:, 1 + place])
-        for name, found in measures.items():
-            rows.append(
-                {
-                    "spread": spread,
-                    "measure": name,
-                    "correlation": statistics.rank_correlation(found[:, place], of_stegos),
-                    "among_two_best": _among_two_best(found[:, place], of_stegos),
-                    "detection_error": statistics.detection_error(of_covers, of_stegos),
-                }
-            )
-    return rows
+    """A row for each pool of covers, spread and figure."""
+    kinds = {kind: _Kind.of(refs, shrink, feature_set) for kind, shrink in KINDS.items()}
+    half = np.arange(len(refs)) % 2 == 0
+    pools = {
+        "shrunk": [(kinds["shrunk"], half | True)],
+        "shrunk and enlarged": [(kinds["shrunk"], half), (kinds["enlarged"], ~half)],
+    }
+    return [
+        {
+            "covers": pool,
+            "spread": spread,
+            "figure": name,
+            "correlation": statistics.rank_correlation(found, detector),
+            "among_two_best": _among_two_best(found, detector),
+            "detection_error": float(np.mean([kind.errors[place][chosen].mean() for kind, chosen in parts])),
+        }
+        for pool, parts in pools.items()
+        for place, spread in enumerate(MEASURED)
+        for detector in [np.concatenate([kind.margins[place][chosen] for kind, chosen in parts])]
+        for name in kinds["shrunk"].figures
+        for found in [np.concatenate([kind.figures[name][chosen, place] for kind, chosen in parts])]
+    ]
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """Covers of one kind, their stegos, and what detectors of that kind say of these.
+
+    Attributes:
+        figures: by name, (n, spreads): what a stego could be chosen by, the less the better.
+        margins: for each spread, (n,): how far a detector puts the stego from covers, in their deviations.
+        errors: for each spread, (n,): 0, 0.5 or 1, a detector's false alarm and miss by half each.
+    """
+
+    figures: dict[str, F64]
+    margins: list[F64]
+    errors: list[F64]
+
+    @classmethod
+    def of(cls, refs: list[photos.ImageRef], shrink: float, feature_set: str) -> _Kind:
+        work = [(f"detector/{i}", ref, shrink) for i, ref in enumerate(refs)]
+        pictures = list(security.in_processes(partial(_rated, feature_set), work, None, batch=4))
+        ratings, values, exposure, error = (np.stack(each) for each in zip(*pictures, strict=True))
+        cover, stegos = ratings[:, :1], ratings[:, 1:]
+        figures = {
+            "judge": judge.weigh(cover, stegos),
+            "judge, the stego alone": stegos,
+            "judge, the cover alone": np.repeat(cover, len(MEASURED), axis=1),
+            "exposure": exposure,
+            "mean squared error": error,
+        }
+        found = [_held_out(values[:, 0], values[:, 1 + place]) for place in range(len(MEASURED))]
+        return cls(figures, [margins for margins, _ in found], [errors for _, errors in found])
 
 
 def _examples(item: tuple[str, photos.ImageRef, float]) -> F32:
@@ -160,39 +197,47 @@ def _examples(item: tuple[str, photos.ImageRef, float]) -> F32:
     return np.stack([features("colour")(each) for each in (cover, *stegos)])
 
 
-def _rated(feature_set: str, item: tuple[str, photos.ImageRef, float]) -> tuple[F32, dict[str, list[float]]]:
-    """(1 + spreads, d) features of a cover and of its stegos; every measure of each stego."""
+def _rated(feature_set: str, item: tuple[str, photos.ImageRef, float]) -> tuple[F64, F32, F64, F64]:
+    """Of a cover and its stegos: ratings and features; of its stegos: exposures and mean squared errors."""
     seed, ref, shrink = item
     cover = security.load_cover(ref, shrink)
     stegos = [_subject(spread).write(cover, seed)[0] for spread in MEASURED]
-    return np.stack([features(feature_set)(each) for each in (cover, *stegos)]), {
-        "judge": [judge.score(cover, each) for each in stegos],
-        "exposure": [forecast.exposure(cover, each) for each in stegos],
-        "mean squared error": [-metrics.psnr(cover, each) for each in stegos],
-        "judge, of the cover alone": [judge.score(cover, cover)] * len(stegos),
-    }
+    colours = np.stack([features("colour")(each) for each in (cover, *stegos)])
+    own = (
+        colours if feature_set == "colour" else np.stack([features(feature_set)(e) for e in (cover, *stegos)])
+    )
+    errors = [np.square(each.astype(np.int16) - cover).mean() for each in stegos]
+    return (
+        judge.rate(colours).astype(np.float64),
+        own,
+        np.array([forecast.exposure(cover, each) for each in stegos]),
+        np.array(errors),
+    )
 
 
 def _subject(spread: int) -> PhaseSubject:
     return PhaseSubject(spread, f"phase, spread {spread}")
 
 
-def _held_out_margins(covers: F32, stegos: F32) -> tuple[F64, F64]:
-    """(n,) of covers and of stegos, each by the detector that did not see the pair."""
+def _held_out(covers: F32, stegos: F32) -> tuple[F64, F64]:
+    """(n,) margins of stegos and (n,) errors, each by the detector that did not see the pair."""
     fold_of = np.random.default_rng(DETECTOR_SEED).permutation(len(covers)) % FOLDS
-    found = np.empty((2, len(covers)))
+    margins, errors = np.empty((2, len(covers)))
     for fold in range(FOLDS):
         test = fold_of == fold
         detector = ensemble.train(covers[~test], stegos[~test], DETECTOR_SEED + fold)
-        found[:, test] = detector.margins(covers[test]), detector.margins(stegos[test])
-    return found[0], found[1]
+        known = detector.margins(covers[~test])
+        margins[test] = (detector.margins(stegos[test]) - np.median(known)) / known.std()
+        alarms, hits = detector.scores(covers[test]) > 0, detector.scores(stegos[test]) > 0
+        errors[test] = (alarms + ~hits) / 2
+    return margins, errors
 
 
-def _among_two_best(measure: F64, detector: F64) -> float:
-    """Share of draws in which at most one cover is better hidden than the one with the least measure."""
+def _among_two_best(figure: F64, detector: F64) -> float:
+    """Share of draws in which at most one cover is better hidden than the one with the least figure."""
     rng = np.random.default_rng(0)
-    drawn = np.stack([rng.choice(len(measure), COVERS, replace=False) for _ in range(DRAWS)])
-    chosen = np.take_along_axis(drawn, measure[drawn].argmin(axis=1, keepdims=True), axis=1)
+    drawn = np.stack([rng.choice(len(figure), COVERS, replace=False) for _ in range(DRAWS)])
+    chosen = np.take_along_axis(drawn, figure[drawn].argmin(axis=1, keepdims=True), axis=1)
     return float(((detector[drawn] < detector[chosen]).sum(axis=1) <= 1).mean())
 
 

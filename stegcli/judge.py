@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     U8 = NDArray[np.uint8]
     F32 = NDArray[np.float32]
 
-__all__ = ["FAMILY", "rate", "score"]
+__all__ = ["FAMILY", "rate", "score", "weigh"]
 
 FAMILY: Final = "judge"
 """Of its model, see `contract.ROLES`."""
@@ -44,8 +44,8 @@ def score(cover_rgb: U8, stego_rgb: U8) -> float:
     Raises:
         ModelError: the judge's weights are missing or damaged.
     """
-    cover, stego = (float(rate(_features(rgb)).mean()) for rgb in (cover_rgb, stego_rgb))
-    return stego - cover + min(max(cover, -BOUND), BOUND)
+    cover, stego = (rate(_features(rgb)).mean() for rgb in (cover_rgb, stego_rgb))
+    return float(weigh(cover, stego))
 
 
 def rate(features: F32) -> F32:
@@ -53,6 +53,11 @@ def rate(features: F32) -> F32:
     network = load_network(store.find(FAMILY), FAMILY, "cpu")
     planes = np.ascontiguousarray(features.T)[None, :, None]  # one picture, a pixel for each row
     return network.run(planes, {}).reshape(-1)
+
+
+def weigh(cover: F32, stego: F32) -> F32:
+    """(n,) ratings each -> (n,) scores, see `score`."""
+    return stego - cover + np.clip(cover, -BOUND, BOUND)
 
 
 def _features(rgb: U8) -> F32:

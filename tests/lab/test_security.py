@@ -26,6 +26,13 @@ def test_covers_are_shrunk_by_a_quarter_and_lie_on_their_side(photo_folder: Path
     assert security.load_cover(ref).shape == (192, 256, 3)
 
 
+def test_a_cover_that_is_not_shrunk_keeps_its_pixels(photo_folder: Path) -> None:
+    ref = photos.find(f"folder:{photo_folder}", None)[0]
+    with ref.open() as picture:
+        pixels = np.asarray(picture)
+    assert np.array_equal(security.load_cover(ref, 1.0), pixels[36:228, 48:304])
+
+
 def test_too_few_large_pictures_are_refused(photo_folder: Path) -> None:
     with pytest.raises(UsageError, match="only 5"):
         security.covers_of(photos.find(f"folder:{photo_folder}", None)[:5], 100)
