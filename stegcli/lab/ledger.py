@@ -154,6 +154,33 @@ def _tried(values: Values, chosen: str) -> tables.Table:
     return [values["columns"], *([str(cell) for cell in row] for row in values["rows"])]
 
 
+def _judge(values: Values, chosen: str) -> tables.Table:
+    """What `benchmarks/judge.py` measured: how well figures rank covers as a detector does."""
+    del chosen
+    head = [
+        "covers",
+        "spread",
+        "detector's P_E",
+        "chosen by",
+        "rank correlation",
+        "among the two best of ten",
+    ]
+    return [
+        head,
+        *(
+            [
+                row["covers"],
+                str(row["spread"]),
+                f"{row['detection_error']:.3f}",
+                row["figure"],
+                f"{row['correlation']:.2f}",
+                f"{row['among_two_best']:.2f}",
+            ]
+            for row in values["rows"]
+        ),
+    ]
+
+
 def _card(values: Values, chosen: str) -> tables.Table:
     """What `benchmarks/quality.py` measured, by kind of secret and by spread."""
     del chosen
@@ -272,6 +299,7 @@ VIEWS: Final[dict[str, Callable[[Values, str], tables.Table]]] = {
     "accuracy": _accuracy,
     "damage": _damage,
     "tried": _tried,
+    "judge": _judge,
     "card": _card,
     "speed": _speed,
     "paper": _paper,

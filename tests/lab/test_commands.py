@@ -107,6 +107,11 @@ def test_cover_from_takes_one_picture(desk: Desk, photos: Path) -> None:
     desk.refuses(2, "hide", "secret.png", "--cover-from", "secret.png", words="not a folder")
 
 
+def test_the_judge_is_a_model_that_hides_nothing(desk: Desk) -> None:
+    assert "judge-v1" in desk.run("models").out
+    desk.refuses(5, "hide", "cover.png", "secret.png", "--model", "judge", words="nothing can be hidden")
+
+
 def test_hiding_imports_neither_lab_nor_torch(desk: Desk, photos: Path) -> None:
     prelude = (
         "import atexit, sys\n"

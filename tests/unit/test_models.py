@@ -32,6 +32,13 @@ def test_an_entry_is_read():
     assert model.fingerprint == bytes.fromhex("abababab")
 
 
+def test_a_judge_has_one_graph():
+    judge = f'[models.judge-v1]\nfamily = "judge"\njudge = "judge.onnx"\njudge_sha256 = "{SHA}"\n'
+    assert manifest(judge).models[0].files == {"judge": "judge.onnx"}
+    with pytest.raises(ModelError, match="unknown key decoder"):
+        manifest(judge + 'decoder = "decoder.onnx"\n')
+
+
 def test_an_empty_manifest_lists_nothing():
     assert manifest().models == ()
 
