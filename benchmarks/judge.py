@@ -12,6 +12,10 @@ figures that a stego could be chosen by, rank these as the detector does: Spearm
 often the one of ten covers, drawn at random, that a figure likes best is the detector's best or second best
 (at random: 0.2). Again among covers of two kinds: every other one is enlarged instead of shrunk, which no
 judge has learned, and there are detectors of each kind.
+
+Last, the chance that such a detector misses a stego, by the judge's score of it: a logistic curve through one
+half of the held-out covers, measured on the other against the share that is missed at each spread. With the
+judge it goes into the program (stegcli/risk.json), for `stegcli check`.
 """
 
 from __future__ import annotations
@@ -80,8 +84,13 @@ def main() -> None:
         "covers": len(held_out),
         "features": options.features,
         "draws": DRAWS,
-        "rows": measured(held_out, options.features),
+        **measured(held_out, options.features),
     }
+    if not options.keep:
+        forecast.RISK_FILE.write_text(
+            json.dumps({**json.loads(forecast.RISK_FILE.read_text()), "miss": values["miss"]}, indent=2)
+            + "\n"
+        )
     options.out.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
@@ -133,22 +142,22 @@ def write(weights: F64, offset: float) -> None:
     manifest.write_text(text, encoding="utf-8")
 
 
-def measured(refs: list[photos.ImageRef], feature_set: str) -> list[dict[str, Any]]:
-    """A row for each pool of covers, spread and figure."""
+def measured(refs: list[photos.ImageRef], feature_set: str) -> dict[str, Any]:
+    """A row for each pool of covers, spread and figure; and the chance of a miss."""
     kinds = {kind: _Kind.of(refs, shrink, feature_set) for kind, shrink in KINDS.items()}
     half = np.arange(len(refs)) % 2 == 0
     pools = {
         "shrunk": [(kinds["shrunk"], half | True)],
         "shrunk and enlarged": [(kinds["shrunk"], half), (kinds["enlarged"], ~half)],
     }
-    return [
+    rows = [
         {
             "covers": pool,
             "spread": spread,
             "figure": name,
             "correlation": statistics.rank_correlation(found, detector),
             "among_two_best": _among_two_best(found, detector),
-            "detection_error": float(np.mean([kind.errors[place][chosen].mean() for kind, chosen in parts])),
+            "detection_error": float(np.mean([kind.error(place, chosen) for kind, chosen in parts])),
         }
         for pool, parts in pools.items()
         for place, spread in enumerate(MEASURED)
@@ -156,6 +165,37 @@ def measured(refs: list[photos.ImageRef], feature_set: str) -> list[dict[str, An
         for name in kinds["shrunk"].figures
         for found in [np.concatenate([kind.figures[name][chosen, place] for kind, chosen in parts])]
     ]
+    shrunk = kinds["shrunk"]
+    return {"rows": rows, **_chance(shrunk.figures["judge"], np.stack(shrunk.misses, axis=1), half)}
+
+
+def _chance(scores: F64, missed: F64, half: NDArray[np.bool_]) -> dict[str, Any]:
+    """The curve, and log losses of it and of the table by spread on the other half; (n, spreads) each."""
+    offset, slope = _logistic(scores[half].reshape(-1), missed[half].reshape(-1))
+    curve = 1 / (1 + np.exp(-offset - slope * scores[~half]))
+    table = np.broadcast_to(missed[half].mean(axis=0), curve.shape)
+    return {
+        "miss": {"offset": offset, "slope": slope},
+        "log_loss": {
+            "by score": _log_loss(curve, missed[~half]),
+            "by spread": _log_loss(table, missed[~half]),
+        },
+    }
+
+
+def _logistic(values: F64, happened: F64) -> tuple[float, float]:
+    """Offset and slope of the likeliest curve, by Newton's method."""
+    terms, found = np.stack([np.ones_like(values), values], axis=1), np.zeros(2)
+    for _ in range(30):
+        chance = 1 / (1 + np.exp(-terms @ found))
+        bend = (terms * (chance * (1 - chance))[:, None]).T @ terms + 1e-6 * np.eye(2)
+        found += np.linalg.solve(bend, terms.T @ (happened - chance))
+    return float(found[0]), float(found[1])
+
+
+def _log_loss(chance: F64, happened: F64) -> float:
+    sure = np.clip(np.where(happened > 0, chance, 1 - chance), 1e-3, 1)
+    return float(-np.log(sure).mean())
 
 
 @dataclass(frozen=True)
@@ -165,12 +205,18 @@ class _Kind:
     Attributes:
         figures: by name, (n, spreads): what a stego could be chosen by, the less the better.
         margins: for each spread, (n,): how far a detector puts the stego from covers, in their deviations.
-        errors: for each spread, (n,): 0, 0.5 or 1, a detector's false alarm and miss by half each.
+        misses: for each spread, (n,): 1 where a detector takes the stego for a cover, else 0.
+        alarms: for each spread, (n,): 1 where it takes the cover for a stego, else 0.
     """
 
     figures: dict[str, F64]
     margins: list[F64]
-    errors: list[F64]
+    misses: list[F64]
+    alarms: list[F64]
+
+    def error(self, place: int, chosen: NDArray[np.bool_]) -> float:
+        """P_E on some of the covers."""
+        return float((self.misses[place][chosen].mean() + self.alarms[place][chosen].mean()) / 2)
 
     @classmethod
     def of(cls, refs: list[photos.ImageRef], shrink: float, feature_set: str) -> _Kind:
@@ -186,7 +232,8 @@ class _Kind:
             "mean squared error": error,
         }
         found = [_held_out(values[:, 0], values[:, 1 + place]) for place in range(len(MEASURED))]
-        return cls(figures, [margins for margins, _ in found], [errors for _, errors in found])
+        margins, misses, alarms = (list(each) for each in zip(*found, strict=True))
+        return cls(figures, margins, misses, alarms)
 
 
 def _examples(item: tuple[str, photos.ImageRef, float]) -> F32:
@@ -219,18 +266,18 @@ def _subject(spread: int) -> PhaseSubject:
     return PhaseSubject(spread, f"phase, spread {spread}")
 
 
-def _held_out(covers: F32, stegos: F32) -> tuple[F64, F64]:
-    """(n,) margins of stegos and (n,) errors, each by the detector that did not see the pair."""
+def _held_out(covers: F32, stegos: F32) -> tuple[F64, F64, F64]:
+    """(n,) margins of stegos, misses and false alarms, each by the detector that did not see the pair."""
     fold_of = np.random.default_rng(DETECTOR_SEED).permutation(len(covers)) % FOLDS
-    margins, errors = np.empty((2, len(covers)))
+    margins, misses, alarms = np.empty((3, len(covers)))
     for fold in range(FOLDS):
         test = fold_of == fold
         detector = ensemble.train(covers[~test], stegos[~test], DETECTOR_SEED + fold)
         known = detector.margins(covers[~test])
         margins[test] = (detector.margins(stegos[test]) - np.median(known)) / known.std()
-        alarms, hits = detector.scores(covers[test]) > 0, detector.scores(stegos[test]) > 0
-        errors[test] = (alarms + ~hits) / 2
-    return margins, errors
+        misses[test] = detector.scores(stegos[test]) <= 0
+        alarms[test] = detector.scores(covers[test]) > 0
+    return margins, misses, alarms
 
 
 def _among_two_best(figure: F64, detector: F64) -> float:

@@ -69,6 +69,7 @@ class CheckReport:
         stego_psnr_db: of a dry run.
         revealed_psnr_db: likewise.
         risk: detection error; None for a family that the table does not know.
+        missed: chance that the detector takes this very stego for a cover, by the judge; None like `risk`.
         quiet_cover_size: a cover of this shape that brings the error to `QUIET_ERROR`; None if this
             one does, or if no measured spread does.
         from_jpeg: whether the cover comes from a JPEG and is used unscaled.
@@ -84,6 +85,7 @@ class CheckReport:
     stego_psnr_db: float
     revealed_psnr_db: float
     risk: Risk | None
+    missed: float | None
     quiet_cover_size: tuple[int, int] | None
     from_jpeg: bool
     jpeg_errors: tuple[tuple[int, float, float], ...]
@@ -143,6 +145,7 @@ def check(
         stego_psnr_db=report.stego_psnr_db,
         revealed_psnr_db=report.revealed_psnr_db,
         risk=risk,
+        missed=None if risk is None else _missed(judge.score(picture.rgb, report.stego_rgb), table["miss"]),
         quiet_cover_size=None if risk is None else _quiet_size(report, risk),
         from_jpeg=picture.from_jpeg and settings.scale_cover == 1,
         jpeg_errors=tuple((row["spread"], row["as_is"], row["scaled"]) for row in table["jpeg"]),
@@ -233,6 +236,10 @@ def _try(cover: PathLike, secret: PathLike, settings: HideSettings) -> Ranked:
         report.revealed_psnr_db,
         report.spread,
     )
+
+
+def _missed(score: float, curve: dict[str, float]) -> float:
+    return 1 / (1 + math.exp(-curve["offset"] - curve["slope"] * score))
 
 
 def _quiet_size(report: HideReport, risk: Risk) -> tuple[int, int] | None:

@@ -71,6 +71,7 @@ def test_check_forecasts_what_hide_reports(desk: Desk) -> None:
     assert forecast["spread"] == report["spread"] == 16
     assert forecast["stego_psnr_db"] == pytest.approx(report["stego_psnr_db"], abs=0.3)
     assert forecast["revealed_psnr_db"] == pytest.approx(report["revealed_psnr_db"], abs=0.5)
+    assert 0 < forecast["missed"] < 1
     assert forecast["risk"]["low"] <= forecast["risk"]["error"] <= forecast["risk"]["high"]
     assert "detection error" in desk.run("check", "cover.png", "small.png").out
 
