@@ -177,8 +177,8 @@ def _chance(scores: F64, missed: F64, half: NDArray[np.bool_]) -> dict[str, Any]
     return {
         "miss": {"offset": offset, "slope": slope},
         "log_loss": {
-            "by score": _log_loss(curve, missed[~half]),
-            "by spread": _log_loss(table, missed[~half]),
+            "by_score": _log_loss(curve, missed[~half]),
+            "by_spread": _log_loss(table, missed[~half]),
         },
     }
 
