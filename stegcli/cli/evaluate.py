@@ -185,8 +185,8 @@ def security(
     preset: Annotated[
         Literal["small", "phase", "full"],
         typer.Option(
-            help="small: 300 covers, 20 minutes on two cores; phase: without rivals; "
-            "full: 1,000 covers, more rivals."
+            help="small: 300 covers, under 20 minutes on two cores; phase: without rivals; "
+            "full: 500 covers, more rivals."
         ),
     ] = "small",
     models: Annotated[
