@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,7 @@ from stegcli.keys import Keys, scaled, words32
 from stegcli.luma import MILLI
 from stegcli.offsets import wrap
 
-__all__ = ["FAVORS", "JOINT", "PLAIN", "Channel", "numbered", "suited"]
+__all__ = ["JOINT", "PLAIN", "Channel", "numbered", "suited"]
 
 _SAMPLE_PIXELS: Final = 1 << 18
 _SAMPLE_GROUPS_MIN, _SAMPLE_GROUPS_MAX = 256, 16384
@@ -30,14 +30,12 @@ class Channel:
 
     Attributes:
         number: what a header calls it.
-        lambdas: by whom it favors, the price of a squared colour step against a squared phase error.
         write: as `channel.write`.
         read: as `channel.read`.
         spoiled: as `channel.spoiled`.
     """
 
     number: int
-    lambdas: Mapping[str, float]
     write: Callable[..., npt.NDArray[np.uint8]]
     read: Callable[..., npt.NDArray[np.int16]]
     spoiled: Callable[..., npt.NDArray[np.bool_]]
@@ -80,9 +78,8 @@ class Channel:
         return float(np.sqrt(np.mean(error**2)))
 
 
-PLAIN: Final = Channel(container.LUMA_PHASE, channel.LAMBDAS, channel.write, channel.read, channel.spoiled)
-JOINT: Final = Channel(container.LUMA_JOINT, joint.LAMBDAS, joint.write, joint.read, joint.spoiled)
-FAVORS: Final = tuple(channel.LAMBDAS)
+PLAIN: Final = Channel(container.LUMA_PHASE, channel.write, channel.read, channel.spoiled)
+JOINT: Final = Channel(container.LUMA_JOINT, joint.write, joint.read, joint.spoiled)
 
 
 def suited(room: int, symbols: int) -> tuple[Channel, int]:

@@ -6,12 +6,13 @@
 Where `channel` gives each symbol its own pixels, a step here moves all four symbols of its block, in each
 slot in another direction. So the slot of a step says as much as the step itself: the ways of making at most
 three steps, some hundred thousand, fill the four circles evenly. The writer looks up those that come near the
-four phases wanted and takes the one that shows least. That is half as many steps as `channel` makes, and they
-may keep to the better places. The reader need not know which they were: it only sums. The price is that a
-destroyed pixel takes four symbols with it.
+four phases wanted and takes the one that shows least: a fifth fewer pixels than `channel` changes, most of them by
+less. The reader need not know which they were: it only sums. The price is that a destroyed pixel takes four
+symbols with it.
 
 A step is one level up or down, of one channel or of all three. The latter is a larger change, yet a smaller
-sign of one: channels of a photograph share their noise, and detectors look where they do not.
+sign of one: channels of a photograph share their noise, and detectors look where they do not. Costs are
+squared, which `channel` does not gain by. Both by experiment: see `results/README.md`.
 
 That positions carry information is as old as matrix embedding (Crandall 1998), and choosing the least visible
 of many solutions is the idea of syndrome-trellis codes (Filler, Judas and Fridrich 2011).
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from stegcli.channel import Parity
 
 __all__ = [
-    "LAMBDAS",
     "MIN_SPREAD",
     "MULTIPLIERS",
     "SHARE",
@@ -52,9 +52,6 @@ __all__ = [
     "spoiled",
     "write",
 ]
-
-LAMBDAS: Final = {"cover": 0.007, "balanced": 0.002, "secret": 0.0005}
-"""Price of a step against a squared phase error, by whom it favors: about the errors of `channel`'s."""
 
 
 SHARE: Final = 4
@@ -72,12 +69,11 @@ MULTIPLIERS: Final[npt.NDArray[np.uint16]] = (
 
 _TURN_BITS: Final = 16
 _TURN: Final = 1 << _TURN_BITS
-_GRAY_PRICE: Final = 0.6
 _STEPS: Final = np.array(
     [[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1], [1, 1, 1], [-1, -1, -1]]
 )
-_PRICES: Final = np.array([1, 1, 1, 1, 1, 1, _GRAY_PRICE, _GRAY_PRICE], dtype=np.float32)
-"""Of each step, against one of a single channel. By experiment: see `results/README.md`."""
+_IS_GRAY: Final = np.abs(_STEPS).sum(axis=1) == len(WEIGHTS)
+_DEAREST_GRAY: Final = 4.0
 _WHITE: Final = 255
 _NO_STEP: Final = SLOTS * len(_STEPS)
 _MOST_STEPS: Final = 3
@@ -147,21 +143,20 @@ def write(
         target_milli: (N,) integers 0..999, the phases that `read` shall find, in thousandths of a turn.
         keys: whose permutation and keystream to use.
         spread: pixels per symbol, at least `MIN_SPREAD`; 4 * spread * block_count(N) <= n.
-        lam: price of a step against a squared phase error in turns.
+        lam: price of a step against a squared phase error in turns; those of `channel.LAMBDAS` leave errors
+            much as large as there.
         parity: pixels whose R + G + B must have a given parity; they keep it and carry nothing else.
         cost: (n,) float32 > 0, any unit: what a step costs at each pixel; None if the same everywhere.
 
     Returns:
-        (n, 3) uint8 stego. At most three pixels of each block differ, by one step, besides those forced to.
+        (n, 3) uint8 stego. At most three pixels of each block differ, by one level, besides those forced to.
     """
     blocks = block_count(len(target_milli))
     groups = embedding_groups(len(pixels), blocks, SHARE * spread, keys)
     wanted = _blockwise(target_milli, blocks) - pad(blocks, keys)
-    price = (
-        np.full(len(pixels), lam, np.float32)
-        if cost is None
-        else np.float32(lam) * relative_cost(cost, spread)
-    )
+    price = np.full(len(pixels), lam, dtype=np.float32)
+    if cost is not None:
+        price *= relative_cost(np.square(cost), spread)
     stego = pixels.copy()
     if parity is not None:
         positions, bits = parity
@@ -173,7 +168,7 @@ def write(
     for chunk in _chunks(blocks, size):
         missing = wanted[chunk] - _block_turns(luma, groups[chunk])
         slots = _cheapest_of_slots(groups[chunk], price)
-        steps = book.cheapest(missing, _step_prices(stego[slots], price[slots]))
+        steps = book.cheapest(missing, _step_prices(stego[slots], price[slots], spread))
         rows, which = np.nonzero(steps != _NO_STEP)
         slot, step = np.divmod(steps[rows, which], len(_STEPS))
         stego[slots[rows, slot]] += _STEPS[step].astype(np.uint8)  # no sum leaves 0..255: wrapping is exact
@@ -182,10 +177,10 @@ def write(
 
 @dataclass(frozen=True)
 class _PatternBook:
-    """All ways of making at most three single steps in different slots, and where to find them.
+    """All ways of making at most three steps in different slots, and where to find them.
 
     Attributes:
-        steps: (3, P) uint8, the steps of each pattern, slot * 6 + step, or `_NO_STEP`.
+        steps: (3, P) uint8, the steps of each pattern, slot * 8 + step, or `_NO_STEP`.
         turns: (4, P) uint16, what it adds to each symbol.
         near: (4096, L) int32, the patterns that come near each cell of the four circles; 0, no step, fills.
     """
@@ -197,7 +192,7 @@ class _PatternBook:
     def cheapest(
         self, missing: npt.NDArray[np.uint16], prices: npt.NDArray[np.float32]
     ) -> npt.NDArray[np.uint8]:
-        """(b, 4) turns that are missing, (b, 97) prices of single steps -> (b, 3) the steps to make."""
+        """(b, 4) turns that are missing, (b, 129) prices of steps -> (b, 3) the steps to make."""
         cells = np.zeros(len(missing), dtype=np.int64)
         for symbol in range(SHARE):
             cells = cells * _CELLS + (missing[:, symbol] >> np.uint16(_TURN_BITS - _CELL_BITS))
@@ -217,7 +212,7 @@ class _PatternBook:
 
 @cache
 def _pattern_book() -> _PatternBook:
-    """Always the same one; it takes a quarter of a second."""
+    """Always the same one; it takes half a second."""
     turn_of_step = (_STEPS @ WEIGHTS).astype(np.uint16)
     turn_of_single = (MULTIPLIERS[:, None, :] * turn_of_step[:, None]).reshape(-1, SHARE)
     turn_of_single = np.concatenate([turn_of_single, np.zeros((1, SHARE), np.uint16)])
@@ -299,9 +294,16 @@ def _cheapest_of_slots(
     return cheapest
 
 
-def _step_prices(pixels: npt.NDArray[np.uint8], prices: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """(b, 16, 3) pixels and (b, 16) prices -> (b, 97): of every single step, and of none."""
-    steps = prices[:, :, None] * _PRICES
+def _step_prices(
+    pixels: npt.NDArray[np.uint8], prices: npt.NDArray[np.float32], spread: int
+) -> npt.NDArray[np.float32]:
+    """(b, 16, 3) pixels and (b, 16) prices -> (b, 129): of every step in every slot, and of none.
+
+    A gray step costs from once to four times as much as one of a single channel: at large spreads detectors
+    hardly see either, and the stego may be nearer to its cover.
+    """
+    gray_price = min(_DEAREST_GRAY, spread / MIN_SPREAD)
+    steps = prices[:, :, None] * np.where(_IS_GRAY, gray_price, 1).astype(np.float32)
     for index, step in enumerate(_STEPS):
         stuck = (pixels[:, :, step != 0] == (_WHITE if step.max() > 0 else 0)).any(axis=2)
         steps[:, :, index][stuck] = _UNABLE

@@ -66,7 +66,7 @@ class PhaseSubject:
     Attributes:
         spread: cover pixels per symbol.
         name: as it stands in the table.
-        lam: price of a step; None for the balanced one.
+        lam: see `channel.LAMBDAS`.
         cost: (H, W) luma in grey levels -> costs; the program's own unless another is being tried.
         with_header: whether the parities of a header are written too.
         spares: whether the dearest of them are left wrong, as `hide` does.
@@ -74,7 +74,7 @@ class PhaseSubject:
 
     spread: int
     name: str
-    lam: float | None = None
+    lam: float = channel.LAMBDAS["balanced"]
     cost: Cost = channel.hill_cost
     with_header: bool = True
     spares: bool = True
@@ -96,7 +96,7 @@ class PhaseSubject:
             targets,
             subkeys,
             spread=self.spread,
-            lam=way.lambdas["balanced"] if self.lam is None else self.lam,
+            lam=self.lam,
             parity=self._parity_for(cover_rgb, seed),
             cost=self._costs(cover_rgb),
         )

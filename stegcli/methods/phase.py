@@ -82,8 +82,8 @@ def hide(
         ImageError: the cover is too small, or the secret has a side that no header can state.
         UsageError: `favor` is unknown, the passphrase empty, or the model cannot meet a `target`.
     """
-    if favor not in channels.FAVORS:
-        raise UsageError(f"cannot favor {favor!r}", f"Choices: {', '.join(channels.FAVORS)}.")
+    if favor not in channel.LAMBDAS:
+        raise UsageError(f"cannot favor {favor!r}", f"Choices: {', '.join(channel.LAMBDAS)}.")
     usable = usable_pixels(alpha)
     pixels = carriers(cover_rgb, usable)
     room = check_room(cover_rgb, len(pixels))
@@ -95,12 +95,10 @@ def hide(
         # Argon2id takes 0.1 s a key, off the interpreter lock.
         deriving, locating = aside.submit(keyring.keys, salt), aside.submit(keyring.locator, room)
         encoder = load("encoder")
-        planes = ALL_PLANES
+        planes, lam = ALL_PLANES, channel.LAMBDAS[favor]
         if target is not None:
-            noise = channel.LAMBDAS[favor]
-            planes = _fewest_planes(encoder, load("decoder"), hidden_gray, target, noise)
+            planes = _fewest_planes(encoder, load("decoder"), hidden_gray, target, lam)
         way, spread = channels.suited(room, count_sent(hidden_gray.shape, planes))
-        lam = way.lambdas[favor]
         group = container.group_size(room, way.reach(spread))
         cost = _pixel_costs(cover_rgb, usable) if spread > 1 else None
         forced = group * container.parity_count(room)
