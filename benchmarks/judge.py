@@ -75,18 +75,18 @@ def main() -> None:
     origin = {"command": shlex.join(["python", *sys.argv]), "commit": commit()}  # before weights are written
     if not options.keep:
         write(*learn(learned))
+        origin["learned_from"] = photos.digest(learned)
     values = {
         "what": "judge",
         **origin,
         "judge_sha256": hashlib.sha256(_file().read_bytes()).hexdigest(),
-        "learned_from": photos.digest(learned),
         "held_out": photos.digest(held_out),
         "covers": len(held_out),
         "features": options.features,
         "draws": DRAWS,
         **measured(held_out, options.features),
     }
-    if not options.keep:
+    if options.features == "colour":  # what the program's table was measured with
         forecast.RISK_FILE.write_text(
             json.dumps({**json.loads(forecast.RISK_FILE.read_text()), "miss": values["miss"]}, indent=2)
             + "\n"
