@@ -101,11 +101,8 @@ def learn(refs: list[photos.ImageRef]) -> tuple[F64, float]:
     """
     work = [(f"judge/{i}", ref, shrink) for i, ref in enumerate(refs) for shrink in SHRINKS]
     values = np.stack(list(security.in_processes(_examples, work, None, batch=4)))
-    found = [
-        ensemble.train(values[:, 0], values[:, place], seed).folded()
-        for place in range(1, len(LEARNED) + 1)
-        for seed in SEEDS
-    ]
+    pairs = [(values[:, 0], values[:, 1 + place], seed) for place in range(len(LEARNED)) for seed in SEEDS]
+    found = list(security.in_processes(_folded, pairs, None, batch=1))
     weights: F64 = np.mean([weights for weights, _ in found], axis=0)
     ratings = values[:, 0] @ weights
     return weights / ratings.std(), float(-np.median(ratings) / ratings.std())
@@ -231,7 +228,8 @@ class _Kind:
             "exposure": exposure,
             "mean squared error": error,
         }
-        found = [_held_out(values[:, 0], values[:, 1 + place]) for place in range(len(MEASURED))]
+        pairs = [(values[:, 0], values[:, 1 + place]) for place in range(len(MEASURED))]
+        found = security.in_processes(_held_out, pairs, None, batch=1)
         margins, misses, alarms = (list(each) for each in zip(*found, strict=True))
         return cls(figures, margins, misses, alarms)
 
@@ -266,8 +264,14 @@ def _subject(spread: int) -> PhaseSubject:
     return PhaseSubject(spread, f"phase, spread {spread}")
 
 
-def _held_out(covers: F32, stegos: F32) -> tuple[F64, F64, F64]:
+def _folded(item: tuple[F32, F32, int]) -> tuple[F64, float]:
+    """Features of covers and of stegos, and a seed -> (d,) weights and an offset."""
+    return ensemble.train(*item).folded()
+
+
+def _held_out(item: tuple[F32, F32]) -> tuple[F64, F64, F64]:
     """(n,) margins of stegos, misses and false alarms, each by the detector that did not see the pair."""
+    covers, stegos = item
     fold_of = np.random.default_rng(DETECTOR_SEED).permutation(len(covers)) % FOLDS
     margins, misses, alarms = np.empty((3, len(covers)))
     for fold in range(FOLDS):
