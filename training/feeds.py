@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from stegcli.errors import TrainingError
 from stegcli.luma import WEIGHTS
 from stegcli.training import datasets, pool
 from stegcli.training.task import Batch
@@ -85,6 +86,11 @@ class CropFeed:
         rank: int = 0,
         world: int = 1,
     ) -> None:
+        if batch_size % world:
+            raise TrainingError(
+                f"{world} processes cannot share batches of {batch_size} evenly",
+                hint=f"--batch-size with a multiple of {world}",
+            )
         self.batch_size, self.crop, self.seed, self.device = batch_size, crop, seed, device
         self.drawer = Drawer(pools, device, rank, world)
         self.held_out = {p.name: torch.from_numpy(p.held_out).to(device) for p in pools}

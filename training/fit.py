@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,7 +145,7 @@ class _Loop:
             self.scalars = self.task.step(self.feed.batch(self.step), self.step)
             self.step += 1
             if self._log_is_due():
-                self._log({name: float(value) for name, value in self.scalars.items()})
+                self._log(_over_processes(self.scalars))
             if self.step % plan.validate_every == 0 and self.step < plan.steps:
                 self._validate()
             if self.step % plan.checkpoint_every == 0 and self._is_sound():
@@ -157,11 +157,10 @@ class _Loop:
         return _in_any_process(time.monotonic() - begun > 60 * self.plan.minutes)
 
     def _log_is_due(self) -> bool:
-        return (
-            self.step % LOG_EVERY == 0
-            or self.step == self.plan.steps
-            or time.monotonic() - self.read_at > LOG_SECONDS
-        )
+        if self.step % LOG_EVERY == 0 or self.step == self.plan.steps:
+            return True
+        # Several processes read together, and their clocks differ.
+        return _processes() == 1 and time.monotonic() - self.read_at > LOG_SECONDS
 
     def _is_sound(self) -> bool:
         """Whether the last step's loss was a number: what it left is worth a checkpoint."""
@@ -220,11 +219,27 @@ def _is_interrupted(work: Callable[[], None]) -> bool:
     return False
 
 
+def _processes() -> int:
+    """How many train together."""
+    there = distributed.is_available() and distributed.is_initialized()
+    return distributed.get_world_size() if there else 1
+
+
+def _summed(values: Sequence[float]) -> list[float]:
+    """Sums over the processes that train together."""
+    if _processes() == 1:
+        return list(values)
+    sums = torch.tensor(values, device="cuda" if distributed.get_backend() == "nccl" else "cpu")
+    distributed.all_reduce(sums)
+    return sums.tolist()
+
+
 def _in_any_process(is_so: bool) -> bool:
-    """Whether it is so in one of the processes that train together: all must stop at the same step."""
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return is_so
-    device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
-    count = torch.tensor(float(is_so), device=device)
-    distributed.all_reduce(count)
-    return bool(count > 0)
+    """Whether it is so in one of the processes: all must stop at the same step."""
+    return _summed([float(is_so)])[0] > 0
+
+
+def _over_processes(scalars: Mapping[str, Tensor]) -> dict[str, float]:
+    """Means over the processes, each of which has the figures of its own rows."""
+    sums = _summed([float(value) for value in scalars.values()])
+    return {name: total / _processes() for name, total in zip(scalars, sums, strict=True)}

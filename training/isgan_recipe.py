@@ -88,6 +88,7 @@ class IsganRecipe:
     validate_every: int = 2_000
     checkpoint_every: int = 1_000
     validation_images: int = 64
+    """Held-out pictures per data set that `validate` measures, two to a pair."""
     loss: LossSettings = field(default_factory=LossSettings)
     steganalyzer: SteganalyzerSettings = field(default_factory=SteganalyzerSettings)
     data: dict[str, float] = field(default_factory=lambda: {"lfw": 1.0})
@@ -101,6 +102,8 @@ class IsganRecipe:
             raise ValueError(f"adversarial_steps must be 0: {self.model} has no steganalyzer")
         if self.model == "isgan" and not self.adversarial_steps:
             raise ValueError("adversarial_steps must be positive for isgan; the model without is isgan-basic")
+        if self.validation_images < 2:
+            raise ValueError(f"validation_images must be at least 2, a pair (got {self.validation_images})")
         if self.frozen_steps >= self.steps:
             raise ValueError(f"frozen_steps must be fewer than the {self.steps} steps of the run")
         if not self.data or min(self.data.values()) <= 0:

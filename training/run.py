@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import parse_flag_from_env
 
 from stegcli.errors import DeviceError, TrainingError, one_line
 from stegcli.planes import ALL_PLANES
@@ -180,13 +181,14 @@ def _task(recipe: Recipe, accelerator: Accelerator, compiled: bool) -> Task:
 
 
 def make_accelerator(device: str) -> Accelerator:
-    """bfloat16 on a CUDA device, float32 on the CPU; several processes under `accelerate launch`."""
+    """bfloat16 on a CUDA device, float32 on the CPU, which `accelerate launch --cpu` can ask for, too."""
     cuda = torch.cuda.is_available()
     if device == "cuda" and not cuda:
         raise DeviceError(
             "there is no CUDA device to train on", "Use --device cpu, or a torch built for CUDA."
         )
-    on_cuda = cuda and device != "cpu"
+    told_cpu = device == "cpu" or (device == "auto" and parse_flag_from_env("ACCELERATE_USE_CPU"))
+    on_cuda = cuda and not told_cpu
     if on_cuda:
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.benchmark = True

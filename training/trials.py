@@ -22,11 +22,15 @@ CPU_CROP, CPU_BATCH = 48, 4
 
 TIMED_STEPS = 3
 
+VALIDATED = 2
+"""Pictures that a trial's own training looks at: what counts is measured from files afterwards."""
+
 
 def recipe(bundled: str, wishes: Wishes, **changes: Any) -> IsganRecipe:  # noqa: ANN401 - a recipe's settings
     """A bundled recipe with the wished data, as long as the budget allows on this device."""
     found = config.build(IsganRecipe, config.read_table(bundled))
-    found = dataclasses.replace(found, data={wishes.dataset: 1.0}, **changes)
+    changes |= {"data": {wishes.dataset: 1.0}, "validation_images": VALIDATED}
+    found = dataclasses.replace(found, **changes)
     if wishes.torch_device == "cpu":
         found = dataclasses.replace(found, crop=CPU_CROP, batch_size=CPU_BATCH)
     steps = wishes.steps or max(20, round(60 * wishes.budget / seconds_per_step(found, wishes.device)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,9 +88,11 @@ def train(
     if steps is not None and epochs is not None:
         raise UsageError("--steps and --epochs both say how long to train", "Keep one of them.")
     require_extra("torch", "accelerate", "tensorboard")
-    from stegcli.training import choices, run
+    from stegcli.training import choices, processes, run
     from stegcli.training.config import override
 
+    if (count := processes.wanted()) > 1:
+        raise typer.Exit(processes.start(count, sys.argv[1:]))
     talk = Talk(as_json, quiet or not _is_first_process())
     settings = run.TrainOptions(
         data_root=data_root,

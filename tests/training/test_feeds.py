@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from stegcli.errors import TrainingError
 from stegcli.luma import gray as numpy_gray
 from stegcli.training import feeds
 from stegcli.training.feeds import PairFeed, PhaseFeed, Pool
@@ -51,6 +52,11 @@ def test_two_processes_share_one_batch(kind):
     for name, pictures in whole.items():
         assert torch.equal(pictures[0::2], parts[0][name])
         assert torch.equal(pictures[1::2], parts[1][name])
+
+
+def test_processes_that_cannot_share_evenly():
+    with pytest.raises(TrainingError, match="3 processes cannot share batches of 8"):
+        feed(PairFeed, world=3)
 
 
 def test_shapes_and_weights():

@@ -4,6 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from stegcli.errors import TrainingError  # noqa: E402
 from stegcli.training import config  # noqa: E402
 from stegcli.training.isgan_recipe import IsganRecipe  # noqa: E402
 from stegcli.training.run import read_recipe  # noqa: E402
@@ -38,3 +39,8 @@ def test_the_papers_recipe_has_the_papers_numbers():
     assert recipe.decay_from * recipe.steps == pytest.approx(20 * epoch, rel=1e-6)
     assert (recipe.loss.alpha, recipe.loss.beta, recipe.loss.gamma) == (0.5, 0.3, 0.85)
     assert recipe.muon_learning_rate == 0
+
+
+def test_a_validation_of_less_than_a_pair_is_refused():
+    with pytest.raises(TrainingError, match="validation_images must be at least 2"):
+        config.build(IsganRecipe, {"validation_images": 1})
