@@ -62,20 +62,31 @@ def _accuracy_table(content: Row) -> list[str]:
     data = content["data"]
     lines = [
         f"{data['set']}: learned from {data['learned']} covers and their stegos, judged {data['judged']} and "
-        "theirs. 0.5 is guessing.",
+        f"theirs, {data['side']} pixels wide; means over {content['seeds']} trainings of each steganalyzer. "
+        "0.5 is guessing.",
         "",
-        "| steganalyzer | stegos | stego PSNR | accuracy | covers right | stegos right | on own pairs |",
-        "|---|---|---|---|---|---|---|",
+        "| steganalyzer | stegos | stego PSNR | accuracy | by seed | covers right | stegos right "
+        "| below basic | on own pairs |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, accuracy in (content["paper"] or {}).items():
-        lines.append(f"| the paper's, as it reports | {name} | | {accuracy:.4f} | | | |")
+        lines.append(f"| the paper's, as it reports | {name} | | {accuracy:.4f} | | | | | |")
     for row in content["rows"]:
         lines.append(
             f"| {row['steganalyzer']} | {row['stegos']} | {row['stego_psnr_db']:.2f} | {row['accuracy']:.4f} "
-            f"| {row['covers_right']:.4f} | {row['stegos_right']:.4f} "
+            f"| {', '.join(f'{value:.4f}' for value in row['accuracy_by_seed'])} "
+            f"| {row['covers_right']:.4f} | {row['stegos_right']:.4f} | {_below(row)} "
             f"| {row['accuracy_on_what_it_learned']:.4f} |"
         )
     lines.append("")
     for judge, below in content["isgan_below_basic"].items():
         lines.append(f"ISGAN below the basic model, {judge}: {'yes' if below else 'no'}.")
     return lines
+
+
+def _below(row: Row) -> str:
+    """How much less accuracy than on the basic model's stegos, with its 95 % interval over covers."""
+    if row["below_basic_interval"] is None:
+        return ""
+    low, high = row["below_basic_interval"]
+    return f"{row['below_basic']:.4f} ({low:.4f} to {high:.4f})"

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stegcli import luma
+from stegcli import luma, photos
 from stegcli.errors import TrainingError
 from stegcli.training import datasets
 from stegcli.training.measuring import rgb_square
@@ -27,20 +27,22 @@ U8 = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Covers:
-    """Covers and the secrets that go into them, (N,256,256,3) and (N,256,256) uint8."""
+    """Covers and the secrets that go into them, (N,side,side,3) and (N,side,side) uint8."""
 
     rgb: U8
     gray: U8
 
     def stegos(self, system: System) -> U8:
-        """(N,256,256,3) uint8: 8-bit pixels, which a PNG keeps as they are."""
+        """(N,side,side,3) uint8: 8-bit pixels, which a PNG keeps as they are."""
         return np.stack([system.stego(c, s) for c, s in zip(self.rgb, self.gray, strict=True)])
 
 
-def load_covers(dataset: str, data_root: Path | None, train: int, test: int) -> tuple[Covers, Covers]:
+def load_covers(
+    dataset: str, data_root: Path | None, train: int, test: int, side: int = photos.SIDE
+) -> tuple[Covers, Covers]:
     """Covers A from the training pictures, covers B from the held-out ones, and more where these are few.
 
-    Secrets are the covers' own pictures, moved on by one.
+    Secrets are the covers' own pictures, moved on by one. Of each, the central `side` pixels are taken.
 
     Raises TrainingError when the data set holds too few.
     """
@@ -52,11 +54,13 @@ def load_covers(dataset: str, data_root: Path | None, train: int, test: int) -> 
         )
     more = max(0, test - len(held_out))
     return (
-        _decoded(dataset, training[: min(train, len(training) - more)]),
-        _decoded(dataset, [*held_out, *training[len(training) - more :]][:test]),
+        _decoded(dataset, training[: min(train, len(training) - more)], side),
+        _decoded(dataset, [*held_out, *training[len(training) - more :]][:test], side),
     )
 
 
-def _decoded(dataset: str, refs: Sequence[datasets.ImageRef]) -> Covers:
+def _decoded(dataset: str, refs: Sequence[datasets.ImageRef], side: int) -> Covers:
     rgb = np.stack([rgb_square(dataset, ref) for ref in refs])
+    margin = max(0, (rgb.shape[1] - side) // 2)
+    rgb = np.ascontiguousarray(rgb[:, margin : margin + side, margin : margin + side])
     return Covers(rgb, np.roll(luma.gray(rgb), 1, axis=0))

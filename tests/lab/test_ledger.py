@@ -67,6 +67,19 @@ def test_a_marked_place_is_filled_and_compared(tmp_path: Path) -> None:
     assert "| phase-v1 | 4 | 57.61 (57.50 to 57.70) | 0.9997 |" in good
 
 
+def test_accuracies_of_steganalyzers_stand_below_the_papers() -> None:
+    accuracy = {"accuracy": 0.75, "accuracy_by_seed": [0.74, 0.76], "covers_right": 0.7, "stegos_right": 0.8}
+    named = {"steganalyzer": "ours", "stegos": "basic", "stego_psnr_db": 38.51, "steps": 150}
+    row = {**named, **accuracy, "below_basic": 0.0, "below_basic_interval": None}
+    better = {**row, "stegos": "isgan", "below_basic": 0.05, "below_basic_interval": [0.01, 0.09]}
+    table = render({"paper": {"basic": 0.8305}, "rows": [row, better]}, "judges").splitlines()
+    assert table[2:] == [
+        "| as the paper reports | basic |  | 0.831 |  |  |  |  |  |",
+        "| ours | basic | 38.51 | 0.750 | 0.740, 0.760 | 0.700 | 0.800 |  | 150 |",
+        "| ours | isgan | 38.51 | 0.750 | 0.740, 0.760 | 0.700 | 0.800 | 0.050 (0.010 to 0.090) | 150 |",
+    ]
+
+
 def test_the_papers_tables_show_each_reported_row_once() -> None:
     figures = {"stego_psnr_db": 40.123, "revealed_psnr_db": 35.0, "stego_ssim": 0.98, "revealed_ssim": 0.97}
     row = {"pairs": "lfw / lfw", "paper": [34.63, 33.63, 0.9573, None], "paper_system": "isgan"}

@@ -129,13 +129,23 @@ def test_table_4_trains_and_measures_its_losses(folder, tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.usefixtures("_seconds_of_training")
 def test_table_6_trains_both_stages_and_two_judges(folder, tmp_path):
-    content = reproduce.table_6(wishes(folder, tmp_path, steps=3, covers=8, test_covers=4))
+    asked = wishes(folder, tmp_path, steps=3, covers=8, test_covers=4, side=32, seeds=2)
+    content = reproduce.table_6(asked)
     assert [row["steganalyzer"] for row in content["rows"]] == ["the paper's"] * 2 + [
         "with high-pass filters"
     ] * 2
-    assert content["data"] == {"set": f"folder:{folder}", "learned": 8, "judged": 4}
-    assert all(0 <= row["accuracy"] <= 1 and row["steps"] == 3 for row in content["rows"])
-    assert set(content["isgan_below_basic"]) == {"the paper's", "with high-pass filters"}
+    assert content["data"] == {"set": f"folder:{folder}", "learned": 8, "judged": 4, "side": 32}
+    for basic, isgan in (content["rows"][:2], content["rows"][2:]):
+        for row in (basic, isgan):
+            assert len(row["accuracy_by_seed"]) == 2
+            assert row["accuracy"] == pytest.approx(np.mean(row["accuracy_by_seed"]))
+            assert row["steps"] == 3
+        assert basic["below_basic_interval"] is None
+        low, high = isgan["below_basic_interval"]
+        assert low <= isgan["below_basic"] <= high
+        assert isgan["below_basic"] == pytest.approx(basic["accuracy"] - isgan["accuracy"])
+        judge = isgan["steganalyzer"]
+        assert content["isgan_below_basic"][judge] == (low > 0)
     isgan = Run(tmp_path / "table-6-runs" / "isgan").load("isgan")
     assert isgan["step"] == 3
     assert "adversary" in isgan["state"]
@@ -172,5 +182,6 @@ def test_the_papers_tables_have_the_rows_that_we_measure():
         ["--table", "6", "--budget", "3", "--isgan", "a", "--isgan", "b", "--basic", "c"]
     )
     assert (table, given.budget, given.isgan, given.basic) == (6, 3.0, ("a", "b"), "c")
-    with pytest.raises(SystemExit):
-        reproduce.parse(["--table", "7"])
+    for wrong in ("--table 7", "--table 6 --side 40", "--table 6 --seeds 0", "--table 4 --budget 0"):
+        with pytest.raises(SystemExit):
+            reproduce.parse(wrong.split())
