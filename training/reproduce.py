@@ -2,11 +2,12 @@
 
 python -m stegcli.training.reproduce --table 5 --budget 2 --data-root DIR
 
-    4  five losses: the basic model is trained for BUDGET minutes with each, then measured
+    4  five losses: the basic model is trained for BUDGET minutes with each, then measured for BUDGET minutes
+       at most (or on --pairs N)
     5  quality of the models in the box (or of --system RUN|ID ...): BUDGET minutes for each row and system
     6  a steganalyzer learns for BUDGET minutes from the basic model's stegos and judges ISGAN's: the paper's
-       design, and with high-pass filters; without --basic and --isgan, these are trained for BUDGET minutes
-       each (--seeds N: N of each judge)
+       design, and with high-pass filters (--seeds N: N of each). The stegos take BUDGET minutes at most
+       unless their numbers are given; without --basic and --isgan, these are trained for BUDGET minutes each
 
 Every figure is of pictures that no training has seen, and of 8-bit pixels; tables 4 and 5 read them from
 PNG files.
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,13 +35,18 @@ from stegcli.metrics import psnr
 from stegcli.photos import SIDE
 from stegcli.training import paper, trials
 from stegcli.training.checkpoint import environment
-from stegcli.training.judging import JudgeSettings, judge_pairs, rights, train_judge
+from stegcli.training.judging import BATCH_PAIRS, JudgeSettings, judge_pairs, rights, train_judge
 from stegcli.training.losses import TABLE_4
 from stegcli.training.measuring import Measurement, first_exchanges, held_out_pairs, measure
 from stegcli.training.paper_report import markdown
 from stegcli.training.sheets import GAIN, save_sheet
 from stegcli.training.steganalysis import load_covers
 from stegcli.training.systems import RunSystem, System, bundled_systems, open_system
+
+COVERS, TEST_COVERS = 500, 200
+"""Of table 6, where the budget allows as many stegos."""
+
+TIMED_STEGOS = 2
 
 LEAST_SIDE = 64
 """Pixels: below, the steganalyzer's pyramid has less than a pixel to a cell."""
@@ -61,8 +68,8 @@ class Wishes:
     isgan: tuple[str, ...] = ()
     pairs: int | None = None
     steps: int | None = None
-    covers: int = 500
-    test_covers: int = 200
+    covers: int | None = None
+    test_covers: int | None = None
     side: int = SIDE
     seeds: int = 1
     sheet_pairs: int = 2
@@ -87,7 +94,7 @@ def table_4(wishes: Wishes) -> Row:
         recipe = trials.recipe("table4", wishes, loss=settings, name=f"table4-{loss}")
         trials.train(recipe, folder, wishes)
         system = RunSystem(folder, wishes.torch_device)
-        found = measure(system, pairs)
+        found = measure(system, pairs, None if wishes.pairs else wishes.budget)
         rows.append({"loss": loss, "paper": paper.TABLE_4[loss], **_measured(system, found)})
         save_sheet(
             wishes.out / f"table-4-{loss}.png",
@@ -124,7 +131,7 @@ def table_6(wishes: Wishes) -> Row:
     """Train steganalyzers on the basic model's stegos and let them judge every system's."""
     basic, others = _hiders_of_table_6(wishes)
     learned, judged = load_covers(
-        wishes.dataset, wishes.data_root, wishes.covers, wishes.test_covers, wishes.side
+        wishes.dataset, wishes.data_root, *_covers_of_table_6([basic, *others], wishes), wishes.side
     )
     pairs = (learned.rgb, learned.stegos(basic))
     shown = {system.name: judged.stegos(system) for system in (basic, *others)}
@@ -147,6 +154,22 @@ def table_6(wishes: Wishes) -> Row:
         "isgan_below_basic": _isgan_below_basic(rows),
         "rows": rows,
     }
+
+
+def _covers_of_table_6(systems: Sequence[System], wishes: Wishes) -> tuple[int, int]:
+    """Covers to learn from and to judge: as wished, or as many as the systems hide in within the budget."""
+    if wishes.covers and wishes.test_covers:
+        return wishes.covers, wishes.test_covers
+    few, _ = load_covers(wishes.dataset, wishes.data_root, TIMED_STEGOS, 1, wishes.side)
+    begun = time.perf_counter()
+    few.stegos(systems[0])
+    seconds = (time.perf_counter() - begun) / TIMED_STEGOS
+    stegos = min(60 * wishes.budget / seconds, COVERS + len(systems) * TEST_COVERS)
+    share = stegos / (COVERS + len(systems) * TEST_COVERS)
+    return (
+        wishes.covers or max(BATCH_PAIRS, int(share * COVERS)),
+        wishes.test_covers or max(BATCH_PAIRS, int(share * TEST_COVERS)),
+    )
 
 
 def _judgements(
@@ -282,10 +305,14 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[int, Wishes]:
     parser.add_argument("--pairs", type=int, help="tables 4 and 5: at most this many pairs")
     parser.add_argument("--steps", type=int, help="instead of minutes, for each training of tables 4 and 6")
     parser.add_argument(
-        "--covers", type=int, default=500, help="table 6: covers to learn from (the paper: 5000)"
+        "--covers",
+        type=int,
+        help=f"table 6: covers to learn from (the paper: 5000; default: {COVERS}, or what BUDGET allows)",
     )
     parser.add_argument(
-        "--test-covers", type=int, default=200, help="table 6: covers to judge (the paper: 2000)"
+        "--test-covers",
+        type=int,
+        help=f"table 6: covers to judge (the paper: 2000; default: {TEST_COVERS}, or what BUDGET allows)",
     )
     parser.add_argument(
         "--side", type=int, default=SIDE, help="table 6: cut covers to their centre (the paper: 256)"
