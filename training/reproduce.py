@@ -245,6 +245,7 @@ def reproduce(table: int, wishes: Wishes) -> Path:
     """Measure a table and write table-N.json and table-N.md; returns the Markdown's path."""
     wishes.out.mkdir(parents=True, exist_ok=True)
     name = f"table-{table}" if table != 6 else f"table-6-{wishes.dataset.replace(':', '-').replace('/', '-')}"
+    name += f"-{wishes.side}" if table == 6 and wishes.side != SIDE else ""
     content = {
         "table": table,
         "command": command(table, wishes),

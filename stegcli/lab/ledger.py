@@ -275,7 +275,7 @@ def _judges(values: Values, chosen: str) -> tables.Table:
             row["stegos"],
             f"{row['stego_psnr_db']:.2f}",
             f"{row['accuracy']:.3f}",
-            ", ".join(f"{value:.3f}" for value in row["accuracy_by_seed"]),
+            ", ".join(f"{value:.3f}" for value in row.get("accuracy_by_seed", [])),
             f"{row['covers_right']:.3f}",
             f"{row['stegos_right']:.3f}",
             _below_basic(row),
@@ -287,7 +287,8 @@ def _judges(values: Values, chosen: str) -> tables.Table:
 
 
 def _below_basic(row: Values) -> str:
-    interval = row["below_basic_interval"]
+    """With its interval; nothing for the basic model itself, and in tables of a single training."""
+    interval = row.get("below_basic_interval")
     return "" if interval is None else f"{row['below_basic']:.3f} ({interval[0]:.3f} to {interval[1]:.3f})"
 
 
