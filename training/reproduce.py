@@ -273,6 +273,7 @@ def command(table: int, wishes: Wishes) -> str:
         "--side": wishes.side if table == 6 else None,
         "--seeds": wishes.seeds if table == 6 else None,
         "--data-root": wishes.data_root and "DATA",
+        "--weights": wishes.weights and Path(wishes.weights).name,
         "--basic": wishes.basic and Path(wishes.basic).name,
     }
     words = [f"{name} {value}" for name, value in given.items() if value is not None]

@@ -4,6 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from batch_norm_share import both_halves, share  # noqa: E402
 from torch import nn  # noqa: E402
 
 from stegcli.training.networks.baluja import BalujaDecoder, BalujaEncoder  # noqa: E402
@@ -157,27 +158,6 @@ def test_batch_norm_equals_torchs():
     torch.testing.assert_close(ours.eval()(x), theirs.eval()(x))
 
 
-def _share_of_batch_norm(rank, port, results):
-    import warnings
-
-    from torch import distributed
-
-    warnings.simplefilter("error")  # a new process does not inherit pytest's filters
-
-    distributed.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
-    layer = BatchNorm(3)
-    x = _both_halves()[2 * rank : 2 * rank + 2].requires_grad_()
-    y = layer(x)
-    (y * _both_halves()[2 * rank : 2 * rank + 2].square()).sum().backward()
-    results.put((rank, y.detach().numpy(), x.grad.numpy(), layer.running_var.numpy()))
-    distributed.barrier()
-    distributed.destroy_process_group()
-
-
-def _both_halves():
-    return torch.rand(4, 3, 6, 6, generator=torch.Generator().manual_seed(3))
-
-
 @pytest.mark.slow
 def test_batch_norm_over_two_processes_is_that_of_the_whole_batch():
     import socket
@@ -188,18 +168,16 @@ def test_batch_norm_over_two_processes_is_that_of_the_whole_batch():
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     context = multiprocessing.get_context("spawn")
-    results = context.SimpleQueue()
-    processes = [
-        context.Process(target=_share_of_batch_norm, args=(rank, port, results)) for rank in range(2)
-    ]
+    results = context.Queue()
+    processes = [context.Process(target=share, args=(rank, port, results)) for rank in range(2)]
     for process in processes:
         process.start()
-    halves = sorted(results.get() for _ in processes)
+    halves = sorted(results.get(timeout=120) for _ in processes)
     for process in processes:
         process.join()
-    whole, x = nn.BatchNorm2d(3), _both_halves().requires_grad_()
+    whole, x = nn.BatchNorm2d(3), both_halves().requires_grad_()
     y = whole(x)
-    (y * _both_halves().square()).sum().backward()
+    (y * both_halves().square()).sum().backward()
     for rank, part, gradient, variance in halves:
         rows = slice(2 * rank, 2 * rank + 2)
         torch.testing.assert_close(torch.from_numpy(part), y[rows].detach(), rtol=1e-4, atol=1e-5)
