@@ -1,11 +1,15 @@
 """Compare ways of choosing where the phase channel writes, by the lab's detector. The reader stays the same.
 
     python benchmarks/costs.py --data-root DIR [--covers 300] [--out results/costs.json]
+    python benchmarks/costs.py --data-root DIR --learned cost.onnx [--covers 1000] [--out FILE.json]
 
 Photographs: every picture of the imagenet and voc2012 sets under --data-root, shrunk by a quarter. Varied are
 the exponent of HILL's costs, the price of a step (lambda), what a step costs whose channels disagree, and the
 header: as it is, the dearest parities left wrong; written whole; left out; or, which the format does not
 have, written whole with each parity carried by the sum over a group of pixels, of which the cheapest changes.
+
+With --learned, HILL's costs stand against those that a network corrects (`stegcli.training.costs`), both as
+`hide` writes; the photographs are then those that the network did not learn from.
 """
 
 from __future__ import annotations
@@ -24,7 +28,9 @@ from numpy.typing import NDArray
 
 from stegcli import channel, offsets, photos
 from stegcli.lab import security, subjects
+from stegcli.lab.covers import learning_and_judging
 from stegcli.lab.hiders import seed_bytes
+from stegcli.lab.learned_costs import LearnedCost
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -44,6 +50,7 @@ class Variant:
         disagreement: extra price of the squared distance of a step's channels from their mean.
         group: pixels that carry each parity of the header together; 0 leaves the header out.
         spares: whether the header's dearest parities are left wrong.
+        learned: ONNX file of a network that corrects HILL's costs; none if empty.
     """
 
     spread: int
@@ -52,6 +59,7 @@ class Variant:
     disagreement: float = 0.0
     group: int = 1
     spares: bool = False
+    learned: str = ""
 
     @property
     def name(self) -> str:
@@ -64,7 +72,8 @@ class Variant:
             self.group, f"sums of {self.group}"
         )
         channels = f"+{self.disagreement:g} apart" if self.disagreement else "alike"
-        return [self.spread, f"HILL^{self.power:g}", self.lam, channels, header]
+        costs = "learned" if self.learned else f"HILL^{self.power:g}"
+        return [self.spread, costs, self.lam, channels, header]
 
     def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
         """As `subjects.Subject`."""
@@ -81,7 +90,7 @@ class Variant:
             self.spread,
             self.name,
             self.lam,
-            partial(_costs, power=self.power),
+            LearnedCost(self.learned) if self.learned else partial(_costs, power=self.power),
             with_header=self.group > 0,
             spares=self.spares,
             group=self.group,
@@ -147,12 +156,14 @@ def main() -> None:
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--covers", type=int, default=300)
     parser.add_argument("--out", type=Path, default=Path("results/costs.json"))
+    parser.add_argument("--learned", type=Path, metavar="FILE.onnx", help="what to hold against HILL's costs")
     options = parser.parse_args()
-    refs = [ref for name in ("imagenet", "voc2012") for ref in photos.find(name, options.data_root)]
+    variants = _against_hill(options.learned) if options.learned else VARIANTS
+    refs = _refs(options.data_root, judging=options.learned is not None)
     random.Random(0).shuffle(refs)  # noqa: S311 - repeatable on purpose
     refs = security.covers_of(refs, options.covers)
-    _, *rows = security.assess(VARIANTS, refs)
-    table = [_line(variant, row, refs) for variant, row in zip(VARIANTS, rows, strict=True)]
+    _, *rows = security.assess(variants, refs)
+    table = [_line(variant, row, refs) for variant, row in zip(variants, rows, strict=True)]
     values = {
         "what": "costs",
         "command": shlex.join(["python", *sys.argv]),
@@ -161,6 +172,20 @@ def main() -> None:
         "rows": table,
     }
     options.out.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+
+
+def _against_hill(path: Path) -> list[Variant]:
+    return [
+        Variant(spread, spares=True, learned=learned) for spread in (4, 16, 64) for learned in ("", str(path))
+    ]
+
+
+def _refs(data_root: Path, *, judging: bool) -> list[photos.ImageRef]:
+    """Every picture, or those that no costs learned from."""
+    names = ("imagenet", "voc2012")
+    if judging:
+        return [ref for name in names for ref in learning_and_judging(name, data_root)[1]]
+    return [ref for name in names for ref in photos.find(name, data_root)]
 
 
 def _line(variant: Variant, row: security.SecurityRow, refs: list[photos.ImageRef]) -> list[object]:

@@ -10,12 +10,15 @@ from stegcli.errors import ModelError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CONTRACT_VERSION", "FAMILIES", "ROLES", "Contract", "parse_contract"]
+__all__ = ["CONTRACT_VERSION", "COST", "EXTRA_ROLES", "FAMILIES", "ROLES", "Contract", "parse_contract"]
 
 CONTRACT_VERSION = "1"
 ROLES = {"phase": ("encoder", "decoder"), "isgan": ("encoder", "decoder"), "judge": ("judge",)}
 """Graphs of a model, by its family: of two ways of hiding, and of what rates their stegos."""
 FAMILIES = tuple(ROLES)
+COST = "cost"
+"""Role of a graph that says where `phase` changes least; a model may do without, and then HILL says it."""
+EXTRA_ROLES = {"phase": (COST,)}
 _CONDITIONS = {
     ("phase", "encoder"): frozenset({"sigma"}),
     ("phase", "decoder"): frozenset({"sigma", "damage"}),
@@ -30,7 +33,7 @@ class Contract:
 
     Attributes:
         family: what the graph belongs to, one of `FAMILIES`.
-        role: its part of the work, one of the family's `ROLES`.
+        role: its part of the work, one of the family's `ROLES` or `EXTRA_ROLES`.
         model: id of the model, as `phase-v1`.
         multiple: height and width of its inputs must be multiples of this (pixels).
         halo: overlap between tiles that makes seams vanish: the receptive radius (pixels).
@@ -52,15 +55,20 @@ class Contract:
 
     def __post_init__(self) -> None:
         _require(self.family in FAMILIES, "family", self.family)
-        _require(self.role in ROLES[self.family], "role", self.role)
+        _require(self.role in (*ROLES[self.family], *EXTRA_ROLES.get(self.family, ())), "role", self.role)
         _require(1 <= self.multiple <= 1024, "multiple", self.multiple)
         _require(0 <= self.halo <= 4096, "halo", self.halo)
-        if self.family == "phase":
+        if self.is_codec:
             _require(1 <= self.planes <= 64, "planes", self.planes)
             _require(1 <= self.fewest_planes <= self.planes, "fewest_planes", self.fewest_planes)
             _require(
                 0 < self.sigma_min <= self.sigma_max < 1, "sigma range", (self.sigma_min, self.sigma_max)
             )
+
+    @property
+    def is_codec(self) -> bool:
+        """Whether the graph knows phases, with planes and a channel error."""
+        return self.family == "phase" and self.role in ROLES["phase"]
 
     @property
     def conditions(self) -> frozenset[str]:
@@ -105,7 +113,7 @@ def parse_contract(metadata: Mapping[str, str], source: str) -> Contract:
 
 
 def _from_values(values: Mapping[str, str]) -> Contract:
-    phase = values["family"] == "phase"
+    phase = values["family"] == "phase" and values["role"] != COST
     return Contract(
         family=values["family"],
         role=values["role"],

@@ -6,9 +6,9 @@
 Where `channel` gives each symbol its own pixels, a step here moves all four symbols of its block, in each
 slot in another direction. So the slot of a step says as much as the step itself: the ways of making at most
 three steps, some hundred thousand, fill the four circles evenly. The writer looks up those that come near the
-four phases wanted and takes the one that shows least: a fifth fewer pixels than `channel` changes, most of them by
-less. The reader need not know which they were: it only sums. The price is that a destroyed pixel takes four
-symbols with it.
+four phases wanted and takes the one that shows least: it changes a fifth fewer pixels than `channel`, most of
+them by less. The reader need not know which they were: it only sums. The price is that a destroyed pixel
+takes four symbols with it.
 
 A step is one level up or down, of one channel or of all three. The latter is a larger change, yet a smaller
 sign of one: channels of a photograph share their noise, and detectors look where they do not. Costs are

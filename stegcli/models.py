@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from stegcli.contract import FAMILIES, ROLES
+from stegcli.contract import EXTRA_ROLES, FAMILIES, ROLES
 from stegcli.errors import ModelError
 
 if sys.version_info >= (3, 11):
@@ -29,8 +29,8 @@ class ModelEntry:
     Attributes:
         id: family-data-version, as `phase-v1`.
         family: one of `contract.FAMILIES`.
-        files: role, of the family's `contract.ROLES` -> path below the manifest's folder (or in the hub
-            repository).
+        files: role, of the family's `contract.ROLES` or `EXTRA_ROLES` -> path below the manifest's folder (or
+            in the hub repository).
         sha256: role -> 64 hexadecimal digits.
         default: the one of its family that is used when only the family is named.
         progressive: whether it can send fewer planes than all, see `planes`.
@@ -52,7 +52,7 @@ class ModelEntry:
     def __post_init__(self) -> None:
         _require(re.fullmatch(r"[a-z0-9][a-z0-9._-]*", self.id), "its id is not of the form phase-v1")
         _require(self.family in FAMILIES, f"family must be one of {', '.join(FAMILIES)}")
-        for role in ROLES[self.family]:
+        for role in self.files:
             _require(is_inside(self.files[role]), f"{role} must be a path below the manifest's folder")
             _require(
                 re.fullmatch(r"[0-9a-f]{64}", self.sha256[role]),
@@ -128,7 +128,9 @@ def is_revision(text: str) -> bool:
 
 
 def _entry(name: str, values: dict[str, Any]) -> ModelEntry:
-    roles = ROLES.get(values.get("family", ""), ("encoder", "decoder"))
+    family = values.get("family", "")
+    extra = [role for role in EXTRA_ROLES.get(family, ()) if role in values]
+    roles = (*ROLES.get(family, ("encoder", "decoder")), *extra)
     file_keys = (*roles, *(f"{role}_sha256" for role in roles))
     unknown = sorted(values.keys() - _KEYS.union(file_keys))
     _require(not unknown, f"models.{name}: unknown key {', '.join(unknown)}")

@@ -6,7 +6,6 @@ import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from stegcli import images, methods, metrics, store
@@ -16,7 +15,7 @@ from stegcli.keys import Keyring
 from stegcli.methods.envelope import receive
 from stegcli.progress import tell
 from stegcli.reports import HideReport, InfoReport, RevealReport
-from stegcli.session import load_network
+from stegcli.session import Loader, load_network
 from stegcli.sources import load_cover, load_secret, load_stego, paths_among
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ def hide(
         picture.rgb,
         picture.alpha,
         secret_gray,
-        partial(load_network, files, device=device),
+        Loader(files, device),
         files.entry.fingerprint,
         keyring,
         favor=favor,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     Planes = NDArray[np.float32]
     LoadTile = Callable[[Tile], Planes]
 
-__all__ = ["DEVICES", "Network", "load_network", "open_network", "run_tiled"]
+__all__ = ["DEVICES", "Loader", "Network", "load_network", "open_network", "run_tiled"]
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -88,12 +89,33 @@ class Network:
 _HINT = "Use weights made for this version of stegcli."
 
 
+@dataclass(frozen=True)
+class Loader:
+    """Gives a model's graphs when they are asked for.
+
+    Attributes:
+        files: the model.
+        device: as for `load_network`, which it calls.
+    """
+
+    files: ModelFiles
+    device: str = "auto"
+
+    def __call__(self, role: str) -> Network:
+        """One graph."""
+        return load_network(self.files, role, self.device)
+
+    def has(self, role: str) -> bool:
+        """Whether the model comes with that graph."""
+        return role in self.files.entry.files
+
+
 def load_network(files: ModelFiles, role: str, device: str = "auto") -> Network:
     """Load one graph of a model, once per process and device.
 
     Args:
         files: the model.
-        role: one of the family's `contract.ROLES`.
+        role: one of the model's files.
         device: one of `DEVICES`; auto takes CUDA where it works, else the CPU.
 
     Raises:

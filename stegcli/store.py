@@ -38,7 +38,7 @@ class ModelFiles:
         """Read one graph, checked against its SHA-256.
 
         Args:
-            role: one of the family's `contract.ROLES`.
+            role: one of the entry's files.
 
         Raises:
             ModelError: missing, unreadable, not to be fetched, or not the file that the manifest means.
@@ -59,7 +59,7 @@ class ModelFiles:
         return content
 
     def is_local(self) -> bool:
-        """Whether all graphs lie in the folder, so that no network is needed."""
+        """Whether its graphs lie in the folder, so that no network is needed."""
         return all((self.folder / name).is_file() for name in self.entry.files.values())
 
     def _locate(self, role: str) -> Path:

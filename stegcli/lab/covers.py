@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 from stegcli import photos
 from stegcli.errors import UsageError
 
-__all__ = ["COVER_SHAPE", "MIN_COVERS", "SHRINK", "covers_of", "cut", "load_cover"]
+__all__ = ["COVER_SHAPE", "MIN_COVERS", "SHRINK", "covers_of", "cut", "learning_and_judging", "load_cover"]
 
 U8 = NDArray[np.uint8]
 
@@ -20,6 +21,8 @@ SHRINK: Final = 0.75
 """A JPEG's block grid is gone after this."""
 COVER_SHAPE: Final = (192, 256)
 MIN_COVERS: Final = 20
+JUDGING_SHARE: Final = 0.4
+"""A detector needs more covers than the tenth of a data set that codecs leave out of their training."""
 
 
 def covers_of(refs: Sequence[photos.ImageRef], count: int, shrink: float = SHRINK) -> list[photos.ImageRef]:
@@ -41,6 +44,16 @@ def covers_of(refs: Sequence[photos.ImageRef], count: int, shrink: float = SHRIN
             f"Give {MIN_COVERS} of {COVER_SHAPE[1] / shrink:.0f}x{COVER_SHAPE[0] / shrink:.0f} or more.",
         )
     return found
+
+
+def learning_and_judging(
+    dataset: str, data_root: Path | None
+) -> tuple[list[photos.ImageRef], list[photos.ImageRef]]:
+    """A data set's pictures for costs to learn from, and for detectors to judge what they learned.
+
+    The latter hold the pictures that no model of the project learns from (`photos.splits`), and more.
+    """
+    return photos.split(photos.find(dataset, data_root), JUDGING_SHARE, photos.SPLIT_SEED)
 
 
 def load_cover(ref: photos.ImageRef, shrink: float = SHRINK) -> U8:

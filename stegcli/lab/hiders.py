@@ -19,7 +19,7 @@ from stegcli import images, methods, store
 from stegcli.errors import NothingFoundError, UsageError
 from stegcli.keys import SALT_BYTES, Keyring
 from stegcli.methods.envelope import receive
-from stegcli.session import load_network
+from stegcli.session import Loader, load_network
 from stegcli.store import ModelFiles
 
 __all__ = ["Hidden", "Hider", "ModelHider", "seed_bytes"]
@@ -107,7 +107,7 @@ class ModelHider:
 
     @property
     def identity(self) -> str:
-        """Checksums of both graphs."""
+        """Checksums of its graphs."""
         return " ".join(f"{role} {digest}" for role, digest in sorted(self._files.entry.sha256.items()))
 
     def hide(self, cover_rgb: Array, secret_gray: Array, seed: str, stego_psnr_db: float | None) -> Hidden:
@@ -118,7 +118,7 @@ class ModelHider:
             cover_rgb,
             None,
             secret_gray,
-            partial(load_network, self._files, device=self._device),
+            Loader(self._files, self._device),
             self._files.entry.fingerprint,
             self._keyring,
             favor=favor,

@@ -17,6 +17,7 @@ from stegcli import channel, channels, container, images, luma
 from stegcli.keys import Keys
 from stegcli.lab import writing
 from stegcli.lab.hiders import Hider, seed_bytes
+from stegcli.lab.learned_costs import program_cost
 
 __all__ = ["LSBM_CONTROL", "HiderSubject", "LsbMatchingSubject", "PhaseSubject", "Subject", "channel_sigma"]
 
@@ -75,7 +76,7 @@ class PhaseSubject:
     spread: int
     name: str
     lam: float = channel.LAMBDAS["balanced"]
-    cost: Cost = channel.hill_cost
+    cost: Cost = program_cost
     with_header: bool = True
     spares: bool = True
 

@@ -10,7 +10,7 @@ from stegcli.errors import ModelError
 from stegcli.methods import isgan, phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
     import numpy as np
     from numpy.typing import NDArray
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from stegcli.keys import Keyring
     from stegcli.methods.envelope import HideOutcome, Received
     from stegcli.progress import Progress
-    from stegcli.session import Network
+    from stegcli.session import Loader, Network
 
     Array = NDArray[np.uint8]
-    Load = Callable[[str], Network]
 
 __all__ = ["METHODS", "Method", "for_channel", "for_family"]
 
@@ -34,7 +33,7 @@ class Hide(Protocol):
         cover_rgb: Array,
         alpha: Array | None,
         secret_gray: Array,
-        load: Load,
+        load: Loader,
         fingerprint: bytes,
         keyring: Keyring,
         *,

@@ -17,25 +17,23 @@ import numpy as np
 
 from stegcli import channel, channels, container, images, keys, luma
 from stegcli.errors import UsageError
+from stegcli.learned_costs import model_cost
 from stegcli.methods.envelope import HideOutcome, carriers, check_room, check_secret, put_back, usable_pixels
 from stegcli.planes import ALL_PLANES, count_sent, sent
 from stegcli.progress import tell, within
 from stegcli.session import run_tiled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from stegcli.keys import Keyring
     from stegcli.methods.envelope import Received
     from stegcli.progress import Progress
-    from stegcli.session import Network
+    from stegcli.session import Loader, Network
     from stegcli.tiling import Tile
 
     Gray = NDArray[np.uint8]
     Rgb = NDArray[np.uint8]
-    Load = Callable[[str], Network]
 
 __all__ = ["hide", "reveal"]
 
@@ -54,7 +52,7 @@ def hide(
     cover_rgb: Rgb,
     alpha: Gray | None,
     secret_gray: Gray,
-    load: Load,
+    load: Loader,
     fingerprint: bytes,
     keyring: Keyring,
     *,
@@ -69,7 +67,7 @@ def hide(
         cover_rgb: (H, W, 3) uint8.
         alpha: (H, W) uint8 or None.
         secret_gray: (h, w) uint8 of any size; reduced if it has more pixels than the cover can carry.
-        load: gives the model's "encoder" or "decoder"; called while the keys are being derived.
+        load: gives the model's graphs; called while the keys are being derived.
         fingerprint: 4 bytes that name the model.
         keyring: the passphrase's keys.
         favor: "cover", "balanced" or "secret": how to share out the quality.
@@ -100,7 +98,7 @@ def hide(
             planes = _fewest_planes(encoder, load("decoder"), hidden_gray, target, lam)
         way, spread = channels.suited(room, count_sent(hidden_gray.shape, planes))
         group = container.group_size(room, way.reach(spread))
-        cost = _pixel_costs(cover_rgb, usable) if spread > 1 else None
+        cost = _pixel_costs(cover_rgb, usable, load) if spread > 1 else None
         forced = group * container.parity_count(room)
         sigma = way.predict_sigma(pixels, cost, lam, spread, forced=forced)
         header = container.Header(
@@ -180,9 +178,9 @@ def _fit(secret_gray: Gray, room: int) -> tuple[int, int]:
     return min(fitted_height, room // fitted_width), fitted_width
 
 
-def _pixel_costs(cover_rgb: Rgb, usable: NDArray[np.bool_] | None) -> NDArray[np.float32]:
-    """(n,) HILL costs of the pixels that carry."""
-    cost = channel.hill_cost(luma.luma_milli(cover_rgb).astype(np.float32) / np.float32(luma.MILLI))
+def _pixel_costs(cover_rgb: Rgb, usable: NDArray[np.bool_] | None, load: Loader) -> NDArray[np.float32]:
+    """(n,) costs of the pixels that carry."""
+    cost = model_cost(luma.luma_milli(cover_rgb).astype(np.float32) / np.float32(luma.MILLI), load)
     return cost.reshape(-1) if usable is None else cost[usable]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -84,6 +85,16 @@ def plain_isgan(role: str) -> bytes:
     return build(nodes, ("planes", 2), [], {}, metadata)
 
 
+def contrary_cost(strength: float) -> bytes:
+    """A correction of -strength times the log of HILL's cost: above 1 it prefers what HILL shuns."""
+    nodes = [
+        helper.make_node("Split", ["planes"], ["luma", "log_hill"], axis=1),
+        helper.make_node("Mul", ["log_hill", "strength"], ["correction"]),
+    ]
+    metadata = contract_text("cost", multiple="1", halo="0")
+    return build(nodes, ("planes", 2), [], {"strength": np.float32([-strength])}, metadata)
+
+
 def random_network() -> bytes:
     """Two scales, zero padding, no normalisation: what the real codecs are made of. Receptive radius 12."""
     rng = np.random.default_rng(7)
@@ -114,10 +125,19 @@ def random_network() -> bytes:
 
 
 def write_weights(
-    folder: Path, encoder: bytes, decoder: bytes, model: str = "phase-tiny", extra: str = ""
+    folder: Path,
+    encoder: bytes,
+    decoder: bytes,
+    model: str = "phase-tiny",
+    extra: str = "",
+    cost: bytes | None = None,
 ) -> Path:
     """A folder with a manifest, as `stegcli train` exports it."""
     (folder / model).mkdir(parents=True, exist_ok=True)
+    if cost is not None:
+        (folder / model / "cost.onnx").write_bytes(cost)
+        digest = hashlib.sha256(cost).hexdigest()
+        extra += f'cost = "{model}/cost.onnx"\ncost_sha256 = "{digest}"\n'
     (folder / model / "encoder.onnx").write_bytes(encoder)
     (folder / model / "decoder.onnx").write_bytes(decoder)
     family = model.partition("-")[0]
@@ -147,7 +167,7 @@ def plain_isgan_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_weights(tmp_path: Path) -> Callable[..., Path]:
     """Folder with the exact pair, to damage or change: keyword arguments of `write_weights`."""
 
-    def make(encoder: bytes | None = None, decoder: bytes | None = None, **options: str) -> Path:
+    def make(encoder: bytes | None = None, decoder: bytes | None = None, **options: Any) -> Path:
         return write_weights(
             tmp_path / "weights", encoder or exact_encoder(), decoder or exact_decoder(), **options
         )
@@ -159,6 +179,12 @@ def make_weights(tmp_path: Path) -> Callable[..., Path]:
 def network_bytes() -> bytes:
     """The random network as an ONNX file."""
     return random_network()
+
+
+@pytest.fixture(scope="session")
+def cost_bytes() -> Callable[[float], bytes]:
+    """Make a cost network that corrects HILL's costs by a power of themselves."""
+    return contrary_cost
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,12 @@ def test_isgan_needs_no_channel_values(good_metadata):
     assert contract.planes == 0
 
 
+def test_a_cost_network_knows_no_phases(good_metadata):
+    keep = {k: v for k, v in good_metadata.items() if k.split(".")[1] not in ("planes", "sigma_min")}
+    contract = parse_contract(keep | {"stegcli.role": "cost"}, "x.onnx")
+    assert (contract.role, contract.planes, contract.conditions) == ("cost", 0, frozenset())
+
+
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [

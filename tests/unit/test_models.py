@@ -39,6 +39,12 @@ def test_a_judge_has_one_graph():
         manifest(judge + 'decoder = "decoder.onnx"\n')
 
 
+def test_a_model_of_phase_may_bring_costs():
+    more = f'cost = "phase-v1/cost.onnx"\ncost_sha256 = "{SHA}"'
+    (model,) = manifest(entry(more=more)).models
+    assert list(model.files) == list(model.sha256) == ["encoder", "decoder", "cost"]
+
+
 def test_an_empty_manifest_lists_nothing():
     assert manifest().models == ()
 
@@ -79,6 +85,13 @@ def test_a_fingerprint_finds_its_model():
         ("schema = 1\n" + entry(family="lsb"), "family"),
         ("schema = 1\n" + entry(sha="abc"), "64 hexadecimal"),
         ("schema = 1\n" + entry(more="colour = 'red'"), "colour"),
+        ("schema = 1\n" + entry(more="cost = 'cost.onnx'"), "cost_sha256"),
+        ("schema = 1\n" + entry(more=f"cost_sha256 = '{SHA}'"), "cost_sha256"),
+        ("schema = 1\n" + entry(more=f"cost = '../cost.onnx'\ncost_sha256 = '{SHA}'"), "below"),
+        (
+            "schema = 1\n" + entry("isgan-v1", "isgan", f"cost = 'c.onnx'\ncost_sha256 = '{SHA}'"),
+            "unknown key cost",
+        ),
         ("schema = 1\n" + entry(more="hub = 'owner/repo'\nrevision = 'main'"), "40 hexadecimal"),
         ("schema = 1\n" + entry(more="hub = 'owner'"), "owner/name"),
         ("schema = 1\n" + entry().replace("phase-v1/encoder", "../encoder"), "below"),
