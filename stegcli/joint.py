@@ -313,20 +313,20 @@ def _step_prices(
 def _turn_parities(
     pixels: npt.NDArray[np.uint8], positions: npt.NDArray[np.int64], bits: npt.NDArray[np.uint8]
 ) -> None:
-    """Give each pixel whose parity is wrong a gray step, in place; its own luma picks the sign.
+    """Give each pixel whose parity is wrong a step, in place; its own luma picks which and the sign.
 
-    Where black and white meet in one colour, green alone steps.
+    One half are gray, of which a detector sees less, one half of a single channel, nearer to the cover.
     """
     parities = (pixels[positions].sum(axis=1, dtype=np.uint64) & np.uint64(1)).astype(np.uint8)
     wrong = positions[parities != bits]
     values = pixels[wrong]
+    pick, upwards = np.divmod(luma_milli(values) % 12, 2)
+    moving = (pick[:, None] == np.arange(3)) | (pick >= 3)[:, None]
     low, high = values == 0, values == _WHITE
-    both = low.any(axis=1) & high.any(axis=1)
-    low[both], high[both] = low[both, 1:2], high[both, 1:2]
-    up = low.any(axis=1) | (luma_milli(values) % 2 == 1) & ~high.any(axis=1)
-    steps = np.where(up, 1, _WHITE).astype(np.uint8)[:, None].repeat(len(WEIGHTS), axis=1)
-    steps[both] *= np.array([0, 1, 0], dtype=np.uint8)
-    pixels[wrong] = values + steps
+    between = (moving & low).any(axis=1) & (moving & high).any(axis=1)
+    moving[between] = [False, True, False]  # black and white in one colour: green alone steps
+    up = (moving & low).any(axis=1) | (upwards == 1) & ~(moving & high).any(axis=1)
+    pixels[wrong] = values + moving * np.where(up, 1, _WHITE).astype(np.uint8)[:, None]
 
 
 def _chunks(count: int, size: int) -> Iterator[slice]:

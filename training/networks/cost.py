@@ -34,7 +34,7 @@ HALO = 2 * (1 + sum(_DILATIONS) + 1) + 2 + 2
 class CostNetwork(nn.Module):
     """planes (B,2,H,W): luma in grey levels, log of HILL's cost -> what to add to that log, -3..3.
 
-    H and W are even. 26 thousand weights.
+    H and W are even. 29,700 weights.
     """
 
     def __init__(self) -> None:
