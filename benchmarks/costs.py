@@ -8,8 +8,9 @@ the exponent of HILL's costs, the price of a step (lambda), what a step costs wh
 header: as it is, the dearest parities left wrong; written whole; left out; or, which the format does not
 have, written whole with each parity carried by the sum over a group of pixels, of which the cheapest changes.
 
-With --learned, HILL's costs stand against those that a network corrects (`stegcli.training.costs`), both as
-`hide` writes; the photographs are then those that the network did not learn from.
+With --learned, HILL's costs stand against those that a network corrects (`stegcli.training.costs`), where
+each symbol has its own pixels, as in all of the above, and where four share theirs; the photographs are then
+those that the network did not learn from.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stegcli import channel, offsets, photos
+from stegcli import channel, channels, offsets, photos
 from stegcli.lab import security, subjects
-from stegcli.lab.covers import learning_and_judging
+from stegcli.lab.covers import unlearned
 from stegcli.lab.hiders import seed_bytes
 from stegcli.lab.learned_costs import LearnedCost
 
@@ -51,6 +52,7 @@ class Variant:
         group: pixels that carry each parity of the header together; 0 leaves the header out.
         spares: whether the header's dearest parities are left wrong.
         learned: ONNX file of a network that corrects HILL's costs; none if empty.
+        joint: whether four symbols share their pixels, as `hide` lets them, or each has its own.
     """
 
     spread: int
@@ -60,6 +62,7 @@ class Variant:
     group: int = 1
     spares: bool = False
     learned: str = ""
+    joint: bool = False
 
     @property
     def name(self) -> str:
@@ -71,9 +74,10 @@ class Variant:
         header = {0: "none", 1: "as it is" if self.spares else "whole"}.get(
             self.group, f"sums of {self.group}"
         )
-        channels = f"+{self.disagreement:g} apart" if self.disagreement else "alike"
+        apart = f"+{self.disagreement:g} apart" if self.disagreement else "alike"
         costs = "learned" if self.learned else f"HILL^{self.power:g}"
-        return [self.spread, costs, self.lam, channels, header]
+        costs = f"{costs}, joint" if self.joint else costs
+        return [self.spread, costs, self.lam, apart, header]
 
     def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
         """As `subjects.Subject`."""
@@ -93,6 +97,7 @@ class Variant:
             LearnedCost(self.learned) if self.learned else partial(_costs, power=self.power),
             with_header=self.group > 0,
             spares=self.spares,
+            way=channels.JOINT if self.joint else channels.PLAIN,
             group=self.group,
         ).write(cover_rgb, seed)
 
@@ -176,7 +181,10 @@ def main() -> None:
 
 def _against_hill(path: Path) -> list[Variant]:
     return [
-        Variant(spread, spares=True, learned=learned) for spread in (4, 16, 64) for learned in ("", str(path))
+        Variant(spread, spares=True, learned=learned, joint=joint)
+        for spread in (4, 16, 64)
+        for joint in (False, True)
+        for learned in ("", str(path))
     ]
 
 
@@ -184,7 +192,7 @@ def _refs(data_root: Path, *, judging: bool) -> list[photos.ImageRef]:
     """Every picture, or those that no costs learned from."""
     names = ("imagenet", "voc2012")
     if judging:
-        return [ref for name in names for ref in learning_and_judging(name, data_root)[1]]
+        return [ref for name in names for ref in unlearned(name, data_root)]
     return [ref for name in names for ref in photos.find(name, data_root)]
 
 

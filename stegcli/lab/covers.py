@@ -13,7 +13,16 @@ from PIL import Image
 from stegcli import photos
 from stegcli.errors import UsageError
 
-__all__ = ["COVER_SHAPE", "MIN_COVERS", "SHRINK", "covers_of", "cut", "learning_and_judging", "load_cover"]
+__all__ = [
+    "COVER_SHAPE",
+    "MIN_COVERS",
+    "SHRINK",
+    "covers_of",
+    "cut",
+    "learning_and_judging",
+    "unlearned",
+    "load_cover",
+]
 
 U8 = NDArray[np.uint8]
 
@@ -21,6 +30,8 @@ SHRINK: Final = 0.75
 """A JPEG's block grid is gone after this."""
 COVER_SHAPE: Final = (192, 256)
 MIN_COVERS: Final = 20
+LEARNED: Final = ("imagenet", "voc2012")
+"""Data sets that the costs of `phase-v1` learned from."""
 JUDGING_SHARE: Final = 0.4
 """A detector needs more covers than the tenth of a data set that codecs leave out of their training."""
 
@@ -54,6 +65,13 @@ def learning_and_judging(
     The latter hold the pictures that no model of the project learns from (`photos.splits`), and more.
     """
     return photos.split(photos.find(dataset, data_root), JUDGING_SHARE, photos.SPLIT_SEED)
+
+
+def unlearned(dataset: str, data_root: Path | None) -> list[photos.ImageRef]:
+    """Pictures of a data set that no costs learned from: of a known one the judging part, else all."""
+    if dataset in LEARNED:
+        return learning_and_judging(dataset, data_root)[1]
+    return photos.find(dataset, data_root)
 
 
 def load_cover(ref: photos.ImageRef, shrink: float = SHRINK) -> U8:

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from stegcli import photos
 from stegcli._version import __version__
 from stegcli.lab import security
 from stegcli.lab.baselines import baseline
+from stegcli.lab.covers import unlearned
 from stegcli.lab.hiders import Hider
 from stegcli.lab.subjects import HiderSubject, LsbMatchingSubject, PhaseSubject, Subject
 from stegcli.lab.verdicts import SecurityRow
@@ -99,7 +99,7 @@ def run(
 
     Args:
         preset: one of `PRESETS`.
-        datasets: as for `photos.find`; all their pictures may become covers, for no network learns here.
+        datasets: as for `photos.find`; of those that costs learned from, the part that they did not see.
         data_root: where the known ones lie.
         models: also judged, with real secrets.
         feature_set: one of `features.FEATURES`.
@@ -111,7 +111,7 @@ def run(
         progress: told the stage and its share.
     """
     chosen = PRESETS[preset]
-    refs = [ref for dataset in datasets for ref in photos.find(dataset, data_root)]
+    refs = [ref for dataset in datasets for ref in unlearned(dataset, data_root)]
     random.Random(seed).shuffle(refs)  # noqa: S311 - repeatable on purpose
     refs = security.covers_of(refs, covers or chosen.covers, shrink)
     subjects = _subjects(chosen, models)

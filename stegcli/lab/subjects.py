@@ -71,6 +71,7 @@ class PhaseSubject:
         cost: (H, W) luma in grey levels -> costs; the program's own unless another is being tried.
         with_header: whether the parities of a header are written too.
         spares: whether the dearest of them are left wrong, as `hide` does.
+        way: the channel; None for the one that `hide` takes at this spread.
     """
 
     spread: int
@@ -79,6 +80,7 @@ class PhaseSubject:
     cost: Cost = program_cost
     with_header: bool = True
     spares: bool = True
+    way: channels.Channel | None = None
 
     def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
         """The secret plays no part: see the head of this file."""
@@ -119,7 +121,7 @@ class PhaseSubject:
 
     def _way(self, room: int) -> tuple[channels.Channel, int]:
         """The channel that `hide` takes at this spread, and how many symbols fill the cover."""
-        way, _ = channels.suited(room, room // self.spread)
+        way = self.way or channels.suited(room, room // self.spread)[0]
         return way, room // way.reach(self.spread) * way.reach(1)
 
     def _costs(self, cover_rgb: U8) -> F32 | None:
