@@ -2,19 +2,20 @@
 
     python benchmarks/judge.py --data-root DIR [--covers N] [--features NAME] [--out results/judge.json]
 
-Photographs: every picture of the imagenet and voc2012 sets under --data-root, in two halves. From one half
-the judge learns to tell covers from stegos of the phase channel, as JPEGs hold them and shrunk by a quarter;
-weights/judge-v1/judge.onnx and its checksum in weights/manifest.toml are written anew, unless --keep.
+Photographs: every picture of the imagenet and voc2012 sets under --data-root, in two parts: the costs of
+`hide` learned from the first alone, and so does the judge. It learns to tell covers from stegos of the phase
+channel, as JPEGs hold them and shrunk by a quarter; weights/judge-v1/judge.onnx and its checksum in
+weights/manifest.toml are written anew, unless --keep.
 
-From the other half detectors of the lab learn, one for each spread, by --features of their own; each rates
-the stegos of the fifth of that half that it did not learn from. Measured is how well the judge, and other
+From the other part detectors of the lab learn, one for each spread, by --features of their own; each rates
+the stegos of the fifth of that part that it did not learn from. Measured is how well the judge, and other
 figures that a stego could be chosen by, rank these as the detector does: Spearman's correlation, and how
 often the one of ten covers, drawn at random, that a figure likes best is the detector's best or second best
 (at random: 0.2). Again among covers of two kinds: every other one is enlarged instead of shrunk, which no
 judge has learned, and there are detectors of each kind.
 
 Last, the chance that such a detector misses a stego, by the judge's score of it: a logistic curve through one
-half of the held-out covers, measured on the other against the share that is missed at each spread. With the
+half of those covers, measured on the other against the share that is missed at each spread. With the
 judge it goes into the program (stegcli/risk.json), for `stegcli check`.
 """
 
@@ -37,6 +38,7 @@ from numpy.typing import NDArray
 
 from stegcli import forecast, judge, photos
 from stegcli.lab import ensemble, security, statistics
+from stegcli.lab.covers import learning_and_judging
 from stegcli.lab.features import features
 from stegcli.lab.subjects import PhaseSubject
 from stegcli.provenance import commit
@@ -63,15 +65,17 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data-root", type=Path, required=True)
-    parser.add_argument("--covers", type=int, default=800, help="of each half, at most")
+    parser.add_argument("--covers", type=int, default=800, help="of each part, at most")
     parser.add_argument("--features", default="colour", help="of the detectors that the judge is held to")
     parser.add_argument("--keep", action="store_true", help="measure the judge in the box, train none")
     parser.add_argument("--out", type=Path, default=Path("results/judge.json"))
     options = parser.parse_args()
     features(options.features)  # an unknown name fails here
-    refs = [ref for name in ("imagenet", "voc2012") for ref in photos.find(name, options.data_root)]
-    random.Random(0).shuffle(refs)  # noqa: S311 - repeatable on purpose
-    learned, held_out = (security.covers_of(half, options.covers) for half in (refs[0::2], refs[1::2]))
+    both = [learning_and_judging(name, options.data_root) for name in ("imagenet", "voc2012")]
+    parts = [[ref for part in each for ref in part] for each in zip(*both, strict=True)]
+    for part in parts:
+        random.Random(0).shuffle(part)  # noqa: S311 - repeatable on purpose
+    learned, held_out = (security.covers_of(part, options.covers) for part in parts)
     origin = {"command": shlex.join(["python", *sys.argv]), "commit": commit()}  # before weights are written
     if not options.keep:
         write(*learn(learned))
