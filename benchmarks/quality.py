@@ -108,7 +108,7 @@ def _arguments(options: argparse.Namespace) -> list[str]:
 
 def _checksums(model: str) -> dict[str, str]:
     files = store.find(model, None)
-    return {role: hashlib.sha256(files.read(role)).hexdigest() for role in ("encoder", "decoder")}
+    return {role: hashlib.sha256(files.read(role)).hexdigest() for role in files.entry.files}
 
 
 class Bench:
