@@ -56,6 +56,20 @@ def test_overwritten_pixels_cost_a_little_quality(
     assert np.corrcoef(desk.pixels("out.png").ravel(), secret_gray.ravel())[0, 1] > 0.9
 
 
+@pytest.mark.parametrize(("side", "share"), [(128, 0.05), (64, 0.005)])
+def test_small_secrets_bear_less(desk: Desk, cover_rgb: np.ndarray, side: int, share: float) -> None:
+    small = np.asarray(Image.open(desk.folder / "secret.png").resize((side, side)))
+    desk.put("small.png", small)
+    assert desk.run("hide", "cover.png", "small.png", "-o", "stego.png").code == 0
+    rgb = desk.pixels("stego.png").copy()
+    hit = np.random.default_rng(1).random(rgb.shape[:2]) < share
+    rgb[hit] = RNG.integers(0, 256, (int(hit.sum()), 3))
+    desk.put("stego.png", rgb)
+    outcome = desk.run("reveal", "stego.png", "-o", "out.png")
+    assert outcome.code == 0, outcome
+    assert np.corrcoef(desk.pixels("out.png").ravel(), small.ravel())[0, 1] > 0.85
+
+
 @pytest.mark.parametrize("save", ["PNG", "WEBP", "TIFF", "BMP"])
 def test_lossless_formats_keep_it(desk: Desk, stego_rgb: np.ndarray, save: str) -> None:
     desk.put("stego.img", stego_rgb, format=save, **({"lossless": True} if save == "WEBP" else {}))
