@@ -6,6 +6,8 @@ order is made soft, so that it can be learned: pixel i of a group is chosen with
     exp(-log_cost_i / T) / sum over the group of exp(-log_cost_j / T)
 
 T is a step of the channel's cost levels (3 dB), within which its order is as random as the groups.
+
+This is `stegcli.channel`, where each symbol has its own pixels; what is learned here serves `stegcli.joint`, too.
 """
 
 from __future__ import annotations
