@@ -88,6 +88,7 @@ def noisy_pairs(photograph, count, strength):
 def test_srnet_learns_eight_pairs_by_heart(photograph):
     pairs = noisy_pairs(photograph, 8, 3)
     settings = StageSettings(minutes=1, steps=60, batch_pairs=8, crop=32, checks=4)
+    torch.manual_seed(0)  # weights that no other test chooses
     network = SRNet()
     untrained = statistics.auc(*scores(network, pairs))
     stage = train_stage(network, pairs, pairs, settings)
