@@ -74,6 +74,10 @@ _STEPS: Final = np.array(
 )
 _IS_GRAY: Final = np.abs(_STEPS).sum(axis=1) == len(WEIGHTS)
 _DEAREST_GRAY: Final = 4.0
+_DEAREST: Final = np.float32(200)
+"""Relative cost of a step at the most: where all of a block is smooth its symbols must come through, too."""
+_PRICE: Final = 0.09
+"""What makes `channel.LAMBDAS` leave about the errors here that they leave there."""
 _WHITE: Final = 255
 _NO_STEP: Final = SLOTS * len(_STEPS)
 _MOST_STEPS: Final = 3
@@ -154,9 +158,9 @@ def write(
     blocks = block_count(len(target_milli))
     groups = embedding_groups(len(pixels), blocks, SHARE * spread, keys)
     wanted = _blockwise(target_milli, blocks) - pad(blocks, keys)
-    price = np.full(len(pixels), lam, dtype=np.float32)
+    price = np.full(len(pixels), lam * _PRICE * MIN_SPREAD / spread, dtype=np.float32)
     if cost is not None:
-        price *= relative_cost(np.square(cost), spread)
+        price *= np.minimum(relative_cost(np.square(cost), spread), _DEAREST)
     stego = pixels.copy()
     if parity is not None:
         positions, bits = parity

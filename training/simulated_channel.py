@@ -7,7 +7,7 @@ order is made soft, so that it can be learned: pixel i of a group is chosen with
 
 T is a step of the channel's cost levels (3 dB), within which its order is as random as the groups.
 
-This is `stegcli.channel`, where each symbol has its own pixels; what is learned here serves `stegcli.joint`, too.
+This is `stegcli.channel`, where each symbol has its own pixels; costs learned here serve `joint`, too.
 """
 
 from __future__ import annotations

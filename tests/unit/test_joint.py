@@ -53,17 +53,16 @@ def test_noise_and_change_are_as_specified(
 
 
 @pytest.mark.parametrize("spread", [4, 16])
-def test_it_needs_fewer_and_better_places_than_symbols_of_their_own(
+def test_fewer_pixels_change_than_for_symbols_of_their_own_and_for_less_error(
     pixels: np.ndarray, cost: np.ndarray, spread: int
 ) -> None:
     keys, targets = make_keys(0), random_targets(len(pixels) // spread)
     alone = channel.write(pixels, targets, keys, spread=spread, lam=0.001, cost=cost)
     together = joint.write(pixels, targets, keys, spread=spread, lam=0.001, cost=cost)
     own_error = wrap(channel.read(alone, keys, len(targets), spread) - targets) / 1000
-    assert rms(errors(together, targets, keys, spread)) < 1.06 * rms(own_error)
+    assert rms(errors(together, targets, keys, spread)) < 0.8 * rms(own_error)
     changed = [(stego != pixels).any(axis=1) for stego in (alone, together)]
-    assert changed[1].sum() < 0.85 * changed[0].sum()
-    assert cost[changed[1]].sum() < 0.95 * cost[changed[0]].sum()
+    assert changed[1].sum() < 0.88 * changed[0].sum()
 
 
 def test_changes_go_where_they_cost_least(pixels: np.ndarray, cost: np.ndarray) -> None:
@@ -71,6 +70,15 @@ def test_changes_go_where_they_cost_least(pixels: np.ndarray, cost: np.ndarray) 
     stego = joint.write(pixels, targets, make_keys(0), spread=16, lam=0.001, cost=cost)
     changed = (stego != pixels).any(axis=1)
     assert np.median(cost[changed]) < 0.6 * np.median(cost)
+
+
+def test_no_symbol_is_given_up_where_all_pixels_are_dear(pixels: np.ndarray) -> None:
+    keys, targets = make_keys(5), random_targets(len(pixels) // 4)
+    cost = np.random.default_rng(0).lognormal(0, 4, len(pixels)).astype(np.float32)
+    stego = joint.write(pixels, targets, keys, spread=4, lam=0.001, cost=cost)
+    found = errors(stego, targets, keys, 4)
+    assert rms(found) < 0.03
+    assert np.quantile(np.abs(found), 0.999) < 0.12
 
 
 @pytest.mark.parametrize("spread", [4, 64])
