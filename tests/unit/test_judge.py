@@ -12,7 +12,7 @@ def rating(picture):
 
 
 def test_the_more_is_hidden_the_higher_the_score(cover_rgb, secret_gray):
-    stegos = [pipeline.hide(cover_rgb, secret_gray[:side, :side]).stego_rgb for side in (64, 128)]
+    stegos = [pipeline.hide(cover_rgb, secret_gray[:side, :side]).stego_rgb for side in (128, 256)]
     scores = [judge.score(cover_rgb, each) for each in (cover_rgb, *stegos)]
     assert scores == sorted(scores)
     assert rating(stegos[1]) > rating(cover_rgb)
