@@ -41,6 +41,7 @@ from stegcli.offsets import (
 __all__ = [
     "LAMBDAS",
     "Parity",
+    "chunks",
     "embedding_groups",
     "hill_cost",
     "noise_table",
@@ -81,7 +82,7 @@ def pad(symbols: int, keys: Keys) -> npt.NDArray[np.int16]:
     """(symbols,) int16 in 0..999: the keystream that is added to each phase, 32-bit words scaled."""
     pads = np.empty(symbols, dtype=np.int16)
     words = words32(keys.keystream, symbols)
-    for chunk in _chunks(symbols, _CHUNK_PIXELS):
+    for chunk in chunks(symbols, _CHUNK_PIXELS):
         pads[chunk] = scaled(words[chunk], MILLI)
     return pads
 
@@ -92,7 +93,7 @@ def read(pixels: npt.NDArray[np.uint8], keys: Keys, symbols: int, spread: int) -
     luma = _luma_residues(pixels)
     phases = np.empty(symbols, dtype=np.int16)
     pads = pad(symbols, keys)
-    for chunk in _chunks(symbols, _CHUNK_PIXELS // spread):
+    for chunk in chunks(symbols, _CHUNK_PIXELS // spread):
         phases[chunk] = _modulo(_group_sums(luma, groups[chunk]) + pads[chunk])
     return phases
 
@@ -101,7 +102,7 @@ def spoiled(scars: npt.NDArray[np.bool_], keys: Keys, symbols: int, spread: int)
     """(n,) bool pixels that are lost -> (symbols,) bool symbols that are lost with them."""
     groups = embedding_groups(len(scars), symbols, spread, keys)
     lost = np.empty(symbols, dtype=np.bool_)
-    for chunk in _chunks(symbols, _CHUNK_PIXELS // spread):
+    for chunk in chunks(symbols, _CHUNK_PIXELS // spread):
         lost[chunk] = scars[groups[chunk]].any(axis=1)
     return lost
 
@@ -138,13 +139,14 @@ def write(
     luma = _luma_residues(pixels)
     moves = np.zeros(len(pixels), dtype=np.uint8)
     _take_forced_steps(moves, luma, kinds, table)
-    for chunk in _chunks(len(groups), _CHUNK_PIXELS // spread):
+    for chunk in chunks(len(groups), _CHUNK_PIXELS // spread):
         residues = _modulo(_group_sums(luma, groups[chunk]) - wanted[chunk])
         _move_one_pixel_per_group(moves, groups[chunk], residues, kinds, table)
     return _moved(pixels, moves)
 
 
-def _chunks(count: int, size: int) -> Iterator[slice]:
+def chunks(count: int, size: int) -> Iterator[slice]:
+    """Slices of at most `size` that together cover 0..count-1."""
     size = max(1, size)
     for start in range(0, count, size):
         yield slice(start, min(count, start + size))
@@ -158,7 +160,7 @@ def _modulo(milli: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 def _luma_residues(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.int16]:
     """(n, 3) uint8 -> (n,) int16 luma modulo one grey level, in thousandths."""
     residues = np.empty(len(pixels), dtype=np.int16)
-    for chunk in _chunks(len(pixels), _CHUNK_PIXELS):
+    for chunk in chunks(len(pixels), _CHUNK_PIXELS):
         luma = luma_milli(pixels[chunk])
         residues[chunk] = luma - luma // MILLI * MILLI
     return residues
@@ -177,7 +179,7 @@ def _pixel_kinds(
 ) -> npt.NDArray[np.uint16]:
     """(n,) uint16: what each pixel may do and how dear it is, as `offsets` numbers it."""
     kinds = np.empty(len(pixels), dtype=np.uint16)
-    for chunk in _chunks(len(pixels), _CHUNK_PIXELS):
+    for chunk in chunks(len(pixels), _CHUNK_PIXELS):
         kinds[chunk] = free_kinds(pixels[chunk])
         kinds[chunk] += np.uint16(NEUTRAL_LEVEL) if levels is None else levels[chunk]
     if parity is not None:
@@ -189,7 +191,7 @@ def _pixel_kinds(
 def _occurring(kinds: npt.NDArray[np.uint16]) -> npt.NDArray[np.intp]:
     """The kinds that an image needs choices for, with the smallest step of every odd one."""
     occurs = np.zeros(KINDS, dtype=np.bool_)
-    for chunk in _chunks(len(kinds), _CHUNK_PIXELS):
+    for chunk in chunks(len(kinds), _CHUNK_PIXELS):
         occurs[kinds[chunk]] = True
     odd = np.flatnonzero(occurs[FIRST_ODD_KIND:]) + FIRST_ODD_KIND
     occurs[_smallest_step_kinds(odd)] = True
@@ -257,6 +259,6 @@ def _moved(pixels: npt.NDArray[np.uint8], moves: npt.NDArray[np.uint8]) -> npt.N
     """(n, 3) uint8 pixels moved by their offsets; no sum leaves 0..255, so wrapping arithmetic is exact."""
     wrapping_offsets = OFFSETS.view(np.uint8)
     stego = np.empty_like(pixels)
-    for chunk in _chunks(len(pixels), _CHUNK_PIXELS):
+    for chunk in chunks(len(pixels), _CHUNK_PIXELS):
         np.add(pixels[chunk], wrapping_offsets[moves[chunk]], out=stego[chunk])
     return stego

@@ -6,9 +6,9 @@
 Where `channel` gives each symbol its own pixels, a step here moves all four symbols of its block, in each
 slot in another direction. So the slot of a step says as much as the step itself: the ways of making at most
 three steps, some hundred thousand, fill the four circles evenly. The writer looks up those that come near the
-four phases wanted and takes the one that shows least: it changes a fifth fewer pixels than `channel`, most of
-them by less. The reader need not know which they were: it only sums. The price is that a destroyed pixel
-takes four symbols with it.
+four phases wanted and takes the one that shows least: fewer pixels than `channel` changes, and less error.
+The reader need not know which they were: it only sums. The price is that a destroyed pixel takes four symbols
+with it.
 
 A step is one level up or down, of one channel or of all three. The latter is a larger change, yet a smaller
 sign of one: channels of a photograph share their noise, and detectors look where they do not. Costs are
@@ -31,14 +31,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from stegcli.channel import embedding_groups
+from stegcli.channel import chunks, embedding_groups
 from stegcli.costs import relative_cost
 from stegcli.keys import Keys, words32
 from stegcli.luma import MILLI, WEIGHTS, luma_milli
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from stegcli.channel import Parity
 
 __all__ = [
@@ -114,7 +112,7 @@ def read(pixels: npt.NDArray[np.uint8], keys: Keys, symbols: int, spread: int) -
     groups = embedding_groups(len(pixels), blocks, SHARE * spread, keys)
     luma = _luma(pixels)
     turns = pad(blocks, keys)
-    for chunk in _chunks(blocks, _CHUNK_PIXELS // (SHARE * spread)):
+    for chunk in chunks(blocks, _CHUNK_PIXELS // (SHARE * spread)):
         turns[chunk] += _block_turns(luma, groups[chunk])
     milli = (turns.astype(np.int32) * MILLI + _TURN // 2 >> _TURN_BITS) % MILLI
     return milli.T.reshape(-1)[:symbols].astype(np.int16)
@@ -125,7 +123,7 @@ def spoiled(scars: npt.NDArray[np.bool_], keys: Keys, symbols: int, spread: int)
     blocks = block_count(symbols)
     groups = embedding_groups(len(scars), blocks, SHARE * spread, keys)
     lost = np.empty(blocks, dtype=np.bool_)
-    for chunk in _chunks(blocks, _CHUNK_PIXELS // (SHARE * spread)):
+    for chunk in chunks(blocks, _CHUNK_PIXELS // (SHARE * spread)):
         lost[chunk] = scars[groups[chunk]].any(axis=1)
     return np.tile(lost, SHARE)[:symbols]
 
@@ -169,7 +167,7 @@ def write(
     luma = _luma(stego)
     book = _pattern_book()
     size = min(_CHUNK_PIXELS // (SHARE * spread), _CHUNK_CANDIDATES // book.near.shape[1])
-    for chunk in _chunks(blocks, size):
+    for chunk in chunks(blocks, size):
         missing = wanted[chunk] - _block_turns(luma, groups[chunk])
         slots = _cheapest_of_slots(groups[chunk], price)
         steps = book.cheapest(missing, _step_prices(stego[slots], price[slots], spread))
@@ -270,7 +268,7 @@ def _blockwise(target_milli: npt.NDArray[np.integer], blocks: int) -> npt.NDArra
 def _luma(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
     """(n, 3) uint8 -> (n,) uint16 luma in thousandths, modulo 2^16."""
     luma = np.empty(len(pixels), dtype=np.uint16)
-    for chunk in _chunks(len(pixels), _CHUNK_PIXELS):
+    for chunk in chunks(len(pixels), _CHUNK_PIXELS):
         luma[chunk] = luma_milli(pixels[chunk]).astype(np.uint16)
     return luma
 
@@ -331,9 +329,3 @@ def _turn_parities(
     moving[between] = [False, True, False]  # black and white in one colour: green alone steps
     up = (moving & low).any(axis=1) | (upwards == 1) & ~(moving & high).any(axis=1)
     pixels[wrong] = values + moving * np.where(up, 1, _WHITE).astype(np.uint8)[:, None]
-
-
-def _chunks(count: int, size: int) -> Iterator[slice]:
-    size = max(1, size)
-    for start in range(0, count, size):
-        yield slice(start, min(count, start + size))

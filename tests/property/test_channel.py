@@ -16,15 +16,7 @@ from stegcli.offsets import wrap
 
 
 def write(case: Case) -> np.ndarray:
-    return channel.write(
-        case.pixels,
-        case.targets,
-        case.keys,
-        spread=case.spread,
-        lam=case.lam,
-        parity=case.parity,
-        cost=case.cost,
-    )
+    return case.written_by(channel.write)
 
 
 @st.composite

@@ -33,15 +33,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def write(case: Case) -> np.ndarray:
-    return joint.write(
-        case.pixels,
-        case.targets,
-        case.keys,
-        spread=case.spread,
-        lam=case.lam,
-        parity=case.parity,
-        cost=case.cost,
-    )
+    return case.written_by(joint.write)
 
 
 @settings(deadline=None, max_examples=150)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -29,6 +30,18 @@ class Case(NamedTuple):
     lam: float
     parity: channel.Parity
     cost: np.ndarray | None
+
+    def written_by(self, write: Callable[..., np.ndarray]) -> np.ndarray:
+        """The stego that a channel makes of it."""
+        return write(
+            self.pixels,
+            self.targets,
+            self.keys,
+            spread=self.spread,
+            lam=self.lam,
+            parity=self.parity,
+            cost=self.cost,
+        )
 
 
 def make_keys(seed: int) -> Keys:
