@@ -213,11 +213,11 @@ def parity_count(pixel_count: int) -> int:
 
 
 def group_size(pixel_count: int, reach: int) -> int:
-    """Pixels per parity that `hide` takes: a quarter of those that a symbol hangs on.
+    """Pixels per parity that `hide` takes: an eighth of those that a symbol hangs on.
 
     A destroyed pixel spoils the symbol, so the header stays the sturdier of the two.
     """
-    return max(size for size in _group_sizes(pixel_count) if size <= max(1, reach // 4))
+    return max(size for size in _group_sizes(pixel_count) if size <= max(1, reach // 8))
 
 
 def read_salt(pixels: npt.NDArray[np.uint8], locator: bytes) -> tuple[bytes, int]:

@@ -4,28 +4,26 @@
     symbol c     sum over i of MULTIPLIERS[i, c] * S[i] + keystream, modulo 2^16          c = 0..3
 
 Where `channel` gives each symbol its own pixels, a step here moves all four symbols of its block, in each
-slot in another direction. So the slot of a step says as much as the step itself: the ways of making at most
-three steps, some hundred thousand, fill the four circles evenly. The writer looks up those that come near the
-four phases wanted and takes the one that shows least: fewer pixels than `channel` changes, and less error.
-The reader need not know which they were: it only sums. The price is that a destroyed pixel takes four symbols
-with it.
+slot in another direction. So the slot of a step says as much as the step itself, and of all ways of making a
+few steps in a block's cheapest slots, many come near the four phases wanted. The writer compares them all and
+takes the one of least price and error, with a detector in mind: better four steps where nothing shows than
+one where it does. A pixel that the header makes step anyway lets the symbols say how. The reader need not
+know which pixels these were: it only sums. The price is that a destroyed pixel takes four symbols with it.
 
-A step is one level up or down, of one channel or of all three. The latter is a larger change, yet a smaller
-sign of one: channels of a photograph share their noise, and detectors look where they do not. Costs are
-squared, which `channel` does not gain by. Both by experiment: see `results/README.md`.
+A step is one level up or down, of one channel or of several. All this by experiment: see `results/README.md`.
 
 That positions carry information is as old as matrix embedding (Crandall 1998), and choosing the least visible
-of many solutions is the idea of syndrome-trellis codes (Filler, Judas and Fridrich 2011).
+of many solutions is the idea of syndrome-trellis codes (Filler, Judas and Fridrich 2011); halves that meet in
+the middle are Horowitz and Sahni's (1974).
 
 Pixels are always the (n, 3) uint8 array of usable pixels in raster order, as for `channel`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from itertools import combinations, product
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -68,26 +66,35 @@ MULTIPLIERS: Final[npt.NDArray[np.uint16]] = (
 _TURN_BITS: Final = 16
 _TURN: Final = 1 << _TURN_BITS
 _STEPS: Final = np.array(
-    [[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1], [1, 1, 1], [-1, -1, -1]]
+    [sign * np.array(moved) for moved in product((0, 1), repeat=3) if any(moved) for sign in (1, -1)]
+    + [np.zeros(3, dtype=int)]
 )
-_IS_GRAY: Final = np.abs(_STEPS).sum(axis=1) == len(WEIGHTS)
-_DEAREST_GRAY: Final = 4.0
-_DEAREST: Final = np.float32(200)
-"""Relative cost of a step at the most: where all of a block is smooth its symbols must come through, too."""
-_PRICE: Final = 0.09
+"""(15, 3): one, two or all channels, up or down; last, no step."""
+_NO_STEP: Final = len(_STEPS) - 1
+_MOVED: Final = np.abs(_STEPS).sum(axis=1)
+_STEP_TURNS: Final[npt.NDArray[np.uint16]] = (
+    MULTIPLIERS[:, None, :] * (_STEPS @ WEIGHTS).astype(np.uint16)[:, None]
+)
+"""(16, 15, 4) uint16: what each step, in each slot, adds to each symbol."""
+_SEEN: Final = np.array([0, 1, 1, 0.75])[_MOVED]
+"""(15,) what a detector makes of each step at the smallest spread, by the channels moved: channels of a
+photograph share their noise, and it looks where they do not."""
+_ALL_DISTANCE: Final = 16
+"""From this spread on steps cost what they add to the squared error."""
+_PRICE: Final = 4.0
 """What makes `channel.LAMBDAS` leave about the errors here that they leave there."""
 _WHITE: Final = 255
-_NO_STEP: Final = SLOTS * len(_STEPS)
-_MOST_STEPS: Final = 3
 
-_CELL_BITS: Final = 3
-_CELLS: Final = 1 << _CELL_BITS
-_REACHES: Final = (1.0, 0.18, 0.14, 0.12)
-"""How far from a cell's centre a pattern of no, one, two or three steps is still looked at, in turns. Wider
-reaches, 2.5 times as many candidates, lower the price by one part in a hundred."""
+_HALF: Final = 2
+"""Slots in either half of the search: the four cheapest of a block may step. A wider search leaves a little
+less error, but takes longer, and a detector sees no less."""
+_ANGLE_BITS: Final = 12
+"""Cosines are tabulated at so many bits, much finer than the errors that are left."""
 
 _CHUNK_PIXELS: Final = 1 << 18
-_CHUNK_CANDIDATES: Final = 1 << 20
+_CHUNK_BLOCKS: Final = 256
+_FORCED: Final = np.float32(-1)
+"""Price of a pixel that has to step, as part of its block's search."""
 _UNABLE: Final = np.float32(1e6)
 """Cost of a step that would leave 0..255 or spoil a parity."""
 
@@ -151,110 +158,89 @@ def write(
         cost: (n,) float32 > 0, any unit: what a step costs at each pixel; None if the same everywhere.
 
     Returns:
-        (n, 3) uint8 stego. At most three pixels of each block differ, by one level, besides those forced to.
+        (n, 3) uint8 stego. At most four pixels of each block differ, by one level, besides those forced to.
     """
     blocks = block_count(len(target_milli))
     groups = embedding_groups(len(pixels), blocks, SHARE * spread, keys)
     wanted = _blockwise(target_milli, blocks) - pad(blocks, keys)
-    price = np.full(len(pixels), lam * _PRICE * MIN_SPREAD / spread, dtype=np.float32)
+    unit = lam * _PRICE * MIN_SPREAD / spread
+    price = np.full(len(pixels), unit, dtype=np.float32)
     if cost is not None:
-        price *= np.minimum(relative_cost(np.square(cost), spread), _DEAREST)
+        price *= relative_cost(cost, spread)
     stego = pixels.copy()
     if parity is not None:
         positions, bits = parity
-        _turn_parities(stego, positions, bits)
+        wrong = positions[_parities(pixels[positions]) != bits]
+        forced = _first_of_each_block(wrong, groups, len(pixels))
+        _turn(stego, np.setdiff1d(wrong, forced))
         price[positions] = _UNABLE
+        price[forced] = _FORCED
     luma = _luma(stego)
-    book = _pattern_book()
-    size = min(_CHUNK_PIXELS // (SHARE * spread), _CHUNK_CANDIDATES // book.near.shape[1])
-    for chunk in chunks(blocks, size):
+    for chunk in chunks(blocks, min(_CHUNK_BLOCKS, _CHUNK_PIXELS // (SHARE * spread))):
         missing = wanted[chunk] - _block_turns(luma, groups[chunk])
         slots = _cheapest_of_slots(groups[chunk], price)
-        steps = book.cheapest(missing, _step_prices(stego[slots], price[slots], spread))
-        rows, which = np.nonzero(steps != _NO_STEP)
-        slot, step = np.divmod(steps[rows, which], len(_STEPS))
-        stego[slots[rows, slot]] += _STEPS[step].astype(np.uint8)  # no sum leaves 0..255: wrapping is exact
+        chosen = _best_steps(missing, _step_prices(stego[slots], price[slots], unit, spread))
+        stego[slots] += _STEPS[chosen].astype(np.uint8)  # no sum leaves 0..255: wrapping is exact
     return stego
 
 
-@dataclass(frozen=True)
-class _PatternBook:
-    """All ways of making at most three steps in different slots, and where to find them.
+def _best_steps(missing: npt.NDArray[np.uint16], prices: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
+    """(b, 4) turns that are missing, (b, 16, 15) prices of steps -> (b, 16) the step to make in each slot.
 
-    Attributes:
-        steps: (3, P) uint8, the steps of each pattern, slot * 8 + step, or `_NO_STEP`.
-        turns: (4, P) uint16, what it adds to each symbol.
-        near: (4096, L) int32, the patterns that come near each cell of the four circles; 0, no step, fills.
+    The ways of stepping in one half of the cheapest slots meet those in the other half. For the errors that
+    matter a squared error is (1 - cos(2 pi error)) / (2 pi^2), and the cosine of a difference of angles is an
+    inner product: one matrix product weighs each way against each other one, prices included.
     """
+    cheapest = prices[:, :, :_NO_STEP].min(axis=2).argsort(axis=1)[:, : 2 * _HALF]
+    halves = cheapest[:, 0::2], cheapest[:, 1::2]
+    near, far = (_ways_in(slots, prices) for slots in halves)
+    wanted = _vectors(missing[:, None] - near[0])
+    reached = _vectors(far[0]) * np.float32(1 / (2 * np.pi**2))
+    ones = np.ones((*near[1].shape, 1), dtype=np.float32)
+    firsts = np.concatenate([wanted, -near[1][..., None], ones], axis=2)
+    seconds = np.concatenate([reached, ones, -far[1][..., None]], axis=2).transpose(0, 2, 1)
+    ways = _ways()
+    worth = np.empty((len(ways), len(ways)), dtype=np.float32)
+    best = [np.matmul(*pair, out=worth).argmax() for pair in zip(firsts, seconds, strict=True)]
+    chosen = np.full(prices.shape[:2], _NO_STEP)
+    for slots, way in zip(halves, np.divmod(best, len(ways)), strict=True):
+        np.put_along_axis(chosen, slots, ways[way], axis=1)
+    return chosen
 
-    steps: npt.NDArray[np.uint8]
-    turns: npt.NDArray[np.uint16]
-    near: npt.NDArray[np.int32]
 
-    def cheapest(
-        self, missing: npt.NDArray[np.uint16], prices: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.uint8]:
-        """(b, 4) turns that are missing, (b, 129) prices of steps -> (b, 3) the steps to make."""
-        cells = np.zeros(len(missing), dtype=np.int64)
-        for symbol in range(SHARE):
-            cells = cells * _CELLS + (missing[:, symbol] >> np.uint16(_TURN_BITS - _CELL_BITS))
-        candidates = self.near[cells]
-        total = np.zeros(candidates.shape, dtype=np.float32)
-        for symbol in range(SHARE):
-            error = (
-                (self.turns[symbol][candidates] - missing[:, symbol, None]).view(np.int16).astype(np.float32)
-            )
-            error *= np.float32(1 / _TURN)
-            total += error * error
-        for steps in self.steps:
-            total += np.take_along_axis(prices, steps[candidates], axis=1)
-        best = candidates[np.arange(len(candidates)), total.argmin(axis=1)]
-        return self.steps[:, best].T
+def _ways_in(
+    slots: npt.NDArray[np.intp], prices: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.float32]]:
+    """(b, 2) slots, (b, 16, 15) prices -> of each way of stepping there: (b, W, 4) turns, (b, W) price."""
+    own_turns = _STEP_TURNS[slots]
+    own_prices = np.take_along_axis(prices, slots[:, :, None], axis=1)
+    ways = _ways()
+    turns = own_turns[:, 0, ways[:, 0]]
+    price = own_prices[:, 0, ways[:, 0]]
+    for slot in range(1, _HALF):
+        turns += own_turns[:, slot, ways[:, slot]]
+        price += own_prices[:, slot, ways[:, slot]]
+    return turns, price
 
 
 @cache
-def _pattern_book() -> _PatternBook:
-    """Always the same one; it takes half a second."""
-    turn_of_step = (_STEPS @ WEIGHTS).astype(np.uint16)
-    turn_of_single = (MULTIPLIERS[:, None, :] * turn_of_step[:, None]).reshape(-1, SHARE)
-    turn_of_single = np.concatenate([turn_of_single, np.zeros((1, SHARE), np.uint16)])
-    parts = [np.full((1, _MOST_STEPS), _NO_STEP)]
-    for count in range(1, _MOST_STEPS + 1):
-        slots = np.array(list(combinations(range(SLOTS), count)))
-        kinds = np.array(list(product(range(len(_STEPS)), repeat=count)))
-        chosen = (slots[:, None] * len(_STEPS) + kinds).reshape(-1, count)
-        parts.append(np.pad(chosen, ((0, 0), (0, _MOST_STEPS - count)), constant_values=_NO_STEP))
-    counts = np.repeat(np.arange(_MOST_STEPS + 1), [len(part) for part in parts])
-    steps = np.concatenate(parts).astype(np.uint8)
-    turns = turn_of_single[steps].sum(axis=1, dtype=np.uint16)
-    return _PatternBook(steps.T.copy(), turns.T.copy(), _near_cells(turns, np.array(_REACHES)[counts]))
+def _ways() -> npt.NDArray[np.intp]:
+    """(225, 2): a step for each slot of a half, in every combination."""
+    return np.array(list(product(range(len(_STEPS)), repeat=_HALF)), dtype=np.intp)
 
 
-def _near_cells(turns: npt.NDArray[np.uint16], reaches: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
-    """(P, 4) turns, (P,) reaches -> (4096, L) int32: patterns within reach of each cell's centre."""
-    scaled_turns = turns.astype(np.float32) * np.float32(_CELLS / _TURN)
-    own = scaled_turns.astype(np.int32)
-    within = scaled_turns - own - np.float32(0.5)
-    squared_reach = np.square(_CELLS * reaches).astype(np.float32)
-    sides = range(-1, 2)
-    distance = {(s, side): np.square(within[:, s] - side) for s in range(SHARE) for side in sides}
-    place = {(s, side): (own[:, s] + side) % _CELLS for s in range(SHARE) for side in sides}
-    patterns, cells = [], []
-    for around in product(sides, repeat=SHARE):
-        far = sum(distance[s, side] for s, side in enumerate(around))
-        near = np.flatnonzero(far < squared_reach)
-        cell = np.zeros(len(near), dtype=np.int32)
-        for s, side in enumerate(around):
-            cell = cell * _CELLS + place[s, side][near]
-        patterns.append(near.astype(np.int32))
-        cells.append(cell)
-    pattern, cell = np.concatenate(patterns), np.concatenate(cells)
-    order = np.argsort(cell, kind="stable")
-    pattern, cell = pattern[order], cell[order]
-    counts = np.bincount(cell, minlength=_CELLS**SHARE)
-    lists = np.zeros((_CELLS**SHARE, counts.max()), dtype=np.int32)
-    lists[cell, np.arange(len(cell)) - np.repeat(np.cumsum(counts) - counts, counts)] = pattern
-    return lists
+@cache
+def _circle() -> npt.NDArray[np.float32]:
+    """(4096, 2) float32 points on the unit circle."""
+    angle = 2 * np.pi * np.arange(1 << _ANGLE_BITS) / (1 << _ANGLE_BITS)
+    points: npt.NDArray[np.float32] = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+    return points
+
+
+def _vectors(turns: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
+    """(b, W, 4) turns -> (b, W, 8) float32: cosine and sine of each."""
+    points: npt.NDArray[np.float32] = _circle()[turns >> np.uint16(_TURN_BITS - _ANGLE_BITS)]
+    return points.reshape(*turns.shape[:2], -1)
 
 
 def _blockwise(target_milli: npt.NDArray[np.integer], blocks: int) -> npt.NDArray[np.uint16]:
@@ -297,30 +283,46 @@ def _cheapest_of_slots(
 
 
 def _step_prices(
-    pixels: npt.NDArray[np.uint8], prices: npt.NDArray[np.float32], spread: int
+    pixels: npt.NDArray[np.uint8], prices: npt.NDArray[np.float32], unit: float, spread: int
 ) -> npt.NDArray[np.float32]:
-    """(b, 16, 3) pixels and (b, 16) prices -> (b, 129): of every step in every slot, and of none.
+    """(b, 16, 3) pixels and (b, 16) prices -> (b, 16, 15): of every step in every slot, and of none.
 
-    A gray step costs from once to four times as much as one of a single channel: at large spreads detectors
-    hardly see either, and the stego may be nearer to its cover.
+    At small spreads a step costs what a detector makes of it, at large ones, where it sees little, what it
+    adds to the squared error. Of a step that the header's parity demands the place is paid for: each that
+    would do brings so much that one is made.
     """
-    gray_price = min(_DEAREST_GRAY, spread / MIN_SPREAD)
-    steps = prices[:, :, None] * np.where(_IS_GRAY, gray_price, 1).astype(np.float32)
-    for index, step in enumerate(_STEPS):
+    distance = min(1.0, (spread - MIN_SPREAD) / (_ALL_DISTANCE - MIN_SPREAD))
+    sizes = ((1 - distance) * _SEEN + distance * _MOVED).astype(np.float32)
+    forced = prices == _FORCED
+    steps: npt.NDArray[np.float32] = np.where(forced, np.float32(unit), prices)[:, :, None] * sizes
+    steps[forced] += np.where(_MOVED % 2 == 1, _FORCED, _UNABLE)
+    for index, step in enumerate(_STEPS[:_NO_STEP]):
         stuck = (pixels[:, :, step != 0] == (_WHITE if step.max() > 0 else 0)).any(axis=2)
         steps[:, :, index][stuck] = _UNABLE
-    return np.pad(steps.reshape(len(steps), _NO_STEP), ((0, 0), (0, 1)))
+    return steps
 
 
-def _turn_parities(
-    pixels: npt.NDArray[np.uint8], positions: npt.NDArray[np.int64], bits: npt.NDArray[np.uint8]
-) -> None:
-    """Give each pixel whose parity is wrong a step, in place; its own luma picks which and the sign.
+def _parities(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """(k, 3) uint8 -> (k,) uint8 parities of R + G + B."""
+    sums: npt.NDArray[np.uint64] = pixels.sum(axis=1, dtype=np.uint64)
+    return (sums & np.uint64(1)).astype(np.uint8)
+
+
+def _first_of_each_block(
+    positions: npt.NDArray[np.int64], groups: npt.NDArray[np.int32], count: int
+) -> npt.NDArray[np.int64]:
+    """Positions among `count` pixels -> the first of them in each block that has one."""
+    block_of = np.full(count, -1, dtype=np.int32)
+    block_of[groups] = np.arange(len(groups), dtype=np.int32)[:, None]
+    blocks, first = np.unique(block_of[positions], return_index=True)
+    return positions[first[blocks >= 0]]
+
+
+def _turn(pixels: npt.NDArray[np.uint8], wrong: npt.NDArray[np.int64]) -> None:
+    """Give each pixel at these positions a step, in place; its own luma picks which and the sign.
 
     One half are gray, of which a detector sees less, one half of a single channel, nearer to the cover.
     """
-    parities = (pixels[positions].sum(axis=1, dtype=np.uint64) & np.uint64(1)).astype(np.uint8)
-    wrong = positions[parities != bits]
     values = pixels[wrong]
     pick, upwards = np.divmod(luma_milli(values) % 12, 2)
     moving = (pick[:, None] == np.arange(3)) | (pick >= 3)[:, None]

@@ -213,7 +213,7 @@ def test_the_dearest_parities_may_stay_wrong() -> None:
         assert estimate == pytest.approx(share, abs=0.025)
 
 
-@pytest.mark.parametrize(("count", "spread", "group"), [(65_536, 4, 1), (65_536, 16, 4), (1 << 20, 64, 16)])
+@pytest.mark.parametrize(("count", "spread", "group"), [(65_536, 8, 1), (65_536, 32, 4), (1 << 20, 128, 16)])
 def test_parities_of_groups_come_back_and_count_damage(count: int, spread: int, group: int) -> None:
     assert container.group_size(count, spread) == group
     pixels = random_pixels(count)
