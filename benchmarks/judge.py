@@ -49,7 +49,7 @@ F64 = NDArray[np.float64]
 ROOT = Path(__file__).parent.parent
 MODEL = "judge-v1"
 SHRINKS = (1.0, security.SHRINK)
-LEARNED = (8, 16)
+LEARNED = (4, 8)
 """Spreads whose stegos the judge learns from: below, a detector needs no good luck; above, it has none."""
 SEEDS = (1, 2)
 MEASURED = (4, 8, 16)
