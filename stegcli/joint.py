@@ -21,7 +21,6 @@ Pixels are always the (n, 3) uint8 array of usable pixels in raster order, as fo
 
 from __future__ import annotations
 
-from functools import cache
 from hashlib import sha256
 from itertools import product
 from typing import TYPE_CHECKING, Final
@@ -72,10 +71,8 @@ _STEPS: Final = np.array(
 """(15, 3): one, two or all channels, up or down; last, no step."""
 _NO_STEP: Final = len(_STEPS) - 1
 _MOVED: Final = np.abs(_STEPS).sum(axis=1)
-_STEP_TURNS: Final[npt.NDArray[np.uint16]] = (
-    MULTIPLIERS[:, None, :] * (_STEPS @ WEIGHTS).astype(np.uint16)[:, None]
-)
-"""(16, 15, 4) uint16: what each step, in each slot, adds to each symbol."""
+_WAYS: Final = len(_STEPS) ** 2
+"""Of stepping in two slots. Four slots are searched; more leave less error, but a detector sees no less."""
 _SEEN: Final = np.array([0, 1, 1, 0.75])[_MOVED]
 """(15,) what a detector makes of each step at the smallest spread, by the channels moved: channels of a
 photograph share their noise, and it looks where they do not."""
@@ -85,11 +82,18 @@ _PRICE: Final = 4.0
 """What makes `channel.LAMBDAS` leave about the errors here that they leave there."""
 _WHITE: Final = 255
 
-_HALF: Final = 2
-"""Slots in either half of the search: the four cheapest of a block may step. A wider search leaves a little
-less error, but takes longer, and a detector sees no less."""
-_ANGLE_BITS: Final = 12
-"""Cosines are tabulated at so many bits, much finer than the errors that are left."""
+
+def _points(turns: npt.NDArray[np.uint16]) -> npt.NDArray[np.complex64]:
+    """Turns -> points on the unit circle."""
+    points: npt.NDArray[np.complex64] = np.exp(2j * np.pi / _TURN * turns).astype(np.complex64)
+    return points
+
+
+_STEP_TURNS: Final[npt.NDArray[np.uint16]] = (
+    MULTIPLIERS[:, None, :] * (_STEPS @ WEIGHTS).astype(np.uint16)[:, None]
+)
+"""(16, 15, 4) uint16: what each step, in each slot, adds to each symbol."""
+_STEP_POINTS: Final = _points(_STEP_TURNS)
 
 _CHUNK_PIXELS: Final = 1 << 18
 _CHUNK_BLOCKS: Final = 256
@@ -154,7 +158,7 @@ def write(
         spread: pixels per symbol, at least `MIN_SPREAD`; 4 * spread * block_count(N) <= n.
         lam: price of a step against a squared phase error in turns; those of `channel.LAMBDAS` leave errors
             much as large as there.
-        parity: pixels whose R + G + B must have a given parity; they keep it and carry nothing else.
+        parity: pixels whose R + G + B must have a given parity, and end with it.
         cost: (n,) float32 > 0, any unit: what a step costs at each pixel; None if the same everywhere.
 
     Returns:
@@ -187,60 +191,43 @@ def write(
 def _best_steps(missing: npt.NDArray[np.uint16], prices: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
     """(b, 4) turns that are missing, (b, 16, 15) prices of steps -> (b, 16) the step to make in each slot.
 
-    The ways of stepping in one half of the cheapest slots meet those in the other half. For the errors that
+    The ways of stepping in two of the four cheapest slots meet those in the other two. For the errors that
     matter a squared error is (1 - cos(2 pi error)) / (2 pi^2), and the cosine of a difference of angles is an
     inner product: one matrix product weighs each way against each other one, prices included.
     """
-    cheapest = prices[:, :, :_NO_STEP].min(axis=2).argsort(axis=1)[:, : 2 * _HALF]
-    halves = cheapest[:, 0::2], cheapest[:, 1::2]
-    near, far = (_ways_in(slots, prices) for slots in halves)
-    wanted = _vectors(missing[:, None] - near[0])
-    reached = _vectors(far[0]) * np.float32(1 / (2 * np.pi**2))
-    ones = np.ones((*near[1].shape, 1), dtype=np.float32)
-    firsts = np.concatenate([wanted, -near[1][..., None], ones], axis=2)
-    seconds = np.concatenate([reached, ones, -far[1][..., None]], axis=2).transpose(0, 2, 1)
-    ways = _ways()
-    worth = np.empty((len(ways), len(ways)), dtype=np.float32)
-    best = [np.matmul(*pair, out=worth).argmax() for pair in zip(firsts, seconds, strict=True)]
+    cheapest = prices[:, :, :_NO_STEP].min(axis=2).argsort(axis=1)[:, :4]
+    pairs = cheapest[:, 0::2], cheapest[:, 1::2]
+    steps = [_STEP_POINTS[slots] for slots in pairs]
+    steps[0] = steps[0].conj()
+    steps[0][:, 0] *= _points(missing)[:, None]  # what the first pair leaves, the second has to reach
+    steps[1][:, 0] *= np.float32(1 / (2 * np.pi**2))
+    near, far = (_ways(*each, prices) for each in zip(steps, pairs, strict=True))
+    near[:, :, -1], far[:, :, -2] = 1, 1
+    worth = np.empty((_WAYS, _WAYS), dtype=np.float32)
+    best = [np.matmul(one, other.T, out=worth).argmax() for one, other in zip(near, far, strict=True)]
     chosen = np.full(prices.shape[:2], _NO_STEP)
-    for slots, way in zip(halves, np.divmod(best, len(ways)), strict=True):
-        np.put_along_axis(chosen, slots, ways[way], axis=1)
+    for slots, way in zip(pairs, np.divmod(best, _WAYS), strict=True):
+        np.put_along_axis(chosen, slots, np.stack(np.divmod(way, len(_STEPS)), axis=1), axis=1)
     return chosen
 
 
-def _ways_in(
-    slots: npt.NDArray[np.intp], prices: npt.NDArray[np.float32]
-) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.float32]]:
-    """(b, 2) slots, (b, 16, 15) prices -> of each way of stepping there: (b, W, 4) turns, (b, W) price."""
-    own_turns = _STEP_TURNS[slots]
-    own_prices = np.take_along_axis(prices, slots[:, :, None], axis=1)
-    ways = _ways()
-    turns = own_turns[:, 0, ways[:, 0]]
-    price = own_prices[:, 0, ways[:, 0]]
-    for slot in range(1, _HALF):
-        turns += own_turns[:, slot, ways[:, slot]]
-        price += own_prices[:, slot, ways[:, slot]]
-    return turns, price
+def _ways(
+    steps: npt.NDArray[np.complex64], slots: npt.NDArray[np.intp], prices: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Every way of stepping in two slots, as (b, 225, 10): points on four circles, minus its price twice.
 
-
-@cache
-def _ways() -> npt.NDArray[np.intp]:
-    """(225, 2): a step for each slot of a half, in every combination."""
-    return np.array(list(product(range(len(_STEPS)), repeat=_HALF)), dtype=np.intp)
-
-
-@cache
-def _circle() -> npt.NDArray[np.float32]:
-    """(4096, 2) float32 points on the unit circle."""
-    angle = 2 * np.pi * np.arange(1 << _ANGLE_BITS) / (1 << _ANGLE_BITS)
-    points: npt.NDArray[np.float32] = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
-    return points
-
-
-def _vectors(turns: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
-    """(b, W, 4) turns -> (b, W, 8) float32: cosine and sine of each."""
-    points: npt.NDArray[np.float32] = _circle()[turns >> np.uint16(_TURN_BITS - _ANGLE_BITS)]
-    return points.reshape(*turns.shape[:2], -1)
+    Args:
+        steps: (b, 2, 15, 4) points of each slot's steps.
+        slots: (b, 2), which they are.
+        prices: (b, 16, 15).
+    """
+    own = np.take_along_axis(prices, slots[:, :, None], axis=1)
+    points = (steps[:, 0, :, None] * steps[:, 1, None, :]).reshape(len(steps), _WAYS, SHARE)
+    price = (own[:, 0, :, None] + own[:, 1, None, :]).reshape(len(steps), _WAYS)
+    ways = np.empty((len(steps), _WAYS, 2 * SHARE + 2), dtype=np.float32)
+    ways[:, :, : 2 * SHARE] = points.view(np.float32)
+    ways[:, :, 2 * SHARE :] = -price[:, :, None]
+    return ways
 
 
 def _blockwise(target_milli: npt.NDArray[np.integer], blocks: int) -> npt.NDArray[np.uint16]:

@@ -82,7 +82,7 @@ def test_the_best_of_all_ways_is_found() -> None:
         worth = (np.cos(2 * np.pi * left) / (2 * np.pi**2)).sum(axis=1) - price[cheapest, every].sum(axis=1)
         own_left = (block - joint._STEP_TURNS[rows, steps].sum(axis=0, dtype=np.uint16)) / 65_536
         own = (np.cos(2 * np.pi * own_left) / (2 * np.pi**2)).sum() - price[rows, steps].sum()
-        assert own == pytest.approx(worth.max(), abs=2e-4)
+        assert own == pytest.approx(worth.max(), abs=1e-6)
 
 
 def test_a_parity_that_must_turn_lets_symbols_say_how(pixels: np.ndarray) -> None:
