@@ -6,27 +6,34 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from stegcli import store
 from stegcli.contract import COST
 from stegcli.costs import hill_cost
-from stegcli.session import run_tiled
+from stegcli.session import Loader, run_tiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from stegcli.session import Loader, Network
+    from stegcli.session import Network
     from stegcli.tiling import Tile
 
     F32 = NDArray[np.float32]
 
 __all__ = ["learned_cost", "model_cost"]
 
+_FAMILY: Final = "phase"
+
 TILE_PIXELS: Final = 1 << 20
 """The network works at full resolution and takes more memory a pixel than codecs do."""
 
 
 def model_cost(luma_levels: F32, load: Loader) -> F32:
-    """(H, W) luma in grey levels -> (H, W) float32 costs > 0: the model's own, or else HILL's."""
-    return learned_cost(luma_levels, load(COST)) if load.has(COST) else hill_cost(luma_levels)
+    """(H, W) luma in grey levels -> (H, W) float32 costs > 0: the model's own, or else the program's.
+
+    They say where the cover hides a change, whatever the code: a model trained elsewhere needs none.
+    """
+    own = load if load.has(COST) else Loader(store.find(_FAMILY), load.device)
+    return learned_cost(luma_levels, own(COST))
 
 
 def learned_cost(luma_levels: F32, network: Network) -> F32:

@@ -31,10 +31,11 @@ def test_the_correction_is_a_factor_in_every_tile(
     np.testing.assert_allclose(found, np.sqrt(hill_cost(levels)), rtol=1e-4)
 
 
-def test_a_model_without_a_network_uses_hill(cover_rgb: np.ndarray, exact_weights: Path) -> None:
+def test_a_model_without_a_network_uses_the_programs(cover_rgb: np.ndarray, exact_weights: Path) -> None:
     levels = luma_of(cover_rgb)
     load = Loader(store.find(weights=exact_weights), "cpu")
-    np.testing.assert_array_equal(model_cost(levels, load), hill_cost(levels))
+    in_the_box = Loader(store.find("phase-v1"), "cpu")
+    np.testing.assert_array_equal(model_cost(levels, load), learned_cost(levels, in_the_box("cost")))
 
 
 def test_hide_changes_what_the_network_says_and_reveal_asks_no_network(
