@@ -78,7 +78,7 @@ _SEEN: Final = np.array([0, 1, 1, 0.75])[_MOVED]
 photograph share their noise, and it looks where they do not."""
 _ALL_DISTANCE: Final = 16
 """From this spread on steps cost what they add to the squared error."""
-_PRICE: Final = 4.0
+_PRICE: Final = 3.6
 """What makes `channel.LAMBDAS` leave about the errors here that they leave there."""
 _WHITE: Final = 255
 
