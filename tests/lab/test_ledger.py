@@ -42,6 +42,11 @@ def test_the_risk_table_is_that_of_its_results() -> None:
         source = measured[f"phase, spread {row['spread']}"]
         found = (source["detection_error"], source["error_low"], source["error_high"])
         assert (row["error"], row["low"], row["high"]) == pytest.approx(found, abs=5e-4)
+    as_is, scaled = (json.loads((ROOT / name).read_text(encoding="utf-8")) for name in table["jpeg_sources"])
+    for key, values in (("as_is", as_is), ("scaled", scaled)):
+        errors = {row["subject"]: row["detection_error"] for row in values["rows"]}
+        for row in table["jpeg"]:
+            assert row[key] == pytest.approx(errors[f"phase, spread {row['spread']}"], abs=5e-4)
 
 
 def test_published_results_name_their_command_and_no_machine() -> None:
