@@ -52,8 +52,8 @@ __all__ = [
 SHARE: Final = 4
 """Symbols that share a block."""
 SLOTS: Final = 16
-MIN_SPREAD: Final = SLOTS // SHARE
-"""Pixels per symbol that it takes for every slot to have one."""
+MIN_SPREAD: Final = 2
+"""Pixels per symbol that it takes to choose among; from 4 on every slot has one."""
 
 MULTIPLIERS: Final[npt.NDArray[np.uint16]] = (
     (words32(sha256(b"stegcli/1/multipliers").digest(), SLOTS * SHARE) >> np.uint32(16))
@@ -76,10 +76,14 @@ _WAYS: Final = len(_STEPS) ** 2
 _SEEN: Final = np.array([0, 1, 1, 0.75])[_MOVED]
 """(15,) what a detector makes of each step at the smallest spread, by the channels moved: channels of a
 photograph share their noise, and it looks where they do not."""
+_ALL_SEEN: Final = 4
+"""Up to this spread steps cost what a detector makes of them."""
 _ALL_DISTANCE: Final = 16
-"""From this spread on steps cost what they add to the squared error."""
-_PRICE: Final = 3.6
-"""What makes `channel.LAMBDAS` leave about the errors here that they leave there."""
+"""From this spread on they cost what they add to the squared error."""
+_SMALL_PRICES: Final = {2: 2.8, 3: 3.8}
+_PRICE_TIMES_SPREAD: Final = 14.4
+"""What makes `channel.LAMBDAS` leave about the errors here that they leave there:
+at small spreads, and times the spread from 4 on."""
 _WHITE: Final = 255
 
 
@@ -167,7 +171,7 @@ def write(
     blocks = block_count(len(target_milli))
     groups = embedding_groups(len(pixels), blocks, SHARE * spread, keys)
     wanted = _blockwise(target_milli, blocks) - pad(blocks, keys)
-    unit = lam * _PRICE * MIN_SPREAD / spread
+    unit = lam * _SMALL_PRICES.get(spread, _PRICE_TIMES_SPREAD / spread)
     price = np.full(len(pixels), unit, dtype=np.float32)
     if cost is not None:
         price *= relative_cost(cost, spread)
@@ -189,7 +193,7 @@ def write(
 
 
 def _best_steps(missing: npt.NDArray[np.uint16], prices: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
-    """(b, 4) turns that are missing, (b, 16, 15) prices of steps -> (b, 16) the step to make in each slot.
+    """(b, 4) turns that are missing, (b, S, 15) prices of steps -> (b, S) the step to make in each slot.
 
     The ways of stepping in two of the four cheapest slots meet those in the other two. For the errors that
     matter a squared error is (1 - cos(2 pi error)) / (2 pi^2), and the cosine of a difference of angles is an
@@ -219,7 +223,7 @@ def _ways(
     Args:
         steps: (b, 2, 15, 4) points of each slot's steps.
         slots: (b, 2), which they are.
-        prices: (b, 16, 15).
+        prices: (b, S, 15).
     """
     own = np.take_along_axis(prices, slots[:, :, None], axis=1)
     points = (steps[:, 0, :, None] * steps[:, 1, None, :]).reshape(len(steps), _WAYS, SHARE)
@@ -259,11 +263,12 @@ def _block_turns(luma: npt.NDArray[np.uint16], groups: npt.NDArray[np.int32]) ->
 def _cheapest_of_slots(
     groups: npt.NDArray[np.int32], price: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.int32]:
-    """(b, 4 * spread) indices -> (b, 16): in each slot the pixel whose steps are cheapest."""
+    """(b, 4 * spread) indices -> (b, S): in each slot that has pixels, the one whose steps are cheapest."""
     members = price[groups]
-    cheapest = np.empty((len(groups), SLOTS), dtype=np.int32)
+    filled = min(SLOTS, groups.shape[1])
+    cheapest = np.empty((len(groups), filled), dtype=np.int32)
     rows = np.arange(len(groups))
-    for slot in range(SLOTS):
+    for slot in range(filled):
         first = members[:, slot::SLOTS].argmin(axis=1)
         cheapest[:, slot] = groups[rows, slot + SLOTS * first]
     return cheapest
@@ -272,13 +277,13 @@ def _cheapest_of_slots(
 def _step_prices(
     pixels: npt.NDArray[np.uint8], prices: npt.NDArray[np.float32], unit: float, spread: int
 ) -> npt.NDArray[np.float32]:
-    """(b, 16, 3) pixels and (b, 16) prices -> (b, 16, 15): of every step in every slot, and of none.
+    """(b, S, 3) pixels and (b, S) prices -> (b, S, 15): of every step in every slot, and of none.
 
     At small spreads a step costs what a detector makes of it, at large ones, where it sees little, what it
     adds to the squared error. Of a step that the header's parity demands the place is paid for: each that
     would do brings so much that one is made.
     """
-    distance = min(1.0, (spread - MIN_SPREAD) / (_ALL_DISTANCE - MIN_SPREAD))
+    distance = np.clip((spread - _ALL_SEEN) / (_ALL_DISTANCE - _ALL_SEEN), 0, 1)
     sizes = ((1 - distance) * _SEEN + distance * _MOVED).astype(np.float32)
     forced = prices == _FORCED
     steps: npt.NDArray[np.float32] = np.where(forced, np.float32(unit), prices)[:, :, None] * sizes

@@ -17,7 +17,7 @@ from stegcli.luma import luma_milli
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    spread = draw(st.integers(4, 30))
+    spread = draw(st.integers(2, 30))
     symbols = draw(st.integers(1, 40))
     n = 4 * spread * joint.block_count(symbols) + draw(st.integers(0, 50))
     forced = draw(st.integers(0, n))

@@ -30,6 +30,8 @@ def cost(cover_rgb: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(
     ("spread", "favor", "least_psnr_db", "most_sigma"),
     [
+        (2, "balanced", 54.1, 0.028),
+        (3, "balanced", 55.9, 0.028),
         (4, "cover", 58.1, 0.043),
         (4, "balanced", 57.2, 0.028),
         (4, "secret", 56.8, 0.023),
@@ -40,7 +42,7 @@ def cost(cover_rgb: np.ndarray) -> np.ndarray:
 def test_noise_and_change_are_as_specified(
     pixels: np.ndarray, cost: np.ndarray, spread: int, favor: str, least_psnr_db: float, most_sigma: float
 ) -> None:
-    keys, targets = make_keys(spread), random_targets(len(pixels) // spread)
+    keys, targets = make_keys(spread), random_targets(4 * (len(pixels) // (4 * spread)))
     stego = joint.write(
         pixels,
         targets,
@@ -116,7 +118,7 @@ def test_no_symbol_is_given_up_where_all_pixels_are_dear(pixels: np.ndarray) -> 
     assert np.quantile(np.abs(found), 0.999) < 0.12
 
 
-@pytest.mark.parametrize("spread", [4, 64])
+@pytest.mark.parametrize("spread", [2, 4, 64])
 def test_noise_is_predicted(pixels: np.ndarray, cost: np.ndarray, spread: int) -> None:
     keys, targets = make_keys(9), random_targets(len(pixels) // spread)
     positions, bits = header_parity(pixels)
@@ -188,10 +190,12 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch, pixels: np.ndarr
     ("room", "symbols", "expected", "spread"),
     [
         (4096, 4096, channels.PLAIN, 1),
-        (4096, 1025, channels.PLAIN, 3),
+        (4096, 2049, channels.PLAIN, 1),
+        (4096, 2048, channels.JOINT, 2),
+        (4096, 2045, channels.JOINT, 2),  # the last block is paid for in full
+        (4096, 1025, channels.JOINT, 3),
         (4096, 1024, channels.JOINT, 4),
-        (4096, 1023, channels.JOINT, 4),  # the last block is paid for in full
-        (4111, 1027, channels.PLAIN, 4),  # it would not fit
+        (4110, 2055, channels.PLAIN, 2),  # it would not fit
         (12_000_000, 1, channels.JOINT, 3_000_000),
         (100_000_000, 1, channels.JOINT, container.MAX_SIZE),
     ],
