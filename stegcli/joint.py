@@ -21,6 +21,8 @@ Pixels are always the (n, 3) uint8 array of usable pixels in raster order, as fo
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from itertools import product
 from typing import TYPE_CHECKING, Final
@@ -184,11 +186,17 @@ def write(
         price[positions] = _UNABLE
         price[forced] = _FORCED
     luma = _luma(stego)
-    for chunk in chunks(blocks, min(_CHUNK_BLOCKS, _CHUNK_PIXELS // (SHARE * spread))):
+
+    def step(chunk: slice) -> None:
         missing = wanted[chunk] - _block_turns(luma, groups[chunk])
         slots = _cheapest_of_slots(groups[chunk], price)
         chosen = _best_steps(missing, _step_prices(stego[slots], price[slots], unit, spread))
         stego[slots] += _STEPS[chosen].astype(np.uint8)  # no sum leaves 0..255: wrapping is exact
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # blocks have no pixel in common
+        size = min(_CHUNK_BLOCKS, _CHUNK_PIXELS // (SHARE * spread))
+        for _ in pool.map(step, chunks(blocks, size)):
+            pass
     return stego
 
 
