@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from stegcli import convolution, joint
 from stegcli.errors import ImageError, NothingFoundError
 from stegcli.keys import SALT_BYTES, Keys, scaled, words32
+from stegcli.offsets import parities
 from stegcli.planes import ALL_PLANES, count_sent
 
 FORMAT_VERSION: Final = 1
@@ -248,9 +249,9 @@ def open_header(pixels: npt.NDArray[np.uint8], keys: Keys, locator: bytes, group
     return header
 
 
-def spared_count(parities: int) -> int:
+def spared_count(count: int) -> int:
     """How many of so many parities `spare_dearest` leaves wrong."""
-    return int(_SPARED_SHARE * parities)
+    return int(_SPARED_SHARE * count)
 
 
 def spare_dearest(
@@ -270,7 +271,7 @@ def spare_dearest(
         bits: likewise.
         cost: (n,) float32, what a change costs at each pixel.
     """
-    wrong = np.flatnonzero(_parities(pixels, positions) != bits)
+    wrong = np.flatnonzero(parities(pixels[positions]) != bits)
     dearest_first = np.argsort(-cost[positions[wrong]].min(axis=1), kind="stable")
     kept = np.ones(len(bits), dtype=np.bool_)
     kept[wrong[dearest_first[: spared_count(len(bits))]]] = False
@@ -287,9 +288,8 @@ def pixel_parities(
 
     Where a group's parity is wrong its cheapest pixel turns; all others keep what they have.
     """
-    own = _parities(pixels, positions.reshape(-1, 1))
-    wanted = own.reshape(positions.shape).copy()
-    wrong = np.flatnonzero(_parities(pixels, positions) != bits)
+    wanted = parities(pixels[positions.reshape(-1)]).reshape(positions.shape)
+    wrong = np.flatnonzero(parities(pixels[positions]) != bits)
     turning = np.zeros(len(wrong), np.intp) if cost is None else cost[positions[wrong]].argmin(axis=1)
     wanted[wrong, turning] ^= np.uint8(1)
     return positions.reshape(-1), wanted.reshape(-1)
@@ -306,7 +306,7 @@ def destroyed_share(
     A group with a destroyed pixel has the right parity one half of the time. A single wrong one says nothing:
     it may be the only pixel that was changed. `spared` parities were wrong from the start.
     """
-    wrong = int(np.count_nonzero(_parities(pixels, positions) != bits)) - spared
+    wrong = int(np.count_nonzero(parities(pixels[positions]) != bits)) - spared
     if wrong <= 1:
         return 0.0
     hit = min(1.0, 2 * wrong / (len(bits) - 2 * spared))
@@ -320,7 +320,7 @@ def force_parity(
 
     Luma feels blue least. Up or down is a fair draw, as in LSB matching, except at 0 and 255.
     """
-    wrong = positions[_parities(pixels, positions) != bits, 0]
+    wrong = positions[parities(pixels[positions]) != bits, 0]
     blue = pixels[wrong, _BLUE].astype(np.int64)
     steps = 1 - 2 * (words32(_STEPS_KEY, len(wrong)) & 1).astype(np.int64)
     steps = np.where(blue == 0, 1, np.where(blue == _WHITE, -1, steps))
@@ -354,17 +354,11 @@ def _positions(pixel_count: int, count: int, locator: bytes) -> npt.NDArray[np.i
         draws *= 2
 
 
-def _parities(pixels: npt.NDArray[np.uint8], positions: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    """(K,) uint8 parities, 0 or 1, of R + G + B over the pixels at (K, group) positions."""
-    sums: npt.NDArray[np.uint64] = pixels[positions].sum(axis=(1, 2), dtype=np.uint64)
-    return (sums % 2).astype(np.uint8)
-
-
 def _votes(pixels: npt.NDArray[np.uint8], locator: bytes, group: int) -> npt.NDArray[np.int64]:
     """(n, 3) uint8 pixels -> (coded bits,) int64: ones minus zeros among the repeats of each."""
     positions = _positions(len(pixels), parity_count(len(pixels)) * group, locator)
-    parities = _parities(pixels, positions.reshape(-1, group))
-    ballots = (2 * parities.astype(np.int64) - 1).reshape(-1, _repeats(len(pixels)))
+    found = parities(pixels[positions.reshape(-1, group)])
+    ballots = (2 * found.astype(np.int64) - 1).reshape(-1, _repeats(len(pixels)))
     votes: npt.NDArray[np.int64] = ballots.sum(axis=1)
     return votes
 

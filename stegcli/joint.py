@@ -34,6 +34,7 @@ from stegcli.channel import chunks, embedding_groups
 from stegcli.costs import relative_cost
 from stegcli.keys import Keys, words32
 from stegcli.luma import MILLI, WEIGHTS, luma_milli
+from stegcli.offsets import parities
 
 if TYPE_CHECKING:
     from stegcli.channel import Parity
@@ -180,7 +181,7 @@ def write(
     stego = pixels.copy()
     if parity is not None:
         positions, bits = parity
-        wrong = positions[_parities(pixels[positions]) != bits]
+        wrong = positions[parities(pixels[positions]) != bits]
         forced = _first_of_each_block(wrong, groups, len(pixels))
         _turn(stego, np.setdiff1d(wrong, forced))
         price[positions] = _UNABLE
@@ -214,7 +215,7 @@ def _best_steps(missing: npt.NDArray[np.uint16], prices: npt.NDArray[np.float32]
     steps[0][:, 0] *= _points(missing)[:, None]  # what the first pair leaves, the second has to reach
     steps[1][:, 0] *= np.float32(1 / (2 * np.pi**2))
     near, far = (_ways(*each, prices) for each in zip(steps, pairs, strict=True))
-    near[:, :, -1], far[:, :, -2] = 1, 1
+    near[:, :, -1], far[:, :, -2] = 1, 1  # each takes its own price times the other's one
     worth = np.empty((_WAYS, _WAYS), dtype=np.float32)
     best = [np.matmul(one, other.T, out=worth).argmax() for one, other in zip(near, far, strict=True)]
     chosen = np.full(prices.shape[:2], _NO_STEP)
@@ -300,12 +301,6 @@ def _step_prices(
         stuck = (pixels[:, :, step != 0] == (_WHITE if step.max() > 0 else 0)).any(axis=2)
         steps[:, :, index][stuck] = _UNABLE
     return steps
-
-
-def _parities(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """(k, 3) uint8 -> (k,) uint8 parities of R + G + B."""
-    sums: npt.NDArray[np.uint64] = pixels.sum(axis=1, dtype=np.uint64)
-    return (sums & np.uint64(1)).astype(np.uint8)
 
 
 def _first_of_each_block(

@@ -73,10 +73,15 @@ def free_kinds(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
     return _CLIP_OF_FREE_PIXEL[clip_classes(pixels)].astype(np.uint16) * np.uint16(COST_LEVELS)
 
 
+def parities(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """(K, ..., 3) uint8 pixels, or groups of them -> (K,) uint8 parities, 0 or 1, of all their R + G + B."""
+    sums: npt.NDArray[np.uint64] = values.sum(axis=tuple(range(1, values.ndim)), dtype=np.uint64)
+    return (sums & np.uint64(1)).astype(np.uint8)
+
+
 def forced_kinds(pixels: npt.NDArray[np.uint8], bits: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
     """(k, 3) and (k,) uint8 -> (k,) uint16 kinds at cost level 0 of pixels that must get parity `bits`."""
-    flips: npt.NDArray[np.int64] = (pixels.sum(axis=1, dtype=np.int64) + bits) % 2
-    parity = np.where(flips == 1, np.uint16(ODD), np.uint16(EVEN))
+    parity = np.where(parities(pixels) != bits, np.uint16(ODD), np.uint16(EVEN))
     return (parity * np.uint16(CLIP_CLASSES) + clip_classes(pixels)) * np.uint16(COST_LEVELS)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import format_vectors
 import numpy as np
 import pytest
 from PIL import Image
 
-from stegcli import channel, container, joint, keys
+from stegcli import channel, channels, container, keys
 from stegcli.offsets import wrap
 
 FOLDER = Path(__file__).parent / "format-1"
@@ -41,8 +42,13 @@ def test_committed_stego_reads_as_on_the_day_it_was_made(name: str) -> None:
     assert np.sqrt(np.mean(error**2.0)) < 40
 
 
-GROUPS = Path(__file__).parent / "format-1-groups"
-GROUP_VECTORS = json.loads((GROUPS / "vectors.json").read_text(encoding="utf-8"))
+def _later_vectors(folder: str) -> tuple[Path, dict[str, Any]]:
+    path = Path(__file__).parent / folder
+    return path, json.loads((path / "vectors.json").read_text(encoding="utf-8"))
+
+
+GROUPS, GROUP_VECTORS = _later_vectors("format-1-groups")
+JOINT, JOINT_VECTORS = _later_vectors("format-1-joint")
 
 
 def test_groups_and_planes_are_as_committed() -> None:
@@ -50,47 +56,37 @@ def test_groups_and_planes_are_as_committed() -> None:
     assert computed == {name: GROUP_VECTORS[name] for name in computed}
 
 
-@pytest.mark.parametrize("name", sorted(format_vectors.GROUPED))
-def test_committed_stego_of_groups_reads_as_on_the_day_it_was_made(name: str) -> None:
-    passphrase, spread, sent = format_vectors.GROUPED[name]
-    pixels = np.asarray(Image.open(GROUPS / f"{name}.png")).reshape(-1, 3)
-
-    locator = keys.derive_locator(passphrase, len(pixels))
-    salt, group = container.read_salt(pixels, locator)
-    header = container.open_header(pixels, keys.derive(passphrase, salt), locator, group)
-    phases = channel.read(pixels, keys.derive(passphrase, salt), header.symbols, header.spread)
-
-    told = GROUP_VECTORS["stegos"][name]
-    assert (salt, group) == (format_vectors.SALT, told["group"])
-    assert group > 1
-    assert header.to_bytes().hex() == told["header"]
-    assert (header.spread, header.planes) == (spread, sent)
-    assert format_vectors.digest(phases) == told["phases"]
-
-
-JOINT = Path(__file__).parent / "format-1-joint"
-JOINT_VECTORS = json.loads((JOINT / "vectors.json").read_text(encoding="utf-8"))
-
-
 def test_multipliers_and_keystream_of_blocks_are_as_committed() -> None:
     computed = format_vectors.joint_vectors()
     assert computed == {name: JOINT_VECTORS[name] for name in computed}
 
 
-@pytest.mark.parametrize("name", sorted(format_vectors.JOINT))
-def test_committed_stego_of_blocks_reads_as_on_the_day_it_was_made(name: str) -> None:
-    passphrase, spread, sent = format_vectors.JOINT[name]
-    pixels = np.asarray(Image.open(JOINT / f"{name}.png")).reshape(-1, 3)
+@pytest.mark.parametrize(
+    ("folder", "vectors", "made", "name"),
+    [
+        *((GROUPS, GROUP_VECTORS, format_vectors.GROUPED, name) for name in sorted(format_vectors.GROUPED)),
+        *((JOINT, JOINT_VECTORS, format_vectors.JOINT, name) for name in sorted(format_vectors.JOINT)),
+    ],
+    ids=[*sorted(format_vectors.GROUPED), *sorted(format_vectors.JOINT)],
+)
+def test_later_stego_reads_as_on_the_day_it_was_made(
+    folder: Path, vectors: dict[str, Any], made: dict[str, Any], name: str
+) -> None:
+    passphrase, spread, sent = made[name]
+    pixels = np.asarray(Image.open(folder / f"{name}.png")).reshape(-1, 3)
 
     locator = keys.derive_locator(passphrase, len(pixels))
     salt, group = container.read_salt(pixels, locator)
-    header = container.open_header(pixels, keys.derive(passphrase, salt), locator, group)
-    phases = joint.read(pixels, keys.derive(passphrase, salt), header.symbols, header.spread)
+    subkeys = keys.derive(passphrase, salt)
+    header = container.open_header(pixels, subkeys, locator, group)
+    phases = channels.numbered(header.channel).read(pixels, subkeys, header.symbols, header.spread)
 
-    told = JOINT_VECTORS["stegos"][name]
+    told = vectors["stegos"][name]
     assert (salt, group) == (format_vectors.SALT, told["group"])
+    assert group > 1 or folder == JOINT
+    assert header.channel == (container.LUMA_JOINT if folder == JOINT else container.LUMA_PHASE)
     assert header.to_bytes().hex() == told["header"]
-    assert (header.channel, header.spread, header.planes) == (container.LUMA_JOINT, spread, sent)
+    assert (header.spread, header.planes) == (spread, sent)
     assert format_vectors.digest(phases) == told["phases"]
     error = wrap(phases - format_vectors.targets(header.symbols))
     assert np.sqrt(np.mean(error**2.0)) < 45

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 import numpy as np
-from channel_cases import PALETTES, Case
+from channel_cases import PALETTES, Case, draw_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,16 +25,7 @@ def cases(draw: st.DrawFn) -> Case:
     n = draw(st.integers(1, 400))
     spread = draw(st.integers(1, n) | st.just(1))
     symbols = draw(st.integers(1, n // spread) | st.just(n // spread))
-    forced = draw(st.integers(0, n))
-    return Case(
-        pixels=rng.choice(PALETTES[draw(st.sampled_from(sorted(PALETTES)))], (n, 3)).astype(np.uint8),
-        targets=rng.integers(0, 1000, symbols),
-        keys=Keys(*(sha256(rng.bytes(8)).digest() for _ in range(3))),
-        spread=spread,
-        lam=draw(st.sampled_from(sorted(channel.LAMBDAS.values()))),
-        parity=(rng.permutation(n)[:forced], rng.integers(0, 2, forced).astype(np.uint8)),
-        cost=draw(st.sampled_from([None, rng.lognormal(0, 3, n).astype(np.float32)])),
-    )
+    return draw_case(draw, rng, n, symbols, spread)
 
 
 def residual(case: Case, stego: np.ndarray) -> np.ndarray:

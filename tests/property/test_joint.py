@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 import numpy as np
-from channel_cases import PALETTES, Case
+from channel_cases import Case, draw_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stegcli import channel, joint
-from stegcli.keys import Keys
 from stegcli.luma import luma_milli
 
 
@@ -20,16 +17,7 @@ def cases(draw: st.DrawFn) -> Case:
     spread = draw(st.integers(2, 30))
     symbols = draw(st.integers(1, 40))
     n = 4 * spread * joint.block_count(symbols) + draw(st.integers(0, 50))
-    forced = draw(st.integers(0, n))
-    return Case(
-        pixels=rng.choice(PALETTES[draw(st.sampled_from(sorted(PALETTES)))], (n, 3)).astype(np.uint8),
-        targets=rng.integers(0, 1000, symbols),
-        keys=Keys(*(sha256(rng.bytes(8)).digest() for _ in range(3))),
-        spread=spread,
-        lam=draw(st.sampled_from(sorted(channel.LAMBDAS.values()))),
-        parity=(rng.permutation(n)[:forced], rng.integers(0, 2, forced).astype(np.uint8)),
-        cost=draw(st.sampled_from([None, rng.lognormal(0, 3, n).astype(np.float32)])),
-    )
+    return draw_case(draw, rng, n, symbols, spread)
 
 
 def write(case: Case) -> np.ndarray:

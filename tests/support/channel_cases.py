@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 import numpy as np
+from hypothesis import strategies as st
 
 from stegcli import channel, container
 from stegcli.keys import Keys
@@ -42,6 +43,20 @@ class Case(NamedTuple):
             parity=self.parity,
             cost=self.cost,
         )
+
+
+def draw_case(draw: st.DrawFn, rng: np.random.Generator, n: int, symbols: int, spread: int) -> Case:
+    """Any cover of n pixels, clipped or not, any share of it with a prescribed parity."""
+    forced = draw(st.integers(0, n))
+    return Case(
+        pixels=rng.choice(PALETTES[draw(st.sampled_from(sorted(PALETTES)))], (n, 3)).astype(np.uint8),
+        targets=rng.integers(0, 1000, symbols),
+        keys=Keys(*(sha256(rng.bytes(8)).digest() for _ in range(3))),
+        spread=spread,
+        lam=draw(st.sampled_from(sorted(channel.LAMBDAS.values()))),
+        parity=(rng.permutation(n)[:forced], rng.integers(0, 2, forced).astype(np.uint8)),
+        cost=draw(st.sampled_from([None, rng.lognormal(0, 3, n).astype(np.float32)])),
+    )
 
 
 def make_keys(seed: int) -> Keys:

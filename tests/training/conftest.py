@@ -37,3 +37,16 @@ def album(tmp_path_factory: pytest.TempPathFactory, photograph: Callable[[int], 
     for number in range(24):
         Image.fromarray(photograph(number)).save(folder / f"{number:02}.png")
     return folder
+
+
+@pytest.fixture(scope="session")
+def put_covers(photograph: Callable[[int], np.ndarray]) -> Callable[[Path, int], Path]:
+    """Folder, count -> the folder, with so many JPEGs of the smallest size that makes a cover for the lab."""
+
+    def put(folder: Path, count: int) -> Path:
+        for number in range(count):
+            picture = Image.fromarray(photograph(number)).resize((342, 256), Image.Resampling.LANCZOS)
+            picture.save(folder / f"{number:02}.jpg", quality=90)
+        return folder
+
+    return put

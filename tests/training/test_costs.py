@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from tiny_runs import same_state
 
 from stegcli import channel, luma
@@ -30,13 +29,8 @@ LAMBDA = 0.001
 
 
 @pytest.fixture(scope="module")
-def covers(tmp_path_factory, photograph):
-    """Forty photographs of the smallest size that makes a cover, as JPEG."""
-    folder = tmp_path_factory.mktemp("large")
-    for number in range(40):
-        picture = Image.fromarray(photograph(number)).resize((342, 256), Image.Resampling.LANCZOS)
-        picture.save(folder / f"{number:02}.jpg", quality=90)
-    return f"folder:{folder}"
+def covers(tmp_path_factory, put_covers):
+    return f"folder:{put_covers(tmp_path_factory.mktemp('large'), 40)}"
 
 
 def tiny(covers, **changes):

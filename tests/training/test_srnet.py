@@ -24,15 +24,8 @@ SPREADS = (1, 16)
 
 
 @pytest.fixture(scope="module")
-def large_album(tmp_path_factory, photograph):
-    """Twenty photographs of the smallest size that makes a cover, as JPEG."""
-    from PIL import Image
-
-    folder = tmp_path_factory.mktemp("large")
-    for number in range(20):
-        picture = Image.fromarray(photograph(number)).resize((342, 256), Image.Resampling.LANCZOS)
-        picture.save(folder / f"{number:02}.jpg", quality=90)
-    return folder
+def large_album(tmp_path_factory, put_covers):
+    return put_covers(tmp_path_factory.mktemp("large"), 20)
 
 
 @pytest.fixture(scope="module")
