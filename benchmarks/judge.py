@@ -4,19 +4,20 @@
 
 Photographs: every picture of the imagenet and voc2012 sets under --data-root, in two parts: the costs of
 `hide` learned from the first alone, and so does the judge. It learns to tell covers from stegos of the phase
-channel, as JPEGs hold them and shrunk by a quarter; weights/judge-v1/judge.onnx and its checksum in
+channel at three spreads, for each of three kinds of covers: shrunk by a quarter, as their JPEG holds them,
+and enlarged by a half; and which kind a picture is of. weights/judge-v1/judge.onnx and its checksum in
 weights/manifest.toml are written anew, unless --keep.
 
-From the other part detectors of the lab learn, one for each spread, by --features of their own; each rates
-the stegos of the fifth of that part that it did not learn from. Measured is how well the judge, and other
-figures that a stego could be chosen by, rank these as the detector does: Spearman's correlation, and how
-often the one of ten covers, drawn at random, that a figure likes best is the detector's best or second best
-(at random: 0.2). Again among covers of two kinds: every other one is enlarged instead of shrunk, which no
-judge has learned, and there are detectors of each kind.
+From the other part detectors of the lab learn, several for each kind and spread, by --features of their own;
+each rates the stegos of the fifth of that part that it did not learn from, and what they say on average is
+the lab's opinion. Measured is how well the judge, other figures that a stego could be chosen by, and one more
+such detector rank stegos as the lab does: Spearman's correlation, and how often the one of ten covers, drawn
+at random, that a figure likes best is the lab's best or second best (at random: 0.2). Once among shrunk
+covers, once among covers of all three kinds, a third each.
 
-Last, the chance that such a detector misses a stego, by the judge's score of it: a logistic curve through one
-half of those covers, measured on the other against the share that is missed at each spread. With the
-judge it goes into the program (stegcli/risk.json), for `stegcli check`.
+Last, the chance that such a detector misses a stego, by the judge's score of it: a logistic curve for each
+spread through one half of the covers of all kinds, measured on the other half against the share that is
+missed at that spread. With the judge they go into the program (stegcli/risk.json), for `stegcli check`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import random
 import re
 import shlex
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -43,19 +45,22 @@ from stegcli.lab.features import features
 from stegcli.lab.subjects import PhaseSubject
 from stegcli.provenance import commit
 
+U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 
 ROOT = Path(__file__).parent.parent
 MODEL = "judge-v1"
-SHRINKS = (1.0, security.SHRINK)
-LEARNED = (4, 8)
-"""Spreads whose stegos the judge learns from: below, a detector needs no good luck; above, it has none."""
-SEEDS = (1, 2)
-MEASURED = (4, 8, 16)
-KINDS = {"shrunk": security.SHRINK, "enlarged": 1.5}
+JUDGE = "judge"
+KINDS = {"shrunk": security.SHRINK, "as its JPEG holds it": 1.0, "enlarged": 1.5}
+SEEDS = range(1, 13)
+"""Of ensembles that are averaged: what they have in common ranks better than any one of them."""
+KIND_RIDGE = 1e3
+"""In units of a standardised feature's variance over one picture. Kinds are told apart with ease."""
 FOLDS = 5
-DETECTOR_SEED = 100
+DETECTOR_SEEDS = range(100, 700, 100)
+"""Of whole rounds of detectors. The mean of all but the last is the lab's opinion; the last one shows how far
+a single one is from it."""
 COVERS, DRAWS = 10, 10_000
 
 
@@ -65,7 +70,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data-root", type=Path, required=True)
-    parser.add_argument("--covers", type=int, default=800, help="of each part, at most")
+    parser.add_argument("--covers", type=int, default=2_000, help="of each part, at most")
     parser.add_argument("--features", default="colour", help="of the detectors that the judge is held to")
     parser.add_argument("--keep", action="store_true", help="measure the judge in the box, train none")
     parser.add_argument("--out", type=Path, default=Path("results/judge.json"))
@@ -98,33 +103,53 @@ def main() -> None:
     options.out.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
-def learn(refs: list[photos.ImageRef]) -> tuple[F64, float]:
-    """(d,) weights and an offset: the mean margin of ensembles, one for each spread and seed.
+def learn(refs: list[photos.ImageRef]) -> tuple[F64, F64]:
+    """(r, d) weights and (r,) offsets of what `judge.rate` returns."""
+    pictures = [np.stack(_of_kind(_examples, "judge", refs, shrink)) for shrink in KINDS.values()]
+    pairs = [
+        (values[:, 0], values[:, 1 + place], seed)
+        for values in pictures
+        for place in range(len(judge.SPREADS))
+        for seed in SEEDS
+    ]
+    folded = np.stack(list(security.in_processes(_folded, pairs, None, batch=1)))
+    weights = folded.reshape(len(KINDS), len(judge.SPREADS), len(SEEDS), -1).mean(axis=2)
+    covers = np.stack([values[:, 0] @ each.T for values, each in zip(pictures, weights, strict=True)], axis=1)
+    scale = covers.std(axis=0)
+    margins = weights / scale[..., None], -np.median(covers, axis=0) / scale
+    likeness = _likeness(pictures)
+    return (
+        np.concatenate([margins[0].reshape(-1, weights.shape[-1]), likeness[0]]),
+        np.concatenate([margins[1].reshape(-1), likeness[1]]),
+    )
 
-    In units of the covers: their median is 0, their standard deviation 1.
-    """
-    work = [(f"judge/{i}", ref, shrink) for i, ref in enumerate(refs) for shrink in SHRINKS]
-    values = np.stack(list(security.in_processes(_examples, work, None, batch=4)))
-    pairs = [(values[:, 0], values[:, 1 + place], seed) for place in range(len(LEARNED)) for seed in SEEDS]
-    found = list(security.in_processes(_folded, pairs, None, batch=1))
-    weights: F64 = np.mean([weights for weights, _ in found], axis=0)
-    ratings = values[:, 0] @ weights
-    return weights / ratings.std(), float(-np.median(ratings) / ratings.std())
+
+def _likeness(pictures: Sequence[F32]) -> tuple[F64, F64]:
+    """(kinds, d) weights and (kinds,) offsets: ridge regression of which kind a cover or stego is of."""
+    values = np.concatenate([each.reshape(-1, each.shape[-1]) for each in pictures]).astype(np.float64)
+    kinds = np.repeat(np.eye(len(pictures)), [each.shape[0] * each.shape[1] for each in pictures], axis=0)
+    centre, scale = values.mean(axis=0), values.std(axis=0)
+    scale[scale == 0] = 1
+    values = (values - centre) / scale
+    inner = values.T @ values
+    inner[np.diag_indices_from(inner)] += KIND_RIDGE
+    weights = np.linalg.solve(inner, values.T @ (kinds - kinds.mean(axis=0))).T / scale
+    return weights, -weights @ centre
 
 
-def write(weights: F64, offset: float) -> None:
+def write(weights: F64, offsets: F64) -> None:
     """The graph, with its contract, and its checksum in the manifest."""
     import onnx
     from onnx import numpy_helper
 
-    node = onnx.helper.make_node("Conv", ["shares", "weights", "offset"], ["margin"])
+    node = onnx.helper.make_node("Conv", ["shares", "weights", "offsets"], ["ratings"])
     value = partial(onnx.helper.make_tensor_value_info, elem_type=onnx.TensorProto.FLOAT)
-    tensors = {"weights": weights.reshape(1, -1, 1, 1), "offset": np.array([offset])}
+    tensors = {"weights": weights[:, :, None, None], "offsets": offsets}
     graph = onnx.helper.make_graph(
         [node],
         MODEL,
-        [value("shares", shape=[1, len(weights), "height", "width"])],
-        [value("margin", shape=[1, 1, "height", "width"])],
+        [value("shares", shape=[1, weights.shape[1], "height", "width"])],
+        [value("ratings", shape=[1, len(weights), "height", "width"])],
         [numpy_helper.from_array(array.astype(np.float32), name) for name, array in tensors.items()],
     )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
@@ -145,47 +170,53 @@ def write(weights: F64, offset: float) -> None:
 
 def measured(refs: list[photos.ImageRef], feature_set: str) -> dict[str, Any]:
     """A row for each pool of covers, spread and figure; and the chance of a miss."""
-    kinds = {kind: _Kind.of(refs, shrink, feature_set) for kind, shrink in KINDS.items()}
-    half = np.arange(len(refs)) % 2 == 0
+    kinds = {name: _Kind.of(refs, shrink, feature_set) for name, shrink in KINDS.items()}
+    turn, everything = np.arange(len(refs)) % len(KINDS), np.ones(len(refs), dtype=np.bool_)
     pools = {
-        "shrunk": [(kinds["shrunk"], half | True)],
-        "shrunk and enlarged": [(kinds["shrunk"], half), (kinds["enlarged"], ~half)],
+        "shrunk": [(kinds["shrunk"], everything)],
+        "of all three kinds": [(kind, turn == own) for own, kind in enumerate(kinds.values())],
     }
     rows = [
         {
             "covers": pool,
             "spread": spread,
             "figure": name,
-            "correlation": statistics.rank_correlation(found, detector),
-            "among_two_best": _among_two_best(found, detector),
+            "correlation": statistics.rank_correlation(found, lab),
+            "among_two_best": _among_two_best(found, lab),
             "detection_error": float(np.mean([kind.error(place, chosen) for kind, chosen in parts])),
         }
         for pool, parts in pools.items()
-        for place, spread in enumerate(MEASURED)
-        for detector in [np.concatenate([kind.margins[place][chosen] for kind, chosen in parts])]
+        for place, spread in enumerate(judge.SPREADS)
+        for lab in [np.concatenate([kind.margins[chosen, place] for kind, chosen in parts])]
         for name in kinds["shrunk"].figures
         for found in [np.concatenate([kind.figures[name][chosen, place] for kind, chosen in parts])]
     ]
-    shrunk = kinds["shrunk"]
-    return {"rows": rows, **_chance(shrunk.figures["judge"], np.stack(shrunk.misses, axis=1), half)}
+    return {"rows": rows, **_chance(list(kinds.values()))}
 
 
-def _chance(scores: F64, missed: F64, half: NDArray[np.bool_]) -> dict[str, Any]:
-    """The curve, and log losses of it and of the table by spread on the other half; (n, spreads) each."""
-    offset, slope = _logistic(scores[half].reshape(-1), missed[half].reshape(-1))
-    curve = 1 / (1 + np.exp(-offset - slope * scores[~half]))
-    table = np.broadcast_to(missed[half].mean(axis=0), curve.shape)
+def _chance(kinds: Sequence[_Kind]) -> dict[str, Any]:
+    """The curves, and log losses of them and of the shares by spread on the other half."""
+    scores = np.concatenate([kind.figures[JUDGE] for kind in kinds])
+    missed = np.concatenate([kind.misses for kind in kinds])
+    half = np.concatenate([np.arange(len(kind.misses)) % 2 == 0 for kind in kinds])
+    curves = [_logistic(scores[half, place], missed[half, place]) for place in range(len(judge.SPREADS))]
+    offsets, slopes = np.array(curves).T
+    chance = 1 / (1 + np.exp(-offsets - slopes * scores[~half]))
+    shares = np.broadcast_to(missed[half].mean(axis=0), chance.shape)
     return {
-        "miss": {"offset": offset, "slope": slope},
+        "miss": [
+            {"spread": spread, "offset": offset, "slope": slope}
+            for spread, (offset, slope) in zip(judge.SPREADS, curves, strict=True)
+        ],
         "log_loss": {
-            "by_score": _log_loss(curve, missed[~half]),
-            "by_spread": _log_loss(table, missed[~half]),
+            "by_score": _log_loss(chance, missed[~half]),
+            "by_spread": _log_loss(shares, missed[~half]),
         },
     }
 
 
 def _logistic(values: F64, happened: F64) -> tuple[float, float]:
-    """Offset and slope of the likeliest curve, by Newton's method."""
+    """Offset and slope of the likeliest curve for what happened, 0..1, by Newton's method."""
     terms, found = np.stack([np.ones_like(values), values], axis=1), np.zeros(2)
     for _ in range(30):
         chance = 1 / (1 + np.exp(-terms @ found))
@@ -195,8 +226,9 @@ def _logistic(values: F64, happened: F64) -> tuple[float, float]:
 
 
 def _log_loss(chance: F64, happened: F64) -> float:
-    sure = np.clip(np.where(happened > 0, chance, 1 - chance), 1e-3, 1)
-    return float(-np.log(sure).mean())
+    """Mean over what happened, in a share of cases (0..1) each."""
+    sure = np.clip(chance, 1e-3, 1 - 1e-3)
+    return float(-(happened * np.log(sure) + (1 - happened) * np.log(1 - sure)).mean())
 
 
 @dataclass(frozen=True)
@@ -205,82 +237,98 @@ class _Kind:
 
     Attributes:
         figures: by name, (n, spreads): what a stego could be chosen by, the less the better.
-        margins: for each spread, (n,): how far a detector puts the stego from covers, in their deviations.
-        misses: for each spread, (n,): 1 where a detector takes the stego for a cover, else 0.
-        alarms: for each spread, (n,): 1 where it takes the cover for a stego, else 0.
+        margins: (n, spreads): how far detectors put the stego from covers, in their deviations.
+        misses: (n, spreads): share of the detectors that take the stego for a cover.
+        alarms: (n, spreads): share that take the cover for a stego.
     """
 
     figures: dict[str, F64]
-    margins: list[F64]
-    misses: list[F64]
-    alarms: list[F64]
+    margins: F64
+    misses: F64
+    alarms: F64
 
     def error(self, place: int, chosen: NDArray[np.bool_]) -> float:
         """P_E on some of the covers."""
-        return float((self.misses[place][chosen].mean() + self.alarms[place][chosen].mean()) / 2)
+        return float((self.misses[chosen, place].mean() + self.alarms[chosen, place].mean()) / 2)
 
     @classmethod
     def of(cls, refs: list[photos.ImageRef], shrink: float, feature_set: str) -> _Kind:
-        work = [(f"detector/{i}", ref, shrink) for i, ref in enumerate(refs)]
-        pictures = list(security.in_processes(partial(_rated, feature_set), work, None, batch=4))
+        pictures = _of_kind(partial(_rated, feature_set), "detector", refs, shrink)
         ratings, values, exposure, error = (np.stack(each) for each in zip(*pictures, strict=True))
-        cover, stegos = ratings[:, :1], ratings[:, 1:]
+        cover, stegos = ratings[:, 0], ratings[:, 1:].swapaxes(0, 1)
+
+        def scores(shown: Sequence[F32]) -> F64:
+            each = zip(judge.SPREADS, shown, strict=True)
+            return np.stack([judge.weigh(cover, one, spread) for spread, one in each], axis=1)
+
         figures = {
-            "judge": judge.weigh(cover, stegos),
-            "judge, the stego alone": stegos,
-            "judge, the cover alone": np.repeat(cover, len(MEASURED), axis=1),
+            JUDGE: scores(stegos),
+            "judge, the cover alone": scores([cover] * len(stegos)),
             "exposure": exposure,
             "mean squared error": error,
         }
-        pairs = [(values[:, 0], values[:, 1 + place]) for place in range(len(MEASURED))]
-        found = security.in_processes(_held_out, pairs, None, batch=1)
-        margins, misses, alarms = (list(each) for each in zip(*found, strict=True))
-        return cls(figures, margins, misses, alarms)
+        work = [
+            (values[:, 0], values[:, 1 + place], seed)
+            for place in range(len(judge.SPREADS))
+            for seed in DETECTOR_SEEDS
+        ]
+        found = np.array(list(security.in_processes(_held_out, work, None, batch=1)))
+        rounds = found.reshape(len(judge.SPREADS), len(DETECTOR_SEEDS), 3, len(refs))
+        figures["another such detector"] = rounds[:, -1, 0].T
+        return cls(figures, *rounds[:, :-1].mean(axis=1).transpose(1, 2, 0))
+
+
+def _of_kind(
+    function: Callable[[Any], Any], seed: str, refs: list[photos.ImageRef], shrink: float
+) -> list[Any]:
+    """What a function says of each cover of a kind."""
+    work = [(f"{seed}/{shrink}/{number}", ref, shrink) for number, ref in enumerate(refs)]
+    return list(security.in_processes(function, work, None, batch=4))
 
 
 def _examples(item: tuple[str, photos.ImageRef, float]) -> F32:
     """(1 + spreads, d) features of a cover and of its stegos."""
-    seed, ref, shrink = item
-    cover = security.load_cover(ref, shrink)
-    stegos = [_subject(spread).write(cover, f"{seed}/{shrink}")[0] for spread in LEARNED]
-    return np.stack([features("colour")(each) for each in (cover, *stegos)])
+    return _features("colour", _pictures(item))
 
 
-def _rated(feature_set: str, item: tuple[str, photos.ImageRef, float]) -> tuple[F64, F32, F64, F64]:
+def _rated(feature_set: str, item: tuple[str, photos.ImageRef, float]) -> tuple[F32, F32, F64, F64]:
     """Of a cover and its stegos: ratings and features; of its stegos: exposures and mean squared errors."""
+    pictures = _pictures(item)
+    cover, *stegos = pictures
+    colours = _features("colour", pictures)
+    return (
+        judge.rate(colours),
+        colours if feature_set == "colour" else _features(feature_set, pictures),
+        np.array([forecast.exposure(cover, each) for each in stegos]),
+        np.array([np.square(each.astype(np.int16) - cover).mean() for each in stegos]),
+    )
+
+
+def _pictures(item: tuple[str, photos.ImageRef, float]) -> list[U8]:
+    """A cover, and its stego at each spread."""
     seed, ref, shrink = item
     cover = security.load_cover(ref, shrink)
-    stegos = [_subject(spread).write(cover, seed)[0] for spread in MEASURED]
-    colours = np.stack([features("colour")(each) for each in (cover, *stegos)])
-    own = (
-        colours if feature_set == "colour" else np.stack([features(feature_set)(e) for e in (cover, *stegos)])
-    )
-    errors = [np.square(each.astype(np.int16) - cover).mean() for each in stegos]
-    return (
-        judge.rate(colours).astype(np.float64),
-        own,
-        np.array([forecast.exposure(cover, each) for each in stegos]),
-        np.array(errors),
-    )
+    subjects = [PhaseSubject(spread, f"phase, spread {spread}") for spread in judge.SPREADS]
+    return [cover, *(subject.write(cover, seed)[0] for subject in subjects)]
 
 
-def _subject(spread: int) -> PhaseSubject:
-    return PhaseSubject(spread, f"phase, spread {spread}")
+def _features(name: str, pictures: Sequence[U8]) -> F32:
+    return np.stack([features(name)(each) for each in pictures])
 
 
-def _folded(item: tuple[F32, F32, int]) -> tuple[F64, float]:
-    """Features of covers and of stegos, and a seed -> (d,) weights and an offset."""
-    return ensemble.train(*item).folded()
+def _folded(item: tuple[F32, F32, int]) -> F64:
+    """Features of covers and of stegos, and a seed -> (d,) weights of the mean margin."""
+    return ensemble.train(*item).folded()[0]
 
 
-def _held_out(item: tuple[F32, F32]) -> tuple[F64, F64, F64]:
+def _held_out(item: tuple[F32, F32, int]) -> tuple[F64, F64, F64]:
     """(n,) margins of stegos, misses and false alarms, each by the detector that did not see the pair."""
-    covers, stegos = item
-    fold_of = np.random.default_rng(DETECTOR_SEED).permutation(len(covers)) % FOLDS
+    covers, stegos, seed = item
+    fold_of = np.random.default_rng(seed).permutation(len(covers)) % FOLDS
     margins, misses, alarms = np.empty((3, len(covers)))
     for fold in range(FOLDS):
         test = fold_of == fold
-        detector = ensemble.train(covers[~test], stegos[~test], DETECTOR_SEED + fold)
+        detector = ensemble.train(covers[~test], stegos[~test], seed + fold)
         known = detector.margins(covers[~test])
         margins[test] = (detector.margins(stegos[test]) - np.median(known)) / known.std()
         misses[test] = detector.scores(stegos[test]) <= 0

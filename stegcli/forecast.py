@@ -22,7 +22,7 @@ from stegcli.planes import count_sent
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -145,7 +145,7 @@ def check(
         stego_psnr_db=report.stego_psnr_db,
         revealed_psnr_db=report.revealed_psnr_db,
         risk=risk,
-        missed=None if risk is None else _missed(judge.score(picture.rgb, report.stego_rgb), table["miss"]),
+        missed=None if risk is None else _missed(picture.rgb, report, table["miss"]),
         quiet_cover_size=None if risk is None else _quiet_size(report, risk),
         from_jpeg=picture.from_jpeg and settings.scale_cover == 1,
         jpeg_errors=tuple((row["spread"], row["as_is"], row["scaled"]) for row in table["jpeg"]),
@@ -230,7 +230,7 @@ def _try(cover: PathLike, secret: PathLike, settings: HideSettings) -> Ranked:
         return Ranked(str(cover), math.inf, problem=error.message)
     return Ranked(
         str(cover),
-        judge.score(picture.rgb, report.stego_rgb),
+        judge.score(picture.rgb, report.stego_rgb, report.spread),
         exposure(picture.rgb, report.stego_rgb),
         report.stego_psnr_db,
         report.revealed_psnr_db,
@@ -238,8 +238,15 @@ def _try(cover: PathLike, secret: PathLike, settings: HideSettings) -> Ranked:
     )
 
 
-def _missed(score: float, curve: dict[str, float]) -> float:
-    return 1 / (1 + math.exp(-curve["offset"] - curve["slope"] * score))
+def _missed(cover_rgb: Array, report: HideReport, curves: Sequence[Mapping[str, float]]) -> float:
+    """Logistic curves by spread, their coefficients read off between these as the risk's errors are."""
+    places = np.log2([curve["spread"] for curve in curves])
+    offset, slope = (
+        np.interp(np.log2(report.spread), places, [curve[name] for curve in curves])
+        for name in ("offset", "slope")
+    )
+    score = judge.score(cover_rgb, report.stego_rgb, report.spread)
+    return float(1 / (1 + np.exp(-offset - slope * score)))
 
 
 def _quiet_size(report: HideReport, risk: Risk) -> tuple[int, int] | None:

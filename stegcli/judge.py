@@ -1,9 +1,12 @@
 """How much a stego looks like one, to rank covers by: what a detector would say of it.
 
-picture ─ up to nine crops ─ residuals ─> (3948,) shares each ─ judge.onnx (a weight each, an offset) ─> mean
+picture ─ up to nine crops ─ residuals ─> (3948,) shares each ─ judge.onnx: weights, offsets ─> ratings
 
-The weights are ensembles of Fisher discriminants (`stegcli.lab.ensemble`), which are linear and so fold into
-one sum; `benchmarks/judge.py` trains it on covers and stegos of the phase channel, and measures it.
+A detector that knows enlarged pictures is another one than a detector that knows shrunk ones, and a detector
+of few changes another one than a detector of many. So there is a margin for each kind of covers and each
+spread, and a likeness to each kind, by which the kind is recognised. The margins are ensembles of Fisher
+discriminants (`stegcli.lab.ensemble`), which are linear and so fold into one sum; `benchmarks/judge.py`
+trains them on covers and stegos of the phase channel, and measures them.
 """
 
 from __future__ import annotations
@@ -21,43 +24,59 @@ if TYPE_CHECKING:
     U8 = NDArray[np.uint8]
     F32 = NDArray[np.float32]
 
-__all__ = ["FAMILY", "rate", "score", "weigh"]
+__all__ = ["BOUND", "FAMILY", "SPREADS", "rate", "score", "weigh"]
 
 FAMILY: Final = "judge"
 """Of its model, see `contract.ROLES`."""
 
-BOUND: Final = 2.0
-"""Standard deviations; nineteen of twenty photographs that it learned from are within."""
+SPREADS: Final = (4, 8, 16)
+"""Whose stegos there are margins for: below, a detector needs no good luck; above, it has none."""
+BOUND: Final = 3.0
+"""Standard deviations; nearly all photographs that it learned from are within."""
 CROP: Final = 256
 """Side of a crop, about that of the pictures that it learned from."""
 _CROPS: Final = 3  # along each axis
 _LEAST: Final = 8  # pixels that every residual and co-occurrence fits into
 
 
-def score(cover_rgb: U8, stego_rgb: U8) -> float:
+def score(cover_rgb: U8, stego_rgb: U8, spread: int) -> float:
     """(H, W, 3) uint8 each -> how far the stego is from the median cover, in standard deviations of covers.
 
-    A detector sees the stego alone: what the cover showed already counts, and what hiding added to it. The
-    former counts within `BOUND` only: a cover beyond (enlarged, drawn) is of a kind that the judge does not
-    know but a detector may, and would win or lose over all others by that alone.
+    Covers are those of the same kind. A detector sees the stego alone: what the cover showed already counts,
+    and what hiding added to it. The former counts within `BOUND` only: a cover beyond (drawn, scanned) is of
+    a kind that the judge does not know but a detector may, and would win or lose over all others by that.
 
     Raises:
         ModelError: the judge's weights are missing or damaged.
     """
-    cover, stego = (rate(_features(rgb)).mean() for rgb in (cover_rgb, stego_rgb))
-    return float(weigh(cover, stego))
+    cover, stego = (rate(_features(rgb)).mean(axis=0, keepdims=True) for rgb in (cover_rgb, stego_rgb))
+    return float(weigh(cover, stego, spread)[0])
 
 
 def rate(features: F32) -> F32:
-    """(n, d) of `residuals.colour` -> (n,), the higher, the more like a stego; covers have median 0."""
+    """(n, d) of `residuals.colour` -> (n, kinds * spreads + kinds).
+
+    First a margin for each kind and spread, kinds slower: the higher, the more like a stego; covers of that
+    kind have median 0 and standard deviation 1. Then a likeness for each kind, largest for the picture's.
+    """
     network = load_network(store.find(FAMILY), FAMILY, "cpu")
     planes = np.ascontiguousarray(features.T)[None, :, None]  # one picture, a pixel for each row
-    return network.run(planes, {}).reshape(-1)
+    ratings: F32 = network.run(planes, {})[:, 0].T
+    return ratings
 
 
-def weigh(cover: F32, stego: F32) -> F32:
-    """(n,) ratings each -> (n,) scores, see `score`."""
-    return stego - cover + np.clip(cover, -BOUND, BOUND)
+def weigh(cover: F32, stego: F32, spread: int) -> F32:
+    """(n, r) ratings each -> (n,) scores, see `score`; between two spreads a mean, beyond all the nearest."""
+    places = np.interp(np.log2(spread), np.log2(SPREADS), np.arange(len(SPREADS)))
+    shares = np.clip(1 - np.abs(places - np.arange(len(SPREADS))), 0, 1).astype(np.float32)
+    kinds = cover.shape[1] // (len(SPREADS) + 1)
+    kind = cover[:, -kinds:].argmax(axis=1)
+    before, after = (
+        each[:, :-kinds].reshape(-1, kinds, len(SPREADS))[np.arange(len(kind)), kind] @ shares
+        for each in (cover, stego)
+    )
+    scores: F32 = after - before + np.clip(before, -BOUND, BOUND)
+    return scores
 
 
 def _features(rgb: U8) -> F32:
