@@ -246,7 +246,7 @@ def _missed(cover_rgb: Array, report: HideReport, curves: Sequence[Mapping[str, 
         for name in ("offset", "slope")
     )
     score = judge.score(cover_rgb, report.stego_rgb, report.spread)
-    return float(1 / (1 + np.exp(-offset - slope * score)))
+    return float(0.5 + 0.5 * np.tanh((offset + slope * score) / 2))  # the logistic, which never overflows
 
 
 def _quiet_size(report: HideReport, risk: Risk) -> tuple[int, int] | None:

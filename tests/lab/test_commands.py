@@ -72,6 +72,7 @@ def test_check_forecasts_what_hide_reports(desk: Desk) -> None:
     assert forecast["stego_psnr_db"] == pytest.approx(report["stego_psnr_db"], abs=0.3)
     assert forecast["revealed_psnr_db"] == pytest.approx(report["revealed_psnr_db"], abs=0.5)
     assert 0 < forecast["missed"] < 1
+    assert desk.run("check", "cover.png", "secret.png", "--json").json["missed"] < 0.01, "a full cover"
     assert forecast["risk"]["low"] <= forecast["risk"]["error"] <= forecast["risk"]["high"]
     assert "detection error" in desk.run("check", "cover.png", "small.png").out
 
@@ -96,7 +97,7 @@ def test_the_cover_that_hides_best_is_taken(desk: Desk, photos: Path) -> None:
     assert ranking[-1] == "tiny.png"
     scores = [ranked["score"] for ranked in outcome.json["ranking"][:-1]]
     assert scores == sorted(scores)
-    written = judge.score(busy, desk.pixels("busy.stego.png"))
+    written = judge.score(busy, desk.pixels("busy.stego.png"), outcome.json["spread"])
     assert written == pytest.approx(scores[0], abs=0.5), "the same secret under another salt"
     assert outcome.json["stego"] == "busy.stego.png"
     assert (desk.folder / "busy.stego.png").is_file()
