@@ -114,7 +114,7 @@ def _place_of_chosen(item: Folder) -> int:
 def _chosen(secret: Path, folder: Path) -> int:
     """Number of the cover that the command takes."""
     command = [sys.executable, "-m", "stegcli", "hide", str(secret), "--cover-from", str(folder)]
-    command += ["--out", str(secret.with_name("out.png")), "--json", "--quiet"]
+    command += ["-o", str(secret.with_name("out.png")), "--json", "--quiet"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return int(Path(json.loads(done.stdout)["ranking"][0]["cover"]).stem)
 
