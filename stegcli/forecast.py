@@ -69,7 +69,8 @@ class CheckReport:
         stego_psnr_db: of a dry run.
         revealed_psnr_db: likewise.
         risk: detection error; None for a family that the table does not know.
-        missed: chance that the detector takes this very stego for a cover, by the judge; None like `risk`.
+        missed: chance that the detector takes this very stego for a cover, by the judge; None like `risk` and
+            for covers unlike those that it knows.
         quiet_cover_size: a cover of this shape that brings the error to `QUIET_ERROR`; None if this
             one does, or if no measured spread does.
         from_jpeg: whether the cover comes from a JPEG and is used unscaled.
@@ -238,8 +239,13 @@ def _try(cover: PathLike, secret: PathLike, settings: HideSettings) -> Ranked:
     )
 
 
-def _missed(cover_rgb: Array, report: HideReport, curves: Sequence[Mapping[str, float]]) -> float:
-    """Logistic curves by spread, their coefficients read off between these as the risk's errors are."""
+def _missed(cover_rgb: Array, report: HideReport, curves: Sequence[Mapping[str, float]]) -> float | None:
+    """Logistic curves by spread, their coefficients read off between these as the risk's errors are.
+
+    None where the cover itself is so unlike those that the curves were fitted to that they say nothing of it.
+    """
+    if abs(judge.score(cover_rgb, cover_rgb, report.spread)) >= judge.BOUND:
+        return None
     places = np.log2([curve["spread"] for curve in curves])
     offset, slope = (
         np.interp(np.log2(report.spread), places, [curve[name] for curve in curves])

@@ -63,7 +63,14 @@ def _lines(report: CheckReport) -> list[str]:
         f"  detection error          {risk.error:.2f} (95 % interval {risk.low:.2f} to {risk.high:.2f}; "
         "0 always caught, 0.5 never)"
     )
-    lines.append(f"  of this very stego       missed by that detector with a chance of {report.missed:.2f}")
+    if report.missed is None:
+        lines.append(
+            "  of this very stego       not known: the cover is unlike those that the detector learned from"
+        )
+    else:
+        lines.append(
+            f"  of this very stego       missed by that detector with a chance of {report.missed:.2f}"
+        )
     lines.append(f"  measured with            {report.detector}; a better detector may do better")
     if risk.error < QUIET_ERROR and report.quiet_cover_size is None:
         lines.append("  to bring it to 0.4       no cover size that was measured is enough")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from desk import Desk
 from PIL import Image
+from skimage import data
 
 from stegcli import judge
 from stegcli.provenance import commit
@@ -71,10 +72,28 @@ def test_check_forecasts_what_hide_reports(desk: Desk) -> None:
     assert forecast["spread"] == report["spread"] == 16
     assert forecast["stego_psnr_db"] == pytest.approx(report["stego_psnr_db"], abs=0.3)
     assert forecast["revealed_psnr_db"] == pytest.approx(report["revealed_psnr_db"], abs=0.5)
-    assert 0 < forecast["missed"] < 1
-    assert desk.run("check", "cover.png", "secret.png", "--json").json["missed"] < 0.01, "a full cover"
     assert forecast["risk"]["low"] <= forecast["risk"]["error"] <= forecast["risk"]["high"]
     assert "detection error" in desk.run("check", "cover.png", "small.png").out
+
+
+def test_check_says_how_likely_this_very_stego_is_missed(desk: Desk) -> None:
+    desk.put("small.png", np.array(Image.open("secret.png").resize((64, 64))))
+    brick = Image.fromarray(data.brick()).convert("RGB").resize((352, 264), Image.Resampling.LANCZOS)
+    desk.put("brick.png", np.array(brick))
+    quiet, loud = (
+        desk.run("check", "brick.png", secret, "--json").json for secret in ("small.png", "secret.png")
+    )
+    assert 0 <= loud["missed"] < 0.01 < quiet["missed"] < 1
+    assert "with a chance of" in desk.run("check", "brick.png", "small.png").out
+
+
+def test_check_says_when_a_cover_is_beyond_its_knowledge(desk: Desk) -> None:
+    desk.put("small.png", np.array(Image.open("secret.png").resize((64, 64))))
+    drawn = np.zeros((256, 256, 3), dtype=np.uint8)
+    drawn[::7, :, 1], drawn[:, ::5, 0] = 255, 255
+    desk.put("drawn.png", drawn)
+    assert desk.run("check", "drawn.png", "small.png", "--json").json["missed"] is None
+    assert "not known" in desk.run("check", "drawn.png", "small.png").out
 
 
 def test_check_warns_of_a_jpeg(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """Published figures agree with the results that they come from."""
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -47,6 +48,13 @@ def test_the_risk_table_is_that_of_its_results() -> None:
         errors = {row["subject"]: row["detection_error"] for row in values["rows"]}
         for row in table["jpeg"]:
             assert row[key] == pytest.approx(errors[f"phase, spread {row['spread']}"], abs=5e-4)
+
+
+def test_the_judge_in_the_box_is_the_one_that_was_measured() -> None:
+    results = json.loads((ROOT / "results/judge.json").read_text(encoding="utf-8"))
+    weights = (ROOT / "weights/judge-v1/judge.onnx").read_bytes()
+    assert results["judge_sha256"] == hashlib.sha256(weights).hexdigest()
+    assert json.loads(RISK_FILE.read_text(encoding="utf-8"))["miss"] == results["miss"]
 
 
 def test_published_results_name_their_command_and_no_machine() -> None:
