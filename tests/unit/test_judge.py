@@ -15,6 +15,10 @@ def ratings(picture):
     return judge.rate(residuals.colour(picture)[None])
 
 
+def weighed(cover, stego, spread):
+    return judge.weigh(*judge.pick(cover, stego, spread))
+
+
 def made_up(kind, share=1.0):
     return np.concatenate([share * MARGINS.reshape(-1), np.eye(3)[kind]]).astype(np.float32)[None]
 
@@ -44,16 +48,16 @@ def test_a_full_stego_scores_far_above_its_cover_and_a_quarter_full_one(cover_rg
     ],
 )
 def test_the_margin_is_that_of_the_covers_kind_and_the_spread(kind, spread, margin):
-    added = judge.weigh(made_up(kind, share=0), made_up((kind + 1) % 3), spread)
+    added = weighed(made_up(kind, share=0), made_up((kind + 1) % 3), spread)
     assert added == pytest.approx([MARGINS[kind] @ margin])
 
 
 def test_what_the_cover_showed_counts_within_the_bound():
     cover, stego = made_up(SHRUNK), made_up(SHRUNK, share=2)
-    assert judge.weigh(cover, stego, 4) == pytest.approx([2])  # 1 by the cover, 1 added
-    assert judge.weigh(cover, stego, 8) == pytest.approx([10 + judge.BOUND])
+    assert weighed(cover, stego, 4) == pytest.approx([2])  # 1 by the cover, 1 added
+    assert weighed(cover, stego, 8) == pytest.approx([10 + judge.BOUND])
     low, lower = made_up(SHRUNK, share=-1), made_up(SHRUNK, share=-2)
-    assert judge.weigh(low, lower, 8) == pytest.approx([-10 - judge.BOUND])
+    assert weighed(low, lower, 8) == pytest.approx([-10 - judge.BOUND])
 
 
 @pytest.mark.parametrize(("factor", "kind"), [(0.5, SHRUNK), (1.5, ENLARGED)])
@@ -68,7 +72,7 @@ def test_a_large_picture_is_rated_by_nine_crops_of_it(cover_rgb):
     places = [(y, x) for y in (0, 372, 744) for x in (0, 422, 844)]
     seen = np.mean([ratings(large[y : y + 256, x : x + 256]) for y, x in places], axis=0)
     flat = np.full_like(large, 90)
-    expected = judge.weigh(ratings(flat[:256, :256]), seen, 4)
+    expected = weighed(ratings(flat[:256, :256]), seen, 4)
     assert judge.score(flat, large, 4) == pytest.approx(expected[0], rel=1e-4)
 
 
