@@ -12,13 +12,15 @@ from desk import Desk, command
 
 HIDE = ("hide", "cover.png", "secret.png")
 
-# The parent's SIGINT may be ignored (a shell's background job), and Python keeps that.
+# The parent's SIGINT may be ignored (a shell's background job), and Python keeps that. A signal that comes
+# between Python's last look for one and a sleep does not end that sleep: so sleeps are many and short.
 STOP_AT = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
 def stop(*args, **options):
     print("here", flush=True)
-    time.sleep(100)
+    for _ in range(10_000):
+        time.sleep(0.01)
 import {module}
 {module}.{name} = stop
 """
