@@ -1,8 +1,8 @@
 """What hiding would give, before anything is written: quality by a dry run, the risk of detection by a table.
 
 Several covers are ranked by a judge of their stegos. The table (`risk.json`) was measured by `stegcli
-evaluate security` on covers of one size. Risk grows with what is written and with how little of the cover is
-left alone; a detector other than the one measured may do better.
+evaluate security` on covers of one size, and again on smaller ones; what a larger cover gives away is
+estimated from these. A detector other than the one measured may do better.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -34,19 +35,33 @@ if TYPE_CHECKING:
     Array = NDArray[np.uint8]
     PathLike = str | os.PathLike[str]
 
-__all__ = ["CheckReport", "Ranked", "Risk", "check", "covers_in", "exposure", "rank_covers", "risk_at"]
+__all__ = [
+    "CheckReport",
+    "Ranked",
+    "Risk",
+    "check",
+    "covers_in",
+    "deflection",
+    "exposure",
+    "rank_covers",
+    "risk_at",
+]
 
 RISK_FILE: Final = Path(__file__).with_name("risk.json")
+_NORMAL: Final = NormalDist()
+_LEAST_ERROR: Final = 1e-3
+_KNOWN_SIZES: Final = 2
+"""Up to so many times the pixels of the lab's covers the judge says how likely a stego is missed."""
 QUIET_ERROR: Final = 0.4
 """Detection error from which a stego counts as hard to tell: the detector is wrong in four of ten."""
 
 
 @dataclass(frozen=True)
 class Risk:
-    """Detection error at one spread: 0 is always caught, 0.5 never.
+    """Detection error at one spread in covers of one size: 0 is always caught, 0.5 never.
 
     Attributes:
-        error: P_E, interpolated between the spreads that were measured.
+        error: P_E, interpolated between the spreads that were measured, and estimated at sizes that were not.
         low: lower end of its 95 % interval, the cautious reading.
         high: upper end.
     """
@@ -68,9 +83,12 @@ class CheckReport:
         spread: cover pixels per hidden pixel.
         stego_psnr_db: of a dry run.
         revealed_psnr_db: likewise.
-        risk: detection error; None for a family that the table does not know.
+        risk: detection error in covers of this size, estimated; None for a family that the table does not
+            know.
+        measured_risk: the same in covers of `measured_size`, where it was measured.
+        measured_size: (width, height) of those.
         missed: chance that the detector takes this very stego for a cover, by the judge; None like `risk` and
-            for covers unlike those that it knows.
+            for covers much larger than, or unlike, those that it knows.
         quiet_cover_size: a cover of this shape that brings the error to `QUIET_ERROR`; None if this
             one does, or if no measured spread does.
         from_jpeg: whether the cover comes from a JPEG and is used unscaled.
@@ -86,6 +104,8 @@ class CheckReport:
     stego_psnr_db: float
     revealed_psnr_db: float
     risk: Risk | None
+    measured_risk: Risk | None
+    measured_size: tuple[int, int]
     missed: float | None
     quiet_cover_size: tuple[int, int] | None
     from_jpeg: bool
@@ -136,7 +156,8 @@ def check(
     report = pipeline.hide(cover, secret, progress=progress, **vars(settings))
     picture = _cover(cover, settings)
     table = _table()
-    risk = risk_at(report.spread) if _in_phases(report) else None
+    known = _in_phases(report)
+    risk = risk_at(report.spread, math.prod(report.cover_size)) if known else None
     return CheckReport(
         model=report.model,
         cover_size=report.cover_size,
@@ -146,8 +167,10 @@ def check(
         stego_psnr_db=report.stego_psnr_db,
         revealed_psnr_db=report.revealed_psnr_db,
         risk=risk,
-        missed=None if risk is None else _missed(picture.rgb, report, table["miss"]),
-        quiet_cover_size=None if risk is None else _quiet_size(report, risk),
+        measured_risk=risk_at(report.spread) if known else None,
+        measured_size=tuple(table["cover_size"]),
+        missed=_missed(picture.rgb, report, table) if known else None,
+        quiet_cover_size=_quiet_size(report) if known else None,
         from_jpeg=picture.from_jpeg and settings.scale_cover == 1,
         jpeg_errors=tuple((row["spread"], row["as_is"], row["scaled"]) for row in table["jpeg"]),
         detector=table["detector"],
@@ -205,15 +228,36 @@ def exposure(cover_rgb: Array, stego_rgb: Array) -> float:
     return float((costs * steps).sum() / math.sqrt(costs.size))
 
 
-def risk_at(spread: int) -> Risk:
-    """Straight lines between the measured spreads, on a logarithmic axis; flat beyond both ends."""
-    rows = sorted(_table()["rows"], key=lambda row: row["spread"])
+def risk_at(spread: int, pixels: int | None = None) -> Risk:
+    """Detection error at a spread in covers of so many pixels; None for those that it was measured in.
+
+    Straight lines between the measured spreads, on a logarithmic axis; flat beyond both ends. At the same
+    spread a larger cover holds more to be detected: its deflection grows with a power of its size, near one
+    half, which the table holds.
+    """
+    table = _table()
+    rows = sorted(table["rows"], key=lambda row: row["spread"])
     places = [math.log2(row["spread"]) for row in rows]
     error, low, high = (
         float(np.interp(math.log2(spread), places, [row[name] for row in rows]))
         for name in ("error", "low", "high")
     )
-    return Risk(error, low, high)
+    if pixels is None:
+        return Risk(error, low, high)
+    growth = (pixels / math.prod(table["cover_size"])) ** table["size_power"]
+    return Risk(*(_error(growth * deflection(each)) for each in (error, low, high)))
+
+
+def deflection(error: float) -> float:
+    """A detector's P_E -> by how many deviations it tells covers and stegos apart, both taken for normal.
+
+    Finite at an error of 0, which says no more than that some hundred pairs had none.
+    """
+    return -2 * _NORMAL.inv_cdf(min(max(error, _LEAST_ERROR), 1 - _LEAST_ERROR))
+
+
+def _error(apart: float) -> float:
+    return _NORMAL.cdf(-apart / 2)
 
 
 _SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
@@ -239,11 +283,15 @@ def _try(cover: PathLike, secret: PathLike, settings: HideSettings) -> Ranked:
     )
 
 
-def _missed(cover_rgb: Array, report: HideReport, curves: Sequence[Mapping[str, float]]) -> float | None:
+def _missed(cover_rgb: Array, report: HideReport, table: Mapping[str, Any]) -> float | None:
     """Logistic curves by spread, their coefficients read off between these as the risk's errors are.
 
-    None where the cover itself is so unlike those that the curves were fitted to that they say nothing of it.
+    None where the cover itself is so unlike those that the curves were fitted to, or so much larger, that
+    they say nothing of it.
     """
+    curves = table["miss"]
+    if math.prod(report.cover_size) > _KNOWN_SIZES * math.prod(table["cover_size"]):
+        return None
     before, after = judge.margins(cover_rgb, report.stego_rgb, report.spread)
     if abs(before) > judge.BOUND:
         return None
@@ -255,21 +303,19 @@ def _missed(cover_rgb: Array, report: HideReport, curves: Sequence[Mapping[str, 
     return float(0.5 + 0.5 * np.tanh((offset + slope * after) / 2))  # the logistic, which never overflows
 
 
-def _quiet_size(report: HideReport, risk: Risk) -> tuple[int, int] | None:
-    """The cover's shape grown until the table's error reaches `QUIET_ERROR`."""
-    if risk.error >= QUIET_ERROR:
+def _quiet_size(report: HideReport) -> tuple[int, int] | None:
+    """The cover's shape grown until the error reaches `QUIET_ERROR`: its spread grows, and what it holds."""
+    sent = count_sent((report.hidden_size[1], report.hidden_size[0]), report.planes)
+    symbols = sent * math.prod(report.secret_size) / math.prod(report.hidden_size)
+    if risk_at(report.spread, math.prod(report.cover_size)).error >= QUIET_ERROR:
         return None
-    spread = report.spread
     largest = max(row["spread"] for row in _table()["rows"])
-    while spread < largest and risk_at(spread).error < QUIET_ERROR:
-        spread += 1
-    if risk_at(spread).error < QUIET_ERROR:
-        return None
-    width, height = report.cover_size
-    symbols = count_sent((report.hidden_size[1], report.hidden_size[0]), report.planes)
-    wanted = spread * symbols * math.prod(report.secret_size) / math.prod(report.hidden_size)
-    scale = math.sqrt(wanted / (width * height))
-    return math.ceil(width * scale), math.ceil(height * scale)
+    for spread in range(report.spread, largest + 1):
+        if risk_at(spread, math.ceil(spread * symbols)).error >= QUIET_ERROR:
+            width, height = report.cover_size
+            scale = math.sqrt(spread * symbols / (width * height))
+            return math.ceil(width * scale), math.ceil(height * scale)
+    return None
 
 
 def _in_phases(report: HideReport) -> bool:

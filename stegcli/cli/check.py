@@ -10,7 +10,7 @@ from stegcli.cli import options
 from stegcli.cli.report import Talk
 
 if TYPE_CHECKING:
-    from stegcli.forecast import CheckReport
+    from stegcli.forecast import CheckReport, Risk
 
 __all__ = ["check"]
 
@@ -56,30 +56,33 @@ def _lines(report: CheckReport) -> list[str]:
     ]
     if report.hidden_size != report.secret_size:
         lines[0] += f", reduced from {report.secret_size[0]}x{report.secret_size[1]}"
-    if report.risk is None:
+    if report.risk is None or report.measured_risk is None:
         return [*lines, f"  detection                {report.model} was not measured: count on it"]
-    risk = report.risk
-    lines.append(
-        f"  detection error          {risk.error:.2f} (95 % interval {risk.low:.2f} to {risk.high:.2f}; "
-        "0 always caught, 0.5 never)"
-    )
-    if report.missed is None:
+    risk, measured = report.risk, report.measured_risk
+    size = "x".join(map(str, report.measured_size))
+    missed = "not known: the cover is larger than those that the detector learned from, or unlike them"
+    if report.missed is not None:
+        missed = f"missed by that detector with a chance of {report.missed:.2f}"
+    lines += [
+        f"  detection error          {_span(risk)} at this size, estimated; 0 always caught, 0.5 never",
+        f"  measured                 {_span(measured)} in covers of {size}; larger ones give more away",
+        f"  of this very stego       {missed}",
+        f"  detector                 {report.detector}; a better one may do better",
+    ]
+    if report.quiet_cover_size is not None:
+        width, height = report.quiet_cover_size
         lines.append(
-            "  of this very stego       not known: the cover is unlike those that the detector learned from"
+            f"  a cover of {width}x{height} would bring the error to {QUIET_ERROR}, or a smaller secret"
         )
-    else:
+    elif risk.error < QUIET_ERROR:
         lines.append(
-            f"  of this very stego       missed by that detector with a chance of {report.missed:.2f}"
-        )
-    lines.append(f"  measured with            {report.detector}; a better detector may do better")
-    if risk.error < QUIET_ERROR and report.quiet_cover_size is None:
-        lines.append("  to bring it to 0.4       no cover size that was measured is enough")
-    elif report.quiet_cover_size is not None:
-        wanted = report.quiet_cover_size
-        lines.append(
-            f"  a cover of {wanted[0]}x{wanted[1]} would bring the error to 0.4, or a smaller secret"
+            f"  to bring it to {QUIET_ERROR}       no larger cover is known to do: hide a smaller secret"
         )
     return lines
+
+
+def _span(risk: Risk) -> str:
+    return f"{risk.error:.2f} ({risk.low:.2f} to {risk.high:.2f})"
 
 
 def _jpeg_lines(report: CheckReport) -> list[str]:

@@ -22,6 +22,7 @@ __all__ = [
     "learning_and_judging",
     "unlearned",
     "load_cover",
+    "middle",
 ]
 
 U8 = NDArray[np.uint8]
@@ -96,3 +97,10 @@ def cut(picture: Image.Image, shrink: float = SHRINK) -> U8:
     image = image.resize(size, Image.Resampling.LANCZOS)
     left, top = (image.width - width) // 2, (image.height - height) // 2
     return np.asarray(image.crop((left, top, left + width, top + height)))
+
+
+def middle(picture: U8, part: float) -> U8:
+    """(H, W, ...) -> its middle, `part` of each side: as many pixels less, and the same pixels."""
+    height, width = (round(side * part) for side in picture.shape[:2])
+    top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
+    return np.ascontiguousarray(picture[top : top + height, left : left + width])

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from stegcli import luma, metrics, photos
 from stegcli.lab import ensemble, features, verdicts
-from stegcli.lab.covers import SHRINK, covers_of, load_cover
+from stegcli.lab.covers import SHRINK, covers_of, load_cover, middle
 from stegcli.lab.subjects import Subject
 from stegcli.lab.verdicts import COVER_CONTROL, SecurityRow
 from stegcli.progress import Progress
@@ -44,6 +44,7 @@ def assess(
     *,
     feature_set: str = "colour",
     shrink: float = SHRINK,
+    part: float = 1.0,
     seed: int = 0,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -55,12 +56,13 @@ def assess(
         refs: pictures for the covers, as `covers_of` gives them; secrets are the same ones in another order.
         feature_set: one of `features.FEATURES`.
         shrink: at least so far; 1 leaves a JPEG's block grid in the covers.
+        part: of each side of the covers that is kept, for smaller ones with the same pixels.
         seed: of embedding, folds and ensembles.
         workers: processes; None for one per core.
         progress: told the share of the work done.
     """
     features.features(feature_set)  # an unknown name fails here
-    values, psnr = _collect(subjects, refs, (feature_set, shrink), seed, workers, progress)
+    values, psnr = _collect(subjects, refs, (feature_set, shrink, part), seed, workers, progress)
     covers, half = values[:, 0], len(values) // 2
     work: list[_Case] = [(COVER_CONTROL, covers[:half], covers[half : 2 * half], None, seed)]
     work += [
@@ -78,7 +80,7 @@ def assess(
 def _collect(
     subjects: Sequence[Subject],
     refs: Sequence[photos.ImageRef],
-    look: tuple[str, float],
+    look: tuple[str, float, float],
     seed: int,
     workers: int | None,
     progress: Progress | None,
@@ -126,14 +128,16 @@ _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS
 
 
 def _examine(
-    subjects: Sequence[Subject], look: tuple[str, float], item: tuple[str, photos.ImageRef, photos.ImageRef]
+    subjects: Sequence[Subject],
+    look: tuple[str, float, float],
+    item: tuple[str, photos.ImageRef, photos.ImageRef],
 ) -> tuple[NDArray[np.float32], list[float]]:
     """Features of one cover and of its stegos, and their PSNR."""
     seed, cover_ref, secret_ref = item
-    feature_set, shrink = look
+    feature_set, shrink, part = look
     extract = features.features(feature_set)
-    cover, secret = load_cover(cover_ref, shrink), luma.gray(load_cover(secret_ref, shrink))
-    stegos = [subject.stego(cover, secret, seed) for subject in subjects]
+    cover, secret = (middle(load_cover(ref, shrink), part) for ref in (cover_ref, secret_ref))
+    stegos = [subject.stego(cover, luma.gray(secret), seed) for subject in subjects]
     return np.stack([extract(each) for each in (cover, *stegos)]), [
         metrics.psnr(cover, each) for each in stegos
     ]

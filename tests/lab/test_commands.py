@@ -73,8 +73,38 @@ def test_check_forecasts_what_hide_reports(desk: Desk) -> None:
     assert forecast["stego_psnr_db"] == pytest.approx(report["stego_psnr_db"], abs=0.3)
     # The two have other salts, and a small picture's error is the mean of few symbols.
     assert forecast["revealed_psnr_db"] == pytest.approx(report["revealed_psnr_db"], abs=1.5)
-    assert forecast["risk"]["low"] <= forecast["risk"]["error"] <= forecast["risk"]["high"]
+    for risk in (forecast["risk"], forecast["measured_risk"]):
+        assert risk["low"] <= risk["error"] <= risk["high"]
     assert "detection error" in desk.run("check", "cover.png", "small.png").out
+
+
+def test_check_knows_that_larger_covers_give_more_away(desk: Desk) -> None:
+    """The same spread, and so the same as measured, in covers of three sizes."""
+    found = []
+    for times in (1, 2, 3):
+        for name, side in (("cover", 256), ("secret", 64)):
+            picture = Image.open(f"{name}.png").convert("RGB").resize((times * side, times * side))
+            desk.put(f"{name}{times}.png", np.array(picture))
+        found.append(desk.run("check", f"cover{times}.png", f"secret{times}.png", "--json").json)
+    assert [report["spread"] for report in found] == [16, 16, 16]
+    assert [report["measured_risk"] for report in found] == [found[0]["measured_risk"]] * 3
+    errors = [report["risk"]["error"] for report in found]
+    assert found[0]["measured_risk"]["error"] > errors[0] > errors[1] + 0.05 > errors[2] + 0.1
+    assert found[2]["missed"] is None
+    assert "of this very stego       not known" in desk.run("check", "cover3.png", "secret3.png").out
+
+
+def test_a_cover_that_check_calls_quiet_is_quiet(desk: Desk) -> None:
+    desk.put("small.png", np.array(Image.open("secret.png").resize((88, 88))))
+    loud = desk.run("check", "cover.png", "secret.png", "--json").json
+    assert loud["quiet_cover_size"] is None
+    assert "hide a smaller secret" in desk.run("check", "cover.png", "secret.png").out
+    forecast = desk.run("check", "cover.png", "small.png", "--json").json
+    assert forecast["risk"]["error"] < 0.4
+    desk.put("quiet.png", np.array(Image.open("cover.png").resize(forecast["quiet_cover_size"])))
+    quiet = desk.run("check", "quiet.png", "small.png", "--json").json
+    assert quiet["risk"]["error"] >= 0.4
+    assert quiet["quiet_cover_size"] is None
 
 
 def test_check_says_how_likely_this_very_stego_is_missed(desk: Desk) -> None:

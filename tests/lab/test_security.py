@@ -5,7 +5,7 @@ import pytest
 
 from stegcli import channel, photos
 from stegcli.errors import MissingExtraError, UsageError
-from stegcli.lab import ensemble, security
+from stegcli.lab import covers, ensemble, security
 from stegcli.lab.features import FEATURES, features
 from stegcli.lab.subjects import LSBM_CONTROL, LsbMatchingSubject, PhaseSubject, channel_sigma
 
@@ -31,6 +31,12 @@ def test_a_cover_that_is_not_shrunk_keeps_its_pixels(photo_folder: Path) -> None
     with ref.open() as picture:
         pixels = np.asarray(picture)
     assert np.array_equal(security.load_cover(ref, 1.0), pixels[36:228, 48:304])
+
+
+def test_the_middle_of_a_cover_has_its_pixels(photo_folder: Path) -> None:
+    whole = covers.load_cover(photos.find(f"folder:{photo_folder}", None)[0])
+    np.testing.assert_array_equal(covers.middle(whole, 0.5), whole[48:144, 64:192])
+    np.testing.assert_array_equal(covers.middle(whole, 1.0), whole)
 
 
 def test_too_few_large_pictures_are_refused(photo_folder: Path) -> None:
