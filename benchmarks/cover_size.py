@@ -3,14 +3,15 @@
     python benchmarks/cover_size.py --data-root DIR [--covers 500] [--out results/cover-size.json]
 
 Photographs: those of the imagenet and voc2012 sets under --data-root that no costs learned from, shrunk by a
-quarter, and the middle of each at several sizes: the same pixels, fewer of them. The phase channel writes its
-header too, as `hide` does, whose length hardly depends on the size; rows without one show what it does.
+quarter, and the middle of each at several sizes: the same pixels, fewer of them. Stegos of the phase channel,
+with the header that `hide` writes, which is of one length for all these sizes, and without.
 
-A detector tells two normal distributions apart that lie d deviations from each other; its error P_E is that
-of the standard normal below -d / 2. By the square root law d grows with the root of the number of pixels
-(Ker, Pevny, Kodovsky and Fridrich, "The square root law of steganographic capacity", 2008). Fitted is its
-power, one for all spreads, rows weighed by their intervals. It goes into the program (stegcli/risk.json), for
-`stegcli check`.
+A detector tells two normal distributions apart that lie d deviations from each other, their deflection; its
+error P_E is that of the standard normal below -d / 2. By the square root law d grows with the root of the
+number of pixels (Ker, Pevny, Kodovsky and Fridrich, "The square root law of steganographic capacity", 2008).
+Fitted is the power that it grows with where there is no header, one for all spreads, rows weighed by their
+intervals. The errors without a header at the full size go into the program (stegcli/risk.json), for `stegcli
+check` to estimate from.
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ from stegcli.provenance import commit
 PARTS = (0.375, 0.5, 0.75, 1.0)
 """Of each side of a cover."""
 SPREADS = (4, 8, 16)
+"""At every size, and fitted to."""
+ALL_SPREADS = (1, 2, 4, 8, 16, 64)
+"""At the full size."""
+POWERS = np.arange(0, 1.5, 0.005)
 INTERVAL = 1.96
 """Standard deviations on either side of the mean that hold 95 % of a normal distribution."""
 
@@ -54,21 +59,32 @@ def main() -> None:
     random.Random(0).shuffle(refs)  # noqa: S311 - repeatable on purpose
     refs = security.covers_of(refs, options.covers)
     rows = [row for part in PARTS for row in measured(refs, part)]
-    power, deviation = fitted([row for row in rows if row["header"]])
-    law = {"power": power, "low": power - INTERVAL * deviation, "high": power + INTERVAL * deviation}
-    values = {"what": "cover size", **origin, "covers": len(refs), "covers_sha256": photos.digest(refs)}
-    options.out.write_text(json.dumps({**values, **law, "rows": rows}, indent=1) + "\n", encoding="utf-8")
-    table = {**json.loads(forecast.RISK_FILE.read_text()), "size_power": power}
+    bare = [row for row in rows if not row["header"]]
+    values = {
+        "what": "cover size",
+        **origin,
+        "covers": len(refs),
+        "covers_sha256": photos.digest(refs),
+        **fitted([row for row in bare if row["spread"] in SPREADS]),
+        "rows": rows,
+    }
+    options.out.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    table = json.loads(forecast.RISK_FILE.read_text())
+    table["bare"] = [
+        {name: row[key] for name, key in forecast.KEYS.items()}
+        for row in bare
+        if [row["width"], row["height"]] == table["cover_size"]
+    ]
     forecast.RISK_FILE.write_text(json.dumps(table, indent=2) + "\n")
 
 
 def measured(refs: Sequence[photos.ImageRef], part: float) -> list[dict[str, Any]]:
     """A row for each spread, with a header and without, in covers of one size."""
     height, width = (round(side * part) for side in COVER_SHAPE)
-    subjects = [
-        PhaseSubject(spread, f"phase, spread {spread}", with_header=header)
-        for header in (True, False)
-        for spread in SPREADS
+    subjects = [PhaseSubject(spread, f"phase, spread {spread}") for spread in SPREADS]
+    subjects += [
+        PhaseSubject(spread, f"phase, spread {spread}, no header", with_header=False)
+        for spread in (ALL_SPREADS if part == 1 else SPREADS)
     ]
     _, *found = security.assess(subjects, refs, part=part)
     return [
@@ -84,21 +100,32 @@ def measured(refs: Sequence[photos.ImageRef], part: float) -> list[dict[str, Any
     ]
 
 
-def fitted(rows: Sequence[dict[str, Any]]) -> tuple[float, float]:
-    """The power of the number of pixels that deflections grow with, and its standard deviation.
+def fitted(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """The power of the number of pixels that deflections grow with, and its 95 % interval.
 
-    Straight lines of one slope through their logarithms, by weighted least squares.
+    For each power the factor of each spread that fits best, by weighted least squares; the interval is where
+    the sum of squares is within that of one parameter, 1.96^2, of the least.
     """
-    spreads = sorted({row["spread"] for row in rows})
-    columns = [[row["spread"] == spread for row in rows] for spread in spreads]
-    pixels = np.array([row["width"] * row["height"] for row in rows], dtype=np.float64)
+    sizes = np.array([row["width"] * row["height"] for row in rows]) / np.prod(COVER_SHAPE)
     deflections = np.array([row["deflection"] for row in rows])
-    ends = [[forecast.deflection(row[end]) for row in rows] for end in ("error_high", "error_low")]
-    deviations = np.subtract(ends[1], ends[0]) / (2 * INTERVAL) / deflections
-    terms = np.stack([np.log(pixels), *np.array(columns, dtype=np.float64)], axis=1) / deviations[:, None]
-    precision = terms.T @ terms
-    found = np.linalg.solve(precision, terms.T @ (np.log(deflections) / deviations))
-    return float(found[0]), float(np.sqrt(np.linalg.inv(precision)[0, 0]))
+    ends = [np.array([forecast.deflection(row[end]) for row in rows]) for end in ("error_high", "error_low")]
+    weights = (2 * INTERVAL / (ends[1] - ends[0])) ** 2
+    spreads = np.array([row["spread"] for row in rows])
+    losses = []
+    for power in POWERS:
+        terms = sizes**power
+        loss = 0.0
+        for spread in np.unique(spreads):
+            own = spreads == spread
+            factor = (weights * terms * deflections)[own].sum() / (weights * terms**2)[own].sum()
+            loss += (weights * (deflections - factor * terms) ** 2)[own].sum()
+        losses.append(loss)
+    within = POWERS[np.array(losses) <= min(losses) + INTERVAL**2]
+    return {
+        "power": float(POWERS[np.argmin(losses)]),
+        "low": float(within.min()),
+        "high": float(within.max()),
+    }
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from stegcli import images, judge, luma, pipeline
+from stegcli import container, images, judge, luma, pipeline
 from stegcli.channel import hill_cost
 from stegcli.errors import ImageError, StegError, UsageError
 from stegcli.planes import count_sent
@@ -50,6 +50,8 @@ __all__ = [
 RISK_FILE: Final = Path(__file__).with_name("risk.json")
 _NORMAL: Final = NormalDist()
 _LEAST_ERROR: Final = 1e-3
+KEYS: Final = {"spread": "spread", "error": "detection_error", "low": "error_low", "high": "error_high"}
+"""Of the table, and what they are called in the lab's results."""
 _KNOWN_SIZES: Final = 2
 """Up to so many times the pixels of the lab's covers the judge says how likely a stego is missed."""
 QUIET_ERROR: Final = 0.4
@@ -231,21 +233,32 @@ def exposure(cover_rgb: Array, stego_rgb: Array) -> float:
 def risk_at(spread: int, pixels: int | None = None) -> Risk:
     """Detection error at a spread in covers of so many pixels; None for those that it was measured in.
 
-    Straight lines between the measured spreads, on a logarithmic axis; flat beyond both ends. At the same
-    spread a larger cover holds more to be detected: its deflection grows with a power of its size, near one
-    half, which the table holds.
+    At the same spread a larger cover holds more to be detected: by the square root law (Ker, Pevny, Kodovsky
+    and Fridrich 2008) the deflection of what carries the picture grows with the root of the size. That of the
+    header falls with it, since there is one for a million pixels.
     """
     table = _table()
-    rows = sorted(table["rows"], key=lambda row: row["spread"])
-    places = [math.log2(row["spread"]) for row in rows]
-    error, low, high = (
-        float(np.interp(math.log2(spread), places, [row[name] for row in rows]))
-        for name in ("error", "low", "high")
-    )
+    measured = _between(table["rows"], spread)
     if pixels is None:
-        return Risk(error, low, high)
-    growth = (pixels / math.prod(table["cover_size"])) ** table["size_power"]
-    return Risk(*(_error(growth * deflection(each)) for each in (error, low, high)))
+        return measured
+    lab_pixels = math.prod(table["cover_size"])
+    root = math.sqrt(pixels / lab_pixels)
+    headers = container.parity_count(pixels) / container.parity_count(lab_pixels)
+    bare = _between(table["bare"], spread)
+    header = max(0.0, deflection(measured.error) - deflection(bare.error)) * headers / root
+    return Risk(*(_error(deflection(each) * root + header) for each in (bare.error, bare.low, bare.high)))
+
+
+def _between(rows: Sequence[Mapping[str, float]], spread: int) -> Risk:
+    """Straight lines between the measured spreads, on a logarithmic axis; flat beyond both ends."""
+    rows = sorted(rows, key=lambda row: row["spread"])
+    places = [math.log2(row["spread"]) for row in rows]
+    return Risk(
+        *(
+            float(np.interp(math.log2(spread), places, [row[name] for row in rows]))
+            for name in ("error", "low", "high")
+        )
+    )
 
 
 def deflection(error: float) -> float:
@@ -257,7 +270,7 @@ def deflection(error: float) -> float:
 
 
 def _error(apart: float) -> float:
-    return _NORMAL.cdf(-apart / 2)
+    return min(_NORMAL.cdf(-apart / 2), 0.5)
 
 
 _SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+from scipy import stats
+
+from stegcli.forecast import deflection, risk_at
+
+
+@pytest.mark.parametrize("apart", [0.1, 1.0, 3.0])
+def test_deflection_is_that_of_two_normal_distributions(apart: float) -> None:
+    """Told apart half-way between them."""
+    alarms, misses = stats.norm.sf(apart / 2), stats.norm.cdf(apart / 2, loc=apart)
+    assert deflection((alarms + misses) / 2) == pytest.approx(apart)
+
+
+def test_deflection_is_finite_where_all_or_none_are_caught() -> None:
+    assert 5 < deflection(0.0) < 8
+    assert deflection(0.5) == pytest.approx(0)
+    assert deflection(0.55) < 0
+
+
+def test_risk_is_interpolated_between_spreads_and_flat_beyond() -> None:
+    risks = [risk_at(spread).error for spread in (1, 2, 3, 4, 6, 16, 40, 64, 1000)]
+    assert risks == sorted(risks)
+    assert risks[-1] == risks[-2] < 0.5
+
+
+@pytest.mark.parametrize("spread", [2, 4, 16, 64])
+def test_the_estimate_starts_at_what_was_measured(spread: int) -> None:
+    assert risk_at(spread, 256 * 192).error == pytest.approx(risk_at(spread).error, abs=1e-6)
+
+
+def test_deflection_grows_with_the_root_of_the_size() -> None:
+    """Less at first, since one header serves covers of all sizes up to a million pixels."""
+    risks = [risk_at(16, times * 256 * 192) for times in (1, 4, 16, 64, 256)]
+    apart = [deflection(risk.error) for risk in risks]
+    ratios = [after / before for before, after in zip(apart, apart[1:], strict=False)]
+    assert ratios == sorted(ratios)
+    assert 1.2 < ratios[0] < 1.8
+    assert ratios[-1] == pytest.approx(2, abs=0.1)
+    assert all(risk.low <= risk.error <= risk.high for risk in risks)
