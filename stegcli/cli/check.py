@@ -72,7 +72,7 @@ def _lines(report: CheckReport) -> list[str]:
     if report.quiet_cover_size is not None:
         width, height = report.quiet_cover_size
         lines.append(
-            f"  a cover of {width}x{height} would bring the error to {QUIET_ERROR}, or a smaller secret"
+            f"  to bring it to {QUIET_ERROR}       take a cover of {width}x{height}, or hide a smaller secret"
         )
     elif risk.error < QUIET_ERROR:
         lines.append(

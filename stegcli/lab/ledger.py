@@ -181,6 +181,28 @@ def _judge(values: Values, chosen: str) -> tables.Table:
     ]
 
 
+def _sizes(values: Values, chosen: str) -> tables.Table:
+    """What `benchmarks/cover_size.py` measured."""
+    del chosen
+    head = ["covers", "spread", "header", "stego PSNR (dB)", "P_E", "deflection"]
+    return [
+        head,
+        *(
+            [
+                f"{row['width']}x{row['height']}",
+                str(row["spread"]),
+                "yes" if row["header"] else "no",
+                f"{row['stego_psnr_db']:.2f}",
+                f"{row['detection_error']:.3f} ({row['error_low']:.3f} to {row['error_high']:.3f})",
+                f"{row['deflection']:.2f}",
+            ]
+            for row in sorted(
+                values["rows"], key=lambda row: (not row["header"], row["spread"], row["width"])
+            )
+        ),
+    ]
+
+
 def _card(values: Values, chosen: str) -> tables.Table:
     """What `benchmarks/quality.py` measured, by kind of secret and by spread."""
     del chosen
@@ -319,6 +341,7 @@ VIEWS: Final[dict[str, Callable[[Values, str], tables.Table]]] = {
     "damage": _damage,
     "tried": _tried,
     "judge": _judge,
+    "sizes": _sizes,
     "card": _card,
     "speed": _speed,
     "paper": _paper,

@@ -96,11 +96,9 @@ def test_check_knows_that_larger_covers_give_more_away(desk: Desk) -> None:
 
 def test_a_cover_that_check_calls_quiet_is_quiet(desk: Desk) -> None:
     desk.put("small.png", np.array(Image.open("secret.png").resize((88, 88))))
-    loud = desk.run("check", "cover.png", "secret.png", "--json").json
-    assert loud["quiet_cover_size"] is None
-    assert "hide a smaller secret" in desk.run("check", "cover.png", "secret.png").out
     forecast = desk.run("check", "cover.png", "small.png", "--json").json
     assert forecast["risk"]["error"] < 0.4
+    assert "or hide a smaller secret" in desk.run("check", "cover.png", "small.png").out
     desk.put("quiet.png", np.array(Image.open("cover.png").resize(forecast["quiet_cover_size"])))
     quiet = desk.run("check", "quiet.png", "small.png", "--json").json
     assert quiet["risk"]["error"] >= 0.4

@@ -50,6 +50,19 @@ def test_the_risk_table_is_that_of_its_results() -> None:
             assert row[key] == pytest.approx(errors[f"phase, spread {row['spread']}"], abs=5e-4)
 
 
+def test_what_check_knows_of_sizes_is_that_of_its_results() -> None:
+    table = json.loads(RISK_FILE.read_text(encoding="utf-8"))
+    results = json.loads((ROOT / table["bare_source"]).read_text(encoding="utf-8"))
+    assert results["low"] <= 0.5 <= results["high"], "check takes the square root"
+    measured = {
+        row["spread"]: tuple(row[key] for key in ("detection_error", "error_low", "error_high"))
+        for row in results["rows"]
+        if not row["header"] and [row["width"], row["height"]] == table["cover_size"]
+    }
+    assert {row["spread"]: (row["error"], row["low"], row["high"]) for row in table["bare"]} == measured
+    assert measured.keys() == {row["spread"] for row in table["rows"]}
+
+
 def test_the_judge_in_the_box_is_the_one_that_was_measured() -> None:
     results = json.loads((ROOT / "results/judge.json").read_text(encoding="utf-8"))
     weights = (ROOT / "weights/judge-v1/judge.onnx").read_bytes()
