@@ -142,7 +142,7 @@ def train_stage(
         if step == 1:  # which chose kernels, or compiled
             begun = time.monotonic()
         if told is not None and step % TOLD_EVERY == 0:
-            told(f"step {step}, loss {float(loss):.4f}, {time.monotonic() - begun:.0f} s")
+            told(f"step {step}, loss {float(loss.detach()):.4f}, {time.monotonic() - begun:.0f} s")
         share = settings.share(step, time.monotonic() - begun)
         due = int(settings.checks * max(0.0, share - settings.hold) / (1 - settings.hold) + 1e-9)
         if due > checked:

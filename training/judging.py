@@ -81,7 +81,7 @@ def train_judge(
         optimiser.step()
         step += 1
         if told is not None and step % 50 == 0:
-            told(step, float(loss))
+            told(step, float(loss.detach()))
         share = _share(settings, step, time.monotonic() - begun)
     return judge.eval(), step
 
