@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from stegcli import channel, channels, offsets, photos
 from stegcli.lab import security, subjects
-from stegcli.lab.covers import unlearned
+from stegcli.lab.covers import judging_covers
 from stegcli.lab.hiders import seed_bytes
 from stegcli.lab.learned_costs import LearnedCost
 
@@ -164,9 +164,8 @@ def main() -> None:
     parser.add_argument("--learned", type=Path, metavar="FILE.onnx", help="what to hold against HILL's costs")
     options = parser.parse_args()
     variants = _against_hill(options.learned) if options.learned else VARIANTS
-    refs = _refs(options.data_root, judging=options.learned is not None)
-    random.Random(0).shuffle(refs)  # noqa: S311 - repeatable on purpose
-    refs = security.covers_of(refs, options.covers)
+    judging = options.learned is not None
+    refs = (judging_covers if judging else _all_covers)(options.data_root, options.covers)
     _, *rows = security.assess(variants, refs)
     table = [_line(variant, row, refs) for variant, row in zip(variants, rows, strict=True)]
     values = {
@@ -188,12 +187,10 @@ def _against_hill(path: Path) -> list[Variant]:
     ]
 
 
-def _refs(data_root: Path, *, judging: bool) -> list[photos.ImageRef]:
-    """Every picture, or those that no costs learned from."""
-    names = ("imagenet", "voc2012")
-    if judging:
-        return [ref for name in names for ref in unlearned(name, data_root)]
-    return [ref for name in names for ref in photos.find(name, data_root)]
+def _all_covers(data_root: Path, count: int) -> list[photos.ImageRef]:
+    refs = [ref for name in ("imagenet", "voc2012") for ref in photos.find(name, data_root)]
+    random.Random(0).shuffle(refs)  # noqa: S311 - repeatable on purpose
+    return security.covers_of(refs, count)
 
 
 def _line(variant: Variant, row: security.SecurityRow, refs: list[photos.ImageRef]) -> list[object]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import shlex
 import subprocess
 import sys
@@ -29,7 +28,7 @@ from skimage import data
 import stegcli
 from stegcli import images, luma, photos
 from stegcli.lab import ensemble, security
-from stegcli.lab.covers import COVER_SHAPE, unlearned
+from stegcli.lab.covers import COVER_SHAPE, judging_covers
 from stegcli.lab.features import features
 from stegcli.lab.subjects import PhaseSubject
 from stegcli.provenance import commit
@@ -54,9 +53,7 @@ def main() -> None:
     parser.add_argument("--folders", type=int, default=20)
     parser.add_argument("--out", type=Path, default=Path("results/cover-from.json"))
     options = parser.parse_args()
-    refs = [ref for name in ("imagenet", "voc2012") for ref in unlearned(name, options.data_root)]
-    random.Random(0).shuffle(refs)  # noqa: S311 - repeatable on purpose
-    refs = security.covers_of(refs, len(refs))
+    refs = judging_covers(options.data_root)
     shown, learned = refs[: COVERS * options.folders], refs[COVERS * options.folders :]
     folders = [shown[start : start + COVERS] for start in range(0, len(shown), COVERS)]
     rows = []

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import shlex
 import sys
 from collections.abc import Sequence
@@ -30,7 +29,7 @@ import numpy as np
 
 from stegcli import forecast, photos
 from stegcli.lab import security
-from stegcli.lab.covers import COVER_SHAPE, unlearned
+from stegcli.lab.covers import COVER_SHAPE, judging_covers
 from stegcli.lab.subjects import PhaseSubject
 from stegcli.provenance import commit
 
@@ -41,6 +40,8 @@ SPREADS = (4, 8, 16)
 ALL_SPREADS = (1, 2, 4, 8, 16, 64)
 """At the full size."""
 POWERS = np.arange(0, 1.5, 0.005)
+KEYS = {"spread": "spread", "error": "detection_error", "low": "error_low", "high": "error_high"}
+"""Of the program's table, and what they are called in results."""
 INTERVAL = 1.96
 """Standard deviations on either side of the mean that hold 95 % of a normal distribution."""
 
@@ -55,9 +56,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/cover-size.json"))
     options = parser.parse_args()
     origin = {"command": shlex.join(["python", *sys.argv]), "commit": commit()}
-    refs = [ref for name in ("imagenet", "voc2012") for ref in unlearned(name, options.data_root)]
-    random.Random(0).shuffle(refs)  # noqa: S311 - repeatable on purpose
-    refs = security.covers_of(refs, options.covers)
+    refs = judging_covers(options.data_root, options.covers)
     rows = [row for part in PARTS for row in measured(refs, part)]
     bare = [row for row in rows if not row["header"]]
     values = {
@@ -71,7 +70,7 @@ def main() -> None:
     options.out.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
     table = json.loads(forecast.RISK_FILE.read_text())
     table["bare"] = [
-        {name: row[key] for name, key in forecast.KEYS.items()}
+        {name: row[key] for name, key in KEYS.items()}
         for row in bare
         if [row["width"], row["height"]] == table["cover_size"]
     ]

@@ -50,8 +50,6 @@ __all__ = [
 RISK_FILE: Final = Path(__file__).with_name("risk.json")
 _NORMAL: Final = NormalDist()
 _LEAST_ERROR: Final = 1e-3
-KEYS: Final = {"spread": "spread", "error": "detection_error", "low": "error_low", "high": "error_high"}
-"""Of the table, and what they are called in the lab's results."""
 _KNOWN_SIZES: Final = 2
 """Up to so many times the pixels of the lab's covers the judge says how likely a stego is missed."""
 QUIET_ERROR: Final = 0.4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ __all__ = [
     "SHRINK",
     "covers_of",
     "cut",
+    "judging_covers",
     "learning_and_judging",
     "unlearned",
     "load_cover",
@@ -73,6 +75,13 @@ def unlearned(dataset: str, data_root: Path | None) -> list[photos.ImageRef]:
     if dataset in LEARNED:
         return learning_and_judging(dataset, data_root)[1]
     return photos.find(dataset, data_root)
+
+
+def judging_covers(data_root: Path | None, count: int | None = None) -> list[photos.ImageRef]:
+    """Covers of `LEARNED` that no costs learned from, in an order that is always the same; None for all."""
+    refs = [ref for name in LEARNED for ref in unlearned(name, data_root)]
+    random.Random(0).shuffle(refs)  # noqa: S311 - repeatable on purpose
+    return covers_of(refs, len(refs) if count is None else count)
 
 
 def load_cover(ref: photos.ImageRef, shrink: float = SHRINK) -> U8:
