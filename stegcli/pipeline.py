@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stegcli import images, methods, metrics, store
-from stegcli.container import SHARES
+from stegcli.envelope.keys import Keyring
 from stegcli.errors import ModelError, NothingFoundError, OutputError, UsageError
-from stegcli.keys import Keyring
-from stegcli.methods.envelope import receive
+from stegcli.methods import table
+from stegcli.methods.base import Cover, Job, Wishes
+from stegcli.models.loading import Models
+from stegcli.pictures import metrics, reading, writing
+from stegcli.pictures.sources import load_cover, load_secret, load_stego, paths_among
 from stegcli.progress import tell
 from stegcli.reports import HideReport, InfoReport, RevealReport
-from stegcli.session import Loader, load_network
-from stegcli.sources import load_cover, load_secret, load_stego, paths_among
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,15 +24,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from stegcli.images import Picture
-    from stegcli.methods import Method
-    from stegcli.methods.envelope import Received
+    from stegcli.methods.base import Secret
+    from stegcli.models.store import PathLike
+    from stegcli.pictures.reading import Picture
     from stegcli.progress import Progress
     from stegcli.reports import Size
-    from stegcli.store import ModelFiles
 
     Array = NDArray[np.uint8]
-    PathLike = str | os.PathLike[str]
     Source = PathLike | Array
 
 __all__ = ["SIZES", "HideReport", "HideSettings", "InfoReport", "RevealReport", "hide", "info", "reveal"]
@@ -53,7 +51,7 @@ class HideSettings:
     favor: str = "balanced"
     target: float | None = None
     scale_cover: float = 1.0
-    max_pixels: int = images.DEFAULT_MAX_PIXELS
+    max_pixels: int = reading.DEFAULT_MAX_PIXELS
 
 
 def hide(
@@ -70,7 +68,7 @@ def hide(
     force: bool = False,
     keep_metadata: bool = False,
     scale_cover: float = 1.0,
-    max_pixels: int = images.DEFAULT_MAX_PIXELS,
+    max_pixels: int = reading.DEFAULT_MAX_PIXELS,
     progress: Progress | None = None,
 ) -> HideReport:
     """Hide a secret in a cover, then read the result back and report what a receiver will see.
@@ -97,49 +95,48 @@ def hide(
     start = time.perf_counter()
     keyring = Keyring(passphrase)
     if out is not None:
-        images.check_writable(out, force, inputs=paths_among(cover, secret))
+        writing.check_writable(out, force, inputs=paths_among(cover, secret))
     tell(progress, "load")
-    files = store.find(model, weights, progressive=target is not None)
-    method = methods.for_family(files.entry.family)
+    models = Models(weights, device)
+    chosen = models.find(model, progressive=target is not None)
+    method = table.for_family(chosen.family)
     picture = load_cover(cover, max_pixels, scale_cover)
     secret_gray, secret_notices = load_secret(secret, max_pixels)
-    outcome = method.hide(
-        picture.rgb,
-        picture.alpha,
+    job = Job(
+        Cover(picture.rgb, picture.alpha),
         secret_gray,
-        Loader(files, device),
-        files.entry.fingerprint,
+        chosen,
         keyring,
-        favor=favor,
-        target=target,
+        Wishes(favor, target),
         progress=progress,
     )
+    made = method.hide(job)
     tell(progress, "save")
-    with _written(out, picture, outcome.stego_rgb, force, keep_metadata, max_pixels) as (stego_rgb, alpha):
-        revealed_gray = _read_back(stego_rgb, alpha, keyring, files, device, progress)
-        revealed_gray = images.resize_gray(revealed_gray, secret_gray.shape)
+    with _written(out, picture, made.rgb, force, keep_metadata, max_pixels) as (stego_rgb, alpha):
+        revealed = _read_back(stego_rgb, alpha, keyring, models, progress)
+        revealed_gray = reading.resize_gray(revealed.gray, secret_gray.shape)
         tell(progress, "measure")
         revealed_psnr = metrics.psnr(secret_gray, revealed_gray)
         return HideReport(
             stego=None if out is None else os.fspath(out),
-            model=files.entry.id,
+            model=chosen.id,
             cover_size=_size(picture.rgb),
             secret_size=_size(secret_gray),
-            hidden_size=_size(outcome.hidden_gray),
-            spread=outcome.header.spread,
-            planes=outcome.header.planes,
-            bpp=_bpp(outcome.hidden_gray.size, picture.rgb),
+            hidden_size=_size(made.hidden_gray),
+            spread=made.facts.spread,
+            planes=made.facts.planes,
+            bpp=_bpp(made.facts.symbols, picture.rgb),
             stego_psnr_db=metrics.psnr(picture.rgb, stego_rgb),
             stego_ssim=_ssim(picture.rgb, stego_rgb),
             revealed_psnr_db=revealed_psnr,
             revealed_ssim=_ssim(secret_gray, revealed_gray),
             keyed=passphrase is not None,
             has_key=method.has_key,
-            device=outcome.device,
+            device=made.device,
             stego_rgb=stego_rgb,
             stego_alpha=alpha,
             revealed_gray=revealed_gray,
-            notices=(*picture.notices, *secret_notices, *outcome.notices, *_missed(target, revealed_psnr)),
+            notices=(*picture.notices, *secret_notices, *made.notices, *_missed(target, revealed_psnr)),
             seconds=time.perf_counter() - start,
         )
 
@@ -153,7 +150,7 @@ def reveal(
     passphrase: str | None = None,
     size: str = "original",
     force: bool = False,
-    max_pixels: int = images.DEFAULT_MAX_PIXELS,
+    max_pixels: int = reading.DEFAULT_MAX_PIXELS,
     progress: Progress | None = None,
 ) -> RevealReport:
     """Reveal what a stego hides.
@@ -176,29 +173,26 @@ def reveal(
     if size not in SIZES:
         raise UsageError(f"there is no size {size!r}", f"Choices: {', '.join(SIZES)}.")
     if out is not None:
-        images.check_writable(out, force, inputs=paths_among(stego))
+        writing.check_writable(out, force, inputs=paths_among(stego))
     tell(progress, "load")
     picture = load_stego(stego, max_pixels)
-    received = receive(picture.rgb, picture.alpha, Keyring(passphrase))
-    method, files = _how(received, weights)
-    decoder = load_network(files, "decoder", device)
-    tell(progress, "decode")
-    revealed_gray = method.reveal(received, decoder, progress)
-    header = received.header
+    method, opened = table.open_stego(picture.rgb, picture.alpha, Keyring(passphrase))
+    secret = method.reveal(opened, Models(weights, device), progress)
+    header, revealed_gray = opened.header, secret.gray
     if size == "original":
-        revealed_gray = images.resize_gray(revealed_gray, (header.secret_height, header.secret_width))
+        revealed_gray = reading.resize_gray(revealed_gray, header.secret_shape)
     tell(progress, "save")
     if out is not None:
-        images.save_gray(out, revealed_gray, force)
+        writing.save_gray(out, revealed_gray, force)
     return RevealReport(
         revealed=None if out is None else os.fspath(out),
-        model=files.entry.id,
+        model=secret.model,
         size=_size(revealed_gray),
         secret_size=(header.secret_width, header.secret_height),
         keyed=header.keyed,
-        device=decoder.device,
+        device=secret.device,
         revealed_gray=revealed_gray,
-        notices=_damage_notices(received),
+        notices=_damage_notices(method.damage(opened)),
         seconds=time.perf_counter() - start,
     )
 
@@ -208,39 +202,27 @@ def info(
     *,
     weights: PathLike | None = None,
     passphrase: str | None = None,
-    max_pixels: int = images.DEFAULT_MAX_PIXELS,
+    max_pixels: int = reading.DEFAULT_MAX_PIXELS,
 ) -> InfoReport:
     """Read what a stego says about itself; arguments as for `reveal`. Runs no network."""
     picture = load_stego(stego, max_pixels)
-    received = receive(picture.rgb, picture.alpha, Keyring(passphrase))
-    header = received.header
-    known = _known_model(header.model, weights)
+    method, opened = table.open_stego(picture.rgb, picture.alpha, Keyring(passphrase))
+    header, facts = opened.header, method.facts(opened)
+    known = _known_model(facts.model, weights)
     return InfoReport(
         stego="".join(os.fspath(path) for path in paths_among(stego)),
-        model=known or header.model.hex(),
+        model=known or facts.model.hex(),
         model_here=known is not None,
         size=_size(picture.rgb),
         secret_size=(header.secret_width, header.secret_height),
         hidden_size=(header.hidden_width, header.hidden_height),
-        spread=header.spread,
-        planes=header.planes,
-        bpp=_bpp(header.symbols, picture.rgb),
-        sigma=header.sigma if header.channel in SHARES else None,
-        damage=received.damage,
+        spread=facts.spread,
+        planes=facts.planes,
+        bpp=_bpp(facts.symbols, picture.rgb),
+        sigma=facts.sigma,
+        damage=method.damage(opened),
         keyed=header.keyed,
     )
-
-
-def _how(received: Received, weights: PathLike | None) -> tuple[Method, ModelFiles]:
-    """The method and the model that an opened stego names."""
-    method = methods.for_channel(received.header.channel)
-    files = store.find_by_fingerprint(received.header.model, weights)
-    if files.entry.family != method.family:
-        raise ModelError(
-            f"the picture was hidden by {method.family}; its model {files.entry.id} is {files.entry.family}",
-            "Give the folder of the weights that it was hidden with: --weights DIR.",
-        )
-    return method, files
 
 
 @contextmanager
@@ -260,34 +242,28 @@ def _written(
         yield stego_rgb, picture.alpha
         return
     exif = picture.exif if keep_metadata else None
-    with images.stego_draft(out, stego_rgb, picture.alpha, picture.icc, exif, force) as draft:
-        again = images.load_stego(draft, max_pixels=max_pixels)
+    with writing.stego_draft(out, stego_rgb, picture.alpha, picture.icc, exif, force) as draft:
+        again = reading.load_stego(draft, max_pixels=max_pixels)
         yield again.rgb, again.alpha
 
 
 def _read_back(
-    stego_rgb: Array,
-    alpha: Array | None,
-    keyring: Keyring,
-    files: ModelFiles,
-    device: str,
-    progress: Progress | None,
-) -> Array:
-    """Reveal as a receiver does, except that no key is derived twice."""
+    stego_rgb: Array, alpha: Array | None, keyring: Keyring, models: Models, progress: Progress | None
+) -> Secret:
+    """Reveal as a receiver does, except that no key is derived twice and no network loaded twice."""
     tell(progress, "decode")
     try:
-        received = receive(stego_rgb, alpha, keyring)
+        method, opened = table.open_stego(stego_rgb, alpha, keyring)
+        return method.reveal(opened, models, progress)
     except NothingFoundError as error:
         raise OutputError(
             "the stego does not read back as it was written", "Check the disk, or write elsewhere with -o."
         ) from error
-    method = methods.for_channel(received.header.channel)
-    return method.reveal(received, load_network(files, "decoder", device), progress)
 
 
 def _known_model(fingerprint: bytes, weights: PathLike | None) -> str | None:
     try:
-        return store.find_by_fingerprint(fingerprint, weights).entry.id
+        return Models(weights).fingerprinted(fingerprint).id
     except ModelError:
         return None
 
@@ -310,7 +286,7 @@ def _missed(target: float | None, revealed_psnr_db: float) -> tuple[str, ...]:
     return (f"the secret comes back at {revealed_psnr_db:.1f} dB, not at the {target:g} asked for",)
 
 
-def _damage_notices(received: Received) -> tuple[str, ...]:
-    if received.damage == 0:
+def _damage_notices(damage: float) -> tuple[str, ...]:
+    if damage == 0:
         return ()
-    return (f"about {received.damage:.1%} of the stego's pixels were changed since it was written",)
+    return (f"about {damage:.1%} of the stego's pixels were changed since it was written",)

@@ -10,7 +10,8 @@ from stegcli.cli import options
 from stegcli.cli.report import Talk
 
 if TYPE_CHECKING:
-    from stegcli.forecast import CheckReport, Risk
+    from stegcli.detection.forecast import CheckReport
+    from stegcli.detection.risk import Risk
 
 __all__ = ["check"]
 
@@ -30,7 +31,7 @@ def check(
     debug: options.Debug = False,
 ) -> None:
     """Say what hiding SECRET in COVER would give, and how likely a detector finds it. Writes nothing."""
-    from stegcli import forecast
+    from stegcli.detection import forecast
     from stegcli.errors import UsageError
     from stegcli.pipeline import HideSettings
 
@@ -46,7 +47,7 @@ def check(
 
 
 def _lines(report: CheckReport) -> list[str]:
-    from stegcli.forecast import QUIET_ERROR
+    from stegcli.detection.forecast import QUIET_ERROR
 
     (width, height), (hidden_width, hidden_height) = report.cover_size, report.hidden_size
     lines = [

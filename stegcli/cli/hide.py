@@ -12,7 +12,7 @@ from stegcli.cli.report import Talk
 from stegcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from stegcli.forecast import Ranked
+    from stegcli.detection.forecast import Ranked
     from stegcli.pipeline import HideReport, HideSettings
 
 __all__ = ["hide"]
@@ -58,8 +58,9 @@ def hide(
     debug: options.Debug = False,
 ) -> None:
     """Hide SECRET in COVER, then read the result back and say what the receiver will see."""
-    from stegcli import images, pipeline
+    from stegcli import pipeline
     from stegcli.cli.passphrase import find_passphrase
+    from stegcli.pictures import writing
 
     talk = Talk(as_json, quiet)
     pixels = options.pixel_limit(max_pixels)
@@ -73,7 +74,7 @@ def hide(
         raise UsageError("there is no SECRET", "Give COVER and SECRET, or SECRET and --cover-from FOLDER.")
     options.check_one_stdin(cover, secret, passphrase_file)
     stego = options.output_for(output, cover, "stego")
-    images.check_writable(stego, force, inputs=[cover, secret])  # before a passphrase is asked for
+    writing.check_writable(stego, force, inputs=[cover, secret])  # before a passphrase is asked for
     words = find_passphrase(ask=passphrase, file=passphrase_file, twice=True)
     with talk.progress() as progress:
         report = pipeline.hide(
@@ -104,7 +105,7 @@ def _only_secret(first: str, second: str | None) -> str:
 
 def _ranked(talk: Talk, folder: Path, secret: str, settings: HideSettings) -> list[Ranked]:
     """Every picture of the folder but the secret, best hidden first."""
-    from stegcli import forecast
+    from stegcli.detection import forecast
 
     covers = [path for path in forecast.covers_in(folder) if path.resolve() != Path(secret).resolve()]
     with talk.progress() as progress:

@@ -8,7 +8,7 @@ from stegcli.cli import options
 from stegcli.cli.report import Talk
 
 if TYPE_CHECKING:
-    from stegcli.store import ModelFiles
+    from stegcli.models.store import ModelFiles
 
 __all__ = ["models"]
 
@@ -20,7 +20,7 @@ def models(
     debug: options.Debug = False,
 ) -> None:
     """List the models: those that travel with the program, or those of --weights."""
-    from stegcli import store
+    from stegcli.models import store
 
     found = store.catalog(weights)
     values = {"models": [_values(files) for files in found]}

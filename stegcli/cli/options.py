@@ -82,7 +82,7 @@ def output_for(given: Path | None, source: str, ending: str) -> Path:
 
 def pixel_limit(given: int | None) -> int:
     """The limit asked for, or the default one."""
-    from stegcli.images import DEFAULT_MAX_PIXELS
+    from stegcli.pictures.reading import DEFAULT_MAX_PIXELS
 
     return DEFAULT_MAX_PIXELS if given is None else given
 

@@ -38,13 +38,14 @@ def reveal(
     debug: options.Debug = False,
 ) -> None:
     """Get the picture back that STEGO hides."""
-    from stegcli import images, pipeline
+    from stegcli import pipeline
     from stegcli.cli.passphrase import find_passphrase
+    from stegcli.pictures import writing
 
     talk = Talk(as_json, quiet)
     options.check_one_stdin(stego, passphrase_file)
     target = options.output_for(output, stego, "revealed")
-    images.check_writable(target, force, inputs=[stego])  # before a passphrase is asked for
+    writing.check_writable(target, force, inputs=[stego])  # before a passphrase is asked for
     words = find_passphrase(ask=passphrase, file=passphrase_file, twice=False)
     with talk.progress() as progress:
         report = pipeline.reveal(

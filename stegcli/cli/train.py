@@ -18,7 +18,7 @@ from stegcli.cli.report import Talk
 from stegcli.errors import ExitCode, MissingExtraError, OutputError, UsageError, one_line
 
 if TYPE_CHECKING:
-    from stegcli.training.fit import Outcome
+    from stegcli.training.loop.fit import Outcome
     from stegcli.training.run import Recipe, TrainOptions
 
 __all__ = ["require_extra", "train"]

@@ -14,14 +14,14 @@ torch = pytest.importorskip("torch")
 from accelerate import Accelerator  # noqa: E402
 
 from stegcli.errors import TrainingError  # noqa: E402
-from stegcli.lab.hiders import ModelHider  # noqa: E402
-from stegcli.lab.measure import measure  # noqa: E402
-from stegcli.lab.pairs import Pair  # noqa: E402
-from stegcli.lab.runs import RunHider  # noqa: E402
-from stegcli.training.checkpoint import Run  # noqa: E402
+from stegcli.lab.data.pairs import Pair  # noqa: E402
+from stegcli.lab.quality.hiders import ModelHider  # noqa: E402
+from stegcli.lab.quality.measure import measure  # noqa: E402
+from stegcli.lab.quality.runs import RunHider  # noqa: E402
 from stegcli.training.config import as_table  # noqa: E402
-from stegcli.training.isgan_recipe import IsganRecipe  # noqa: E402
-from stegcli.training.isgan_task import IsganTask  # noqa: E402
+from stegcli.training.isgan.recipe import IsganRecipe  # noqa: E402
+from stegcli.training.isgan.train_step import IsganTask  # noqa: E402
+from stegcli.training.loop.checkpoint import Run  # noqa: E402
 from stegcli.training.run import export_run  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -62,7 +62,7 @@ def test_a_run_that_has_to_be_exported_says_so(tmp_path: Path) -> None:
 def test_evaluate_takes_folders_of_runs_and_of_weights(
     desk: Desk, rehman: Path, photo_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stegcli.training.export.SIZES", ((64, 64),))
+    monkeypatch.setattr("stegcli.training.loop.export.SIZES", ((64, 64),))
     export_run(save_run(desk.folder / "run", "isgan-basic"), desk.folder / "weights", "isgan-basic-v0")
     outcome = desk.run(
         *["evaluate", "--dataset", f"folder:{photo_folder}", "--pairs", "1"],

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 import stegcli
-from stegcli import metrics, pipeline
+from stegcli import pipeline
 from stegcli.errors import ImageError, ModelError, NothingFoundError, OutputError, UsageError
-from stegcli.methods import phase
+from stegcli.methods.phase import method
+from stegcli.pictures import metrics
 
 
 def photo(height, width, seed=0):
@@ -114,7 +115,7 @@ def test_a_large_secret_is_reduced_and_given_back_at_its_size(cover, exact_weigh
 )
 @pytest.mark.parametrize("room", [4096, 5000, 65536])
 def test_the_fitted_size_uses_the_room(shape, room):
-    height, width = phase._fit(np.empty(shape, dtype=np.uint8), room)
+    height, width = method._fit(np.empty(shape, dtype=np.uint8), room)
     assert 1 <= height * width <= room
     assert height <= shape[0]
     assert width <= shape[1]
@@ -248,7 +249,7 @@ def test_a_stego_that_was_not_proved_never_appears(
     def fail(*_):
         raise trouble
 
-    monkeypatch.setattr(pipeline, "receive", fail)
+    monkeypatch.setattr(pipeline.table, "open_stego", fail)
     expected = OutputError if trouble is NothingFoundError else trouble
     fresh = tmp_path / "fresh"
     fresh.mkdir()

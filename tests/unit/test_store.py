@@ -10,8 +10,8 @@ import threading
 
 import pytest
 
-from stegcli import store
 from stegcli.errors import ModelError, UsageError
+from stegcli.models import store
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 READ_BOTH = """
