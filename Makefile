@@ -28,9 +28,10 @@ fmt: $(COMPLETE)  ## format the code and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lint: $(COMPLETE)  ## look for mistakes and for untidy code
+lint: $(COMPLETE)  ## look for mistakes, untidy code and imports against the layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 
 types: $(COMPLETE)  ## check the types
 	$(BIN)/mypy

@@ -10,8 +10,8 @@ A detector tells two normal distributions apart that lie d deviations from each 
 error P_E is that of the standard normal below -d / 2. By the square root law d grows with the root of the
 number of pixels (Ker, Pevny, Kodovsky and Fridrich, "The square root law of steganographic capacity", 2008).
 Fitted is the power that it grows with where there is no header, one for all spreads, rows weighed by their
-intervals. The errors without a header at the full size go into the program (stegcli/risk.json), for `stegcli
-check` to estimate from.
+intervals. The errors without a header at the full size go into the program (stegcli/detection/risk.json), for
+`stegcli check` to estimate from.
 """
 
 from __future__ import annotations

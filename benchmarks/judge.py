@@ -17,7 +17,8 @@ covers, once among covers of all three kinds, a third each.
 
 Last, the chance that such a detector misses a stego, by the judge's score of it: a logistic curve for each
 spread through one half of the covers of all kinds, measured on the other half against the share that is
-missed at that spread. With the judge they go into the program (stegcli/risk.json), for `stegcli check`.
+missed at that spread. With the judge they go into the program (stegcli/detection/risk.json), for `stegcli
+check`.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class CostRecipe:
     spreads: tuple[int, ...] = (4, 8)
     """Taken in turn; the first is the one that is validated."""
     lam: float = 0.001
-    """The channel's, see `channel.LAMBDAS`."""
+    """The channel's, see `single.LAMBDAS`."""
     learning_rate: float = 3e-4
     """Of the costs. At 1e-3 they are at their bounds in 100 steps, before the judge can follow."""
     judge_learning_rate: float = 2e-3

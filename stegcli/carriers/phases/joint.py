@@ -3,7 +3,7 @@
     a block      4 * spread pixels, dealt to 16 slots; S[i] = luma summed over slot i
     symbol c     sum over i of MULTIPLIERS[i, c] * S[i] + keystream, modulo 2^16          c = 0..3
 
-Where `channel` gives each symbol its own pixels, a step here moves all four symbols of its block, in each
+Where `single` gives each symbol its own pixels, a step here moves all four symbols of its block, in each
 slot in another direction. So the slot of a step says as much as the step itself, and of all ways of making a
 few steps in a block's cheapest slots, many come near the four phases wanted. The writer compares them all and
 takes the one of least price and error, with a detector in mind: better four steps where nothing shows than
@@ -16,7 +16,7 @@ That positions carry information is as old as matrix embedding (Crandall 1998), 
 of many solutions is the idea of syndrome-trellis codes (Filler, Judas and Fridrich 2011); halves that meet in
 the middle are Horowitz and Sahni's (1974).
 
-Pixels are always the (n, 3) uint8 array of usable pixels in raster order, as for `channel`.
+Pixels are always the (n, 3) uint8 array of usable pixels in raster order, as for `single`.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ _ALL_DISTANCE: Final = 16
 """From this spread on they cost what they add to the squared error."""
 _SMALL_PRICES: Final = {2: 2.8, 3: 3.8}
 _PRICE_TIMES_SPREAD: Final = 14.4
-"""What makes `channel.LAMBDAS` leave about the errors here that they leave there:
+"""What makes `single.LAMBDAS` leave about the errors here that they leave there:
 at small spreads, and times the spread from 4 on."""
 _WHITE: Final = 255
 
@@ -163,7 +163,7 @@ def write(
         target_milli: (N,) integers 0..999, the phases that `read` shall find, in thousandths of a turn.
         keys: whose permutation and keystream to use.
         spread: pixels per symbol, at least `MIN_SPREAD`; 4 * spread * block_count(N) <= n.
-        lam: price of a step against a squared phase error in turns; those of `channel.LAMBDAS` leave errors
+        lam: price of a step against a squared phase error in turns; those of `single.LAMBDAS` leave errors
             much as large as there.
         parity: pixels whose R + G + B must have a given parity, and end with it.
         cost: (n,) float32 > 0, any unit: what a step costs at each pixel; None if the same everywhere.

@@ -140,7 +140,7 @@ def _group_sums(luma: npt.NDArray[np.int16], groups: npt.NDArray[np.int32]) -> n
 def _pixel_kinds(
     pixels: npt.NDArray[np.uint8], levels: npt.NDArray[np.uint16] | None, parity: Parity | None
 ) -> npt.NDArray[np.uint16]:
-    """(n,) uint16: what each pixel may do and how dear it is, as `offsets` numbers it."""
+    """(n,) uint16: what each pixel may do and how dear it is, as `choice` numbers it."""
     kinds = np.empty(len(pixels), dtype=np.uint16)
     for chunk in chunks(len(pixels), _CHUNK_PIXELS):
         kinds[chunk] = free_kinds(pixels[chunk])

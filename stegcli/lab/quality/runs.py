@@ -1,27 +1,41 @@
 """The networks of a training run as a row of the tables: also those that stegcli does not hide with.
 
-Rehman et al.'s and Baluja's networks change all three colour planes and carry no header. Needs
-`stegcli[train]`.
+Rehman et al.'s and Baluja's networks change all three colour planes and carry no header. Whoever measures
+them brings them: the lab does not know how they were trained.
 """
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stegcli.lab.extras import load
 from stegcli.lab.quality.hiders import Hidden
 from stegcli.pictures import reading
 
-__all__ = ["RunHider", "is_run"]
+__all__ = ["Networks", "RunHider", "is_run"]
 
 Array = NDArray[np.uint8]
 
 _CHECKPOINT = "checkpoint.pt"
-_PURPOSE = "a run's folder among --models"
+
+
+class Networks(Protocol):
+    """An encoder and a decoder, as a training left them."""
+
+    name: str
+    """The run's name and step."""
+
+    def stego(self, cover_rgb: Array, secret_gray: Array) -> Array:
+        """(H, W, 3) and (H, W) uint8 -> (H, W, 3) uint8, without a header."""
+        ...
+
+    def reveal(self, stego_rgb: Array) -> Array:
+        """(H, W, 3) uint8 -> (H, W) uint8."""
+        ...
 
 
 def is_run(name: str) -> bool:
@@ -34,24 +48,17 @@ class RunHider:
 
     Args:
         folder: of the run.
-        device: as for `stegcli train`.
-
-    Raises:
-        MissingExtraError: there is no torch.
-        TrainingError: it is no run of these networks; `phase` has to be exported.
-        DeviceError: CUDA was asked for and is not there.
+        networks: what it trained.
     """
 
-    def __init__(self, folder: Path, device: str) -> None:
-        systems = load("stegcli.training.paper.systems", _PURPOSE, "train")
-        accelerator = load("stegcli.training.run", _PURPOSE, "train").make_accelerator(device)
-        self._system = systems.RunSystem(folder, accelerator.device)
+    def __init__(self, folder: Path, networks: Networks) -> None:
+        self._networks = networks
         self._digest = hashlib.sha256((folder / _CHECKPOINT).read_bytes()).hexdigest()
 
     @property
     def name(self) -> str:
         """The run's name and step."""
-        return str(self._system.name)
+        return self._networks.name
 
     @property
     def identity(self) -> str:
@@ -64,6 +71,6 @@ class RunHider:
         shape = (secret_gray.shape[0], secret_gray.shape[1])
         resized = reading.resize_gray(secret_gray, (cover_rgb.shape[0], cover_rgb.shape[1]))
         return Hidden(
-            self._system.stego(cover_rgb, resized),
-            lambda stego_rgb: reading.resize_gray(self._system.reveal(stego_rgb), shape),
+            self._networks.stego(cover_rgb, resized),
+            lambda stego_rgb: reading.resize_gray(self._networks.reveal(stego_rgb), shape),
         )

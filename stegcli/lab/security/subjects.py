@@ -71,7 +71,7 @@ class PhaseSubject:
     Attributes:
         spread: cover pixels per symbol.
         name: as it stands in the table.
-        lam: see `channel.LAMBDAS`.
+        lam: see `single.LAMBDAS`.
         cost: (H, W) luma in grey levels -> costs; the program's own unless another is being tried.
         with_header: whether the parities of a header are written too.
         spares: whether the dearest of them are left wrong, as `hide` does.
