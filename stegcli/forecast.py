@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from stegcli import container, images, judge, luma, pipeline
+from stegcli import container, judge, luma, pipeline
 from stegcli.channel import hill_cost
+from stegcli.encoded import read_once
 from stegcli.errors import ImageError, StegError, UsageError
 from stegcli.planes import count_sent
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stegcli.images import Picture
     from stegcli.pipeline import HideSettings
     from stegcli.progress import Progress
     from stegcli.reports import HideReport
@@ -152,9 +152,8 @@ def check(
     settings: HideSettings,
     progress: Progress | None = None,
 ) -> CheckReport:
-    """Hide in memory, and look up the risk; arguments as for `pipeline.hide`."""
-    report = pipeline.hide(cover, secret, progress=progress, **vars(settings))
-    picture = _cover(cover, settings)
+    """Hide in memory, and look up the risk; arguments as for `pipeline.hide_as`."""
+    report = pipeline.hide_as(cover, secret, None, settings, progress=progress)
     table = _table()
     known = _in_phases(report)
     risk = risk_at(report.spread, math.prod(report.cover_size)) if known else None
@@ -169,9 +168,9 @@ def check(
         risk=risk,
         measured_risk=risk_at(report.spread) if known else None,
         measured_size=tuple(table["cover_size"]),
-        missed=_missed(picture.rgb, report, table) if known else None,
+        missed=_missed(report, table) if known else None,
         quiet_cover_size=_quiet_size(report) if known else None,
-        from_jpeg=picture.from_jpeg and settings.scale_cover == 1,
+        from_jpeg=report.from_jpeg and settings.scale_cover == 1,
         jpeg_errors=tuple((row["spread"], row["as_is"], row["scaled"]) for row in table["jpeg"]),
         detector=table["detector"],
     )
@@ -185,12 +184,13 @@ def rank_covers(
 ) -> list[Ranked]:
     """Try each cover in memory, best hidden first; those that cannot be used come last, with the reason.
 
-    The rank is that of `judge.score`. Arguments as for `pipeline.hide`, except that `covers` are several.
+    The rank is that of `judge.score`. Arguments as for `pipeline.hide_as`, except that `covers` are several.
 
     Raises:
         ImageError: none of them can be used.
     """
     found = []
+    secret = read_once(secret, settings.max_pixels)
     for number, cover in enumerate(covers):
         found.append(_try(cover, secret, settings))
         if progress is not None:
@@ -274,27 +274,22 @@ def _error(apart: float) -> float:
 _SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 
 
-def _cover(path: PathLike, settings: HideSettings) -> Picture:
-    return images.load_cover(path, max_pixels=settings.max_pixels, scale=settings.scale_cover)
-
-
 def _try(cover: PathLike, secret: PathLike, settings: HideSettings) -> Ranked:
     try:
-        picture = _cover(cover, settings)
-        report = pipeline.hide(cover, secret, **vars(settings))
+        report = pipeline.hide_as(cover, secret, None, settings)
     except ImageError as error:
         return Ranked(str(cover), math.inf, problem=error.message)
     return Ranked(
         str(cover),
-        judge.score(picture.rgb, report.stego_rgb, report.spread),
-        exposure(picture.rgb, report.stego_rgb),
+        judge.score(report.cover_rgb, report.stego_rgb, report.spread),
+        exposure(report.cover_rgb, report.stego_rgb),
         report.stego_psnr_db,
         report.revealed_psnr_db,
         report.spread,
     )
 
 
-def _missed(cover_rgb: Array, report: HideReport, table: Mapping[str, Any]) -> float | None:
+def _missed(report: HideReport, table: Mapping[str, Any]) -> float | None:
     """Logistic curves by spread, their coefficients read off between these as the risk's errors are.
 
     None where the cover itself is so unlike those that the curves were fitted to, or so much larger, that
@@ -303,7 +298,7 @@ def _missed(cover_rgb: Array, report: HideReport, table: Mapping[str, Any]) -> f
     curves = table["miss"]
     if math.prod(report.cover_size) > _KNOWN_SIZES * math.prod(table["cover_size"]):
         return None
-    before, after = judge.margins(cover_rgb, report.stego_rgb, report.spread)
+    before, after = judge.margins(report.cover_rgb, report.stego_rgb, report.spread)
     if abs(before) > judge.BOUND:
         return None
     places = np.log2([curve["spread"] for curve in curves])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from stegcli import images, methods, metrics, store
 from stegcli.container import SHARES
+from stegcli.encoded import Encoded
 from stegcli.errors import ModelError, NothingFoundError, OutputError, UsageError
 from stegcli.keys import Keyring
 from stegcli.methods.envelope import receive
@@ -35,9 +37,21 @@ if TYPE_CHECKING:
     PathLike = str | os.PathLike[str]
     Source = PathLike | Array
 
-__all__ = ["SIZES", "HideReport", "HideSettings", "InfoReport", "RevealReport", "hide", "info", "reveal"]
+__all__ = [
+    "SIZES",
+    "HideReport",
+    "HideSettings",
+    "InfoReport",
+    "RevealReport",
+    "hide",
+    "hide_as",
+    "info",
+    "reveal",
+]
 
 SIZES = ("original", "hidden")
+STDOUT = "-"
+"""How a report names a stream that was written to."""
 
 _TARGET_TOLERANCE = 0.3
 """Decibels by which a trial on crops may have been too hopeful."""
@@ -45,7 +59,21 @@ _TARGET_TOLERANCE = 0.3
 
 @dataclass(frozen=True)
 class HideSettings:
-    """What a dry run and the real one have in common: arguments of `hide` by their names."""
+    """How to hide, but for what, where and under which passphrase. Shared by a dry run and the real one.
+
+    Attributes:
+        model: id or family; None for the default.
+        weights: folder of weights, or `hf://owner/repo@revision`; None for the program's own.
+        device: "auto", "cpu" or "cuda".
+        favor: "cover", "balanced" or "secret".
+        target: PSNR in dB that the revealed picture needs; what is more than that goes into the stego.
+        scale_cover: shrink the cover first (files only), which removes a JPEG's block grid.
+        max_pixels: refuse larger pictures.
+        keep_metadata: carry the cover's EXIF over.
+
+    Raises:
+        UsageError: a target that is no number of decibels, or a limit that leaves no pixel.
+    """
 
     model: str | None = None
     weights: PathLike | None = None
@@ -54,12 +82,19 @@ class HideSettings:
     target: float | None = None
     scale_cover: float = 1.0
     max_pixels: int = images.DEFAULT_MAX_PIXELS
+    keep_metadata: bool = False
+
+    def __post_init__(self) -> None:
+        if self.target is not None and not math.isfinite(self.target):
+            raise UsageError(f"cannot aim at {self.target} dB", "Give a PSNR in decibels, such as 32.")
+        if self.max_pixels < 1:
+            raise UsageError(f"a limit of {self.max_pixels} pixels", "Give 1 or more.")
 
 
 def hide(
     cover: Source,
     secret: Source,
-    out: PathLike | None = None,
+    out: PathLike | IO[bytes] | None = None,
     *,
     model: str | None = None,
     weights: PathLike | None = None,
@@ -73,22 +108,33 @@ def hide(
     max_pixels: int = images.DEFAULT_MAX_PIXELS,
     progress: Progress | None = None,
 ) -> HideReport:
+    """`hide_as`, with the fields of `HideSettings` as keywords."""
+    settings = HideSettings(
+        model, weights, device, favor, target, scale_cover, max_pixels, keep_metadata=keep_metadata
+    )
+    return hide_as(cover, secret, out, settings, passphrase=passphrase, force=force, progress=progress)
+
+
+def hide_as(
+    cover: Source,
+    secret: Source,
+    out: PathLike | IO[bytes] | None,
+    settings: HideSettings,
+    *,
+    passphrase: str | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> HideReport:
     """Hide a secret in a cover, then read the result back and report what a receiver will see.
 
     Args:
         cover: file, or (H, W, 3) or (H, W, 4) uint8.
         secret: file, or (h, w) or (h, w, 3) uint8; colour becomes gray.
-        out: file to write, lossless by its name; None only fills the report.
-        model: id or family; None for the default.
-        weights: folder of weights, or `hf://owner/repo@revision`; None for the program's own.
-        device: "auto", "cpu" or "cuda".
+        out: file to write, lossless by its name; or a binary stream, which is given a PNG once that was
+            proved to reveal; None only fills the report.
+        settings: how.
         passphrase: None lets anybody with the program reveal.
-        favor: "cover", "balanced" or "secret".
-        target: PSNR in dB that the revealed picture needs; what is more than that goes into the stego.
         force: replace an existing file.
-        keep_metadata: carry the cover's EXIF over.
-        scale_cover: shrink the cover first (files only), which removes a JPEG's block grid.
-        max_pixels: refuse larger pictures.
         progress: told each stage (load, encode, write, save, decode, measure) and the share of it done.
 
     Raises:
@@ -96,32 +142,33 @@ def hide(
     """
     start = time.perf_counter()
     keyring = Keyring(passphrase)
-    if out is not None:
+    if isinstance(out, str | os.PathLike):
         images.check_writable(out, force, inputs=paths_among(cover, secret))
     tell(progress, "load")
-    files = store.find(model, weights, progressive=target is not None)
+    files = store.find(settings.model, settings.weights, progressive=settings.target is not None)
     method = methods.for_family(files.entry.family)
-    picture = load_cover(cover, max_pixels, scale_cover)
-    secret_gray, secret_notices = load_secret(secret, max_pixels)
+    picture = load_cover(cover, settings.max_pixels, settings.scale_cover)
+    secret_gray, secret_notices = load_secret(secret, settings.max_pixels)
     outcome = method.hide(
         picture.rgb,
         picture.alpha,
         secret_gray,
-        Loader(files, device),
+        Loader(files, settings.device),
         files.entry.fingerprint,
         keyring,
-        favor=favor,
-        target=target,
+        favor=settings.favor,
+        target=settings.target,
         progress=progress,
     )
     tell(progress, "save")
-    with _written(out, picture, outcome.stego_rgb, force, keep_metadata, max_pixels) as (stego_rgb, alpha):
-        revealed_gray = _read_back(stego_rgb, alpha, keyring, files, device, progress)
+    with _written(out, picture, outcome.stego_rgb, force, settings) as (stego_rgb, alpha):
+        revealed_gray = _read_back(stego_rgb, alpha, keyring, files, settings.device, progress)
         revealed_gray = images.resize_gray(revealed_gray, secret_gray.shape)
         tell(progress, "measure")
         revealed_psnr = metrics.psnr(secret_gray, revealed_gray)
+        missed = _missed(settings.target, revealed_psnr)
         return HideReport(
-            stego=None if out is None else os.fspath(out),
+            stego=_name(out),
             model=files.entry.id,
             cover_size=_size(picture.rgb),
             secret_size=_size(secret_gray),
@@ -136,17 +183,19 @@ def hide(
             keyed=passphrase is not None,
             has_key=method.has_key,
             device=outcome.device,
+            from_jpeg=picture.from_jpeg,
+            cover_rgb=picture.rgb,
             stego_rgb=stego_rgb,
             stego_alpha=alpha,
             revealed_gray=revealed_gray,
-            notices=(*picture.notices, *secret_notices, *outcome.notices, *_missed(target, revealed_psnr)),
+            notices=(*picture.notices, *secret_notices, *outcome.notices, *missed),
             seconds=time.perf_counter() - start,
         )
 
 
 def reveal(
     stego: Source,
-    out: PathLike | None = None,
+    out: PathLike | IO[bytes] | None = None,
     *,
     weights: PathLike | None = None,
     device: str = "auto",
@@ -160,7 +209,8 @@ def reveal(
 
     Args:
         stego: file, or (H, W, 3) or (H, W, 4) uint8.
-        out: file to write, lossless by its name; None only fills the report.
+        out: file to write, lossless by its name; or a binary stream, which is given a PNG; None only fills
+            the report.
         weights: looked into before the program's own, as for `hide`.
         device: "auto", "cpu" or "cuda".
         passphrase: the one it was hidden with.
@@ -175,7 +225,7 @@ def reveal(
     start = time.perf_counter()
     if size not in SIZES:
         raise UsageError(f"there is no size {size!r}", f"Choices: {', '.join(SIZES)}.")
-    if out is not None:
+    if isinstance(out, str | os.PathLike):
         images.check_writable(out, force, inputs=paths_among(stego))
     tell(progress, "load")
     picture = load_stego(stego, max_pixels)
@@ -188,10 +238,12 @@ def reveal(
     if size == "original":
         revealed_gray = images.resize_gray(revealed_gray, (header.secret_height, header.secret_width))
     tell(progress, "save")
-    if out is not None:
+    if isinstance(out, str | os.PathLike):
         images.save_gray(out, revealed_gray, force)
+    elif out is not None:
+        out.write(images.png_bytes(revealed_gray))
     return RevealReport(
-        revealed=None if out is None else os.fspath(out),
+        revealed=_name(out),
         model=files.entry.id,
         size=_size(revealed_gray),
         secret_size=(header.secret_width, header.secret_height),
@@ -245,24 +297,24 @@ def _how(received: Received, weights: PathLike | None) -> tuple[Method, ModelFil
 
 @contextmanager
 def _written(
-    out: PathLike | None,
-    picture: Picture,
-    stego_rgb: Array,
-    force: bool,
-    keep_metadata: bool,
-    max_pixels: int,
+    out: PathLike | IO[bytes] | None, picture: Picture, stego_rgb: Array, force: bool, settings: HideSettings
 ) -> Iterator[tuple[Array, Array | None]]:
     """Write a draft of the stego and read it again: (rgb, alpha) as the receiver's file holds them.
 
     It gets its name when the block ends well: no stego lies there that was not proved to reveal.
     """
+    exif = picture.exif if settings.keep_metadata else None
     if out is None:
         yield stego_rgb, picture.alpha
-        return
-    exif = picture.exif if keep_metadata else None
-    with images.stego_draft(out, stego_rgb, picture.alpha, picture.icc, exif, force) as draft:
-        again = images.load_stego(draft, max_pixels=max_pixels)
+    elif isinstance(out, str | os.PathLike):
+        with images.stego_draft(out, stego_rgb, picture.alpha, picture.icc, exif, force) as draft:
+            again = images.load_stego(draft, max_pixels=settings.max_pixels)
+            yield again.rgb, again.alpha
+    else:
+        content = images.png_bytes(stego_rgb, picture.alpha, picture.icc, exif)
+        again = images.load_stego(Encoded(STDOUT, content), max_pixels=settings.max_pixels)
         yield again.rgb, again.alpha
+        out.write(content)
 
 
 def _read_back(
@@ -290,6 +342,10 @@ def _known_model(fingerprint: bytes, weights: PathLike | None) -> str | None:
         return store.find_by_fingerprint(fingerprint, weights).entry.id
     except ModelError:
         return None
+
+
+def _name(out: PathLike | IO[bytes] | None) -> str | None:
+    return os.fspath(out) if isinstance(out, str | os.PathLike) else None if out is None else STDOUT
 
 
 def _size(array: Array) -> Size:
