@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from stegcli.envelope.keys import Keyring
 from stegcli.errors import ModelError, NothingFoundError, OutputError, UsageError
@@ -14,6 +15,7 @@ from stegcli.methods import table
 from stegcli.methods.base import Cover, Job, Wishes
 from stegcli.models.loading import Models
 from stegcli.pictures import metrics, reading, writing
+from stegcli.pictures.encoded import Encoded
 from stegcli.pictures.sources import load_cover, load_secret, load_stego, paths_among
 from stegcli.progress import tell
 from stegcli.reports import HideReport, InfoReport, RevealReport
@@ -33,9 +35,21 @@ if TYPE_CHECKING:
     Array = NDArray[np.uint8]
     Source = PathLike | Array
 
-__all__ = ["SIZES", "HideReport", "HideSettings", "InfoReport", "RevealReport", "hide", "info", "reveal"]
+__all__ = [
+    "SIZES",
+    "HideReport",
+    "HideSettings",
+    "InfoReport",
+    "RevealReport",
+    "hide",
+    "hide_as",
+    "info",
+    "reveal",
+]
 
 SIZES = ("original", "hidden")
+STDOUT = "-"
+"""How a report names a stream that was written to."""
 
 _TARGET_TOLERANCE = 0.3
 """Decibels by which a trial on crops may have been too hopeful."""
@@ -43,7 +57,21 @@ _TARGET_TOLERANCE = 0.3
 
 @dataclass(frozen=True)
 class HideSettings:
-    """What a dry run and the real one have in common: arguments of `hide` by their names."""
+    """How to hide, but for what, where and under which passphrase. Shared by a dry run and the real one.
+
+    Attributes:
+        model: id or family; None for the default.
+        weights: folder of weights, or `hf://owner/repo@revision`; None for the program's own.
+        device: "auto", "cpu" or "cuda".
+        favor: "cover", "balanced" or "secret".
+        target: PSNR in dB that the revealed picture needs; what is more than that goes into the stego.
+        scale_cover: shrink the cover first (files only), which removes a JPEG's block grid.
+        max_pixels: refuse larger pictures.
+        keep_metadata: carry the cover's EXIF over.
+
+    Raises:
+        UsageError: a target that is no number of decibels, or a limit that leaves no pixel.
+    """
 
     model: str | None = None
     weights: PathLike | None = None
@@ -52,12 +80,19 @@ class HideSettings:
     target: float | None = None
     scale_cover: float = 1.0
     max_pixels: int = reading.DEFAULT_MAX_PIXELS
+    keep_metadata: bool = False
+
+    def __post_init__(self) -> None:
+        if self.target is not None and not math.isfinite(self.target):
+            raise UsageError(f"cannot aim at {self.target} dB", "Give a PSNR in decibels, such as 32.")
+        if self.max_pixels < 1:
+            raise UsageError(f"a limit of {self.max_pixels} pixels", "Give 1 or more.")
 
 
 def hide(
     cover: Source,
     secret: Source,
-    out: PathLike | None = None,
+    out: PathLike | IO[bytes] | None = None,
     *,
     model: str | None = None,
     weights: PathLike | None = None,
@@ -71,22 +106,33 @@ def hide(
     max_pixels: int = reading.DEFAULT_MAX_PIXELS,
     progress: Progress | None = None,
 ) -> HideReport:
+    """`hide_as`, with the fields of `HideSettings` as keywords."""
+    settings = HideSettings(
+        model, weights, device, favor, target, scale_cover, max_pixels, keep_metadata=keep_metadata
+    )
+    return hide_as(cover, secret, out, settings, passphrase=passphrase, force=force, progress=progress)
+
+
+def hide_as(
+    cover: Source,
+    secret: Source,
+    out: PathLike | IO[bytes] | None,
+    settings: HideSettings,
+    *,
+    passphrase: str | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> HideReport:
     """Hide a secret in a cover, then read the result back and report what a receiver will see.
 
     Args:
         cover: file, or (H, W, 3) or (H, W, 4) uint8.
         secret: file, or (h, w) or (h, w, 3) uint8; colour becomes gray.
-        out: file to write, lossless by its name; None only fills the report.
-        model: id or family; None for the default.
-        weights: folder of weights, or `hf://owner/repo@revision`; None for the program's own.
-        device: "auto", "cpu" or "cuda".
+        out: file to write, lossless by its name; or a binary stream, which is given a PNG once that was
+            proved to reveal; None only fills the report.
+        settings: how.
         passphrase: None lets anybody with the program reveal.
-        favor: "cover", "balanced" or "secret".
-        target: PSNR in dB that the revealed picture needs; what is more than that goes into the stego.
         force: replace an existing file.
-        keep_metadata: carry the cover's EXIF over.
-        scale_cover: shrink the cover first (files only), which removes a JPEG's block grid.
-        max_pixels: refuse larger pictures.
         progress: told each stage (load, encode, write, save, decode, measure) and the share of it done.
 
     Raises:
@@ -94,31 +140,32 @@ def hide(
     """
     start = time.perf_counter()
     keyring = Keyring(passphrase)
-    if out is not None:
+    if isinstance(out, str | os.PathLike):
         writing.check_writable(out, force, inputs=paths_among(cover, secret))
     tell(progress, "load")
-    models = Models(weights, device)
-    chosen = models.find(model, progressive=target is not None)
+    models = Models(settings.weights, settings.device)
+    chosen = models.find(settings.model, progressive=settings.target is not None)
     method = table.for_family(chosen.family)
-    picture = load_cover(cover, max_pixels, scale_cover)
-    secret_gray, secret_notices = load_secret(secret, max_pixels)
+    picture = load_cover(cover, settings.max_pixels, settings.scale_cover)
+    secret_gray, secret_notices = load_secret(secret, settings.max_pixels)
     job = Job(
         Cover(picture.rgb, picture.alpha),
         secret_gray,
         chosen,
         keyring,
-        Wishes(favor, target),
+        Wishes(settings.favor, settings.target),
         progress=progress,
     )
     made = method.hide(job)
     tell(progress, "save")
-    with _written(out, picture, made.rgb, force, keep_metadata, max_pixels) as (stego_rgb, alpha):
+    with _written(out, picture, made.rgb, force, settings) as (stego_rgb, alpha):
         revealed = _read_back(stego_rgb, alpha, keyring, models, progress)
         revealed_gray = reading.resize_gray(revealed.gray, secret_gray.shape)
         tell(progress, "measure")
         revealed_psnr = metrics.psnr(secret_gray, revealed_gray)
+        missed = _missed(settings.target, revealed_psnr)
         return HideReport(
-            stego=None if out is None else os.fspath(out),
+            stego=_name(out),
             model=chosen.id,
             cover_size=_size(picture.rgb),
             secret_size=_size(secret_gray),
@@ -133,17 +180,19 @@ def hide(
             keyed=passphrase is not None,
             has_key=method.has_key,
             device=made.device,
+            from_jpeg=picture.from_jpeg,
+            cover_rgb=picture.rgb,
             stego_rgb=stego_rgb,
             stego_alpha=alpha,
             revealed_gray=revealed_gray,
-            notices=(*picture.notices, *secret_notices, *made.notices, *_missed(target, revealed_psnr)),
+            notices=(*picture.notices, *secret_notices, *made.notices, *missed),
             seconds=time.perf_counter() - start,
         )
 
 
 def reveal(
     stego: Source,
-    out: PathLike | None = None,
+    out: PathLike | IO[bytes] | None = None,
     *,
     weights: PathLike | None = None,
     device: str = "auto",
@@ -157,7 +206,8 @@ def reveal(
 
     Args:
         stego: file, or (H, W, 3) or (H, W, 4) uint8.
-        out: file to write, lossless by its name; None only fills the report.
+        out: file to write, lossless by its name; or a binary stream, which is given a PNG; None only fills
+            the report.
         weights: looked into before the program's own, as for `hide`.
         device: "auto", "cpu" or "cuda".
         passphrase: the one it was hidden with.
@@ -172,7 +222,7 @@ def reveal(
     start = time.perf_counter()
     if size not in SIZES:
         raise UsageError(f"there is no size {size!r}", f"Choices: {', '.join(SIZES)}.")
-    if out is not None:
+    if isinstance(out, str | os.PathLike):
         writing.check_writable(out, force, inputs=paths_among(stego))
     tell(progress, "load")
     picture = load_stego(stego, max_pixels)
@@ -182,10 +232,12 @@ def reveal(
     if size == "original":
         revealed_gray = reading.resize_gray(revealed_gray, header.secret_shape)
     tell(progress, "save")
-    if out is not None:
+    if isinstance(out, str | os.PathLike):
         writing.save_gray(out, revealed_gray, force)
+    elif out is not None:
+        out.write(reading.png_bytes(revealed_gray))
     return RevealReport(
-        revealed=None if out is None else os.fspath(out),
+        revealed=_name(out),
         model=secret.model,
         size=_size(revealed_gray),
         secret_size=(header.secret_width, header.secret_height),
@@ -227,24 +279,24 @@ def info(
 
 @contextmanager
 def _written(
-    out: PathLike | None,
-    picture: Picture,
-    stego_rgb: Array,
-    force: bool,
-    keep_metadata: bool,
-    max_pixels: int,
+    out: PathLike | IO[bytes] | None, picture: Picture, stego_rgb: Array, force: bool, settings: HideSettings
 ) -> Iterator[tuple[Array, Array | None]]:
     """Write a draft of the stego and read it again: (rgb, alpha) as the receiver's file holds them.
 
     It gets its name when the block ends well: no stego lies there that was not proved to reveal.
     """
+    exif = picture.exif if settings.keep_metadata else None
     if out is None:
         yield stego_rgb, picture.alpha
-        return
-    exif = picture.exif if keep_metadata else None
-    with writing.stego_draft(out, stego_rgb, picture.alpha, picture.icc, exif, force) as draft:
-        again = reading.load_stego(draft, max_pixels=max_pixels)
+    elif isinstance(out, str | os.PathLike):
+        with writing.stego_draft(out, stego_rgb, picture.alpha, picture.icc, exif, force) as draft:
+            again = reading.load_stego(draft, max_pixels=settings.max_pixels)
+            yield again.rgb, again.alpha
+    else:
+        content = reading.png_bytes(stego_rgb, picture.alpha, picture.icc, exif)
+        again = reading.load_stego(Encoded(STDOUT, content), max_pixels=settings.max_pixels)
         yield again.rgb, again.alpha
+        out.write(content)
 
 
 def _read_back(
@@ -266,6 +318,10 @@ def _known_model(fingerprint: bytes, weights: PathLike | None) -> str | None:
         return Models(weights).fingerprinted(fingerprint).id
     except ModelError:
         return None
+
+
+def _name(out: PathLike | IO[bytes] | None) -> str | None:
+    return os.fspath(out) if isinstance(out, str | os.PathLike) else None if out is None else STDOUT
 
 
 def _size(array: Array) -> Size:

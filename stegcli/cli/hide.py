@@ -64,7 +64,9 @@ def hide(
 
     talk = Talk(as_json, quiet)
     pixels = options.pixel_limit(max_pixels)
-    settings = pipeline.HideSettings(model, weights, device, favor, target, scale_cover, pixels)
+    settings = pipeline.HideSettings(
+        model, weights, device, favor, target, scale_cover, pixels, keep_metadata=keep_metadata
+    )
     ranking: list[Ranked] = []
     if cover_from is not None:
         secret = _only_secret(cover, secret)
@@ -77,15 +79,8 @@ def hide(
     writing.check_writable(stego, force, inputs=[cover, secret])  # before a passphrase is asked for
     words = find_passphrase(ask=passphrase, file=passphrase_file, twice=True)
     with talk.progress() as progress:
-        report = pipeline.hide(
-            cover,
-            secret,
-            stego,
-            passphrase=words,
-            force=force,
-            keep_metadata=keep_metadata,
-            progress=progress,
-            **vars(settings),
+        report = pipeline.hide_as(
+            cover, secret, stego, settings, passphrase=words, force=force, progress=progress
         )
     is_public = report.has_key and not report.keyed
     talk.notes((*report.notices, PUBLIC) if is_public else report.notices)

@@ -25,7 +25,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from stegcli.errors import ImageError, UsageError, one_line
 from stegcli.pictures import luma
-from stegcli.pictures.writing import check_writable, output_format, save_gray, save_stego, stego_draft
+from stegcli.pictures.encoded import Encoded
+from stegcli.pictures.writing import (
+    check_writable,
+    output_format,
+    png_bytes,
+    save_gray,
+    save_stego,
+    stego_draft,
+)
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
@@ -35,6 +43,7 @@ __all__ = [
     "load_secret",
     "load_stego",
     "output_format",
+    "png_bytes",
     "resize_gray",
     "save_gray",
     "save_stego",
@@ -173,6 +182,8 @@ def _opened(path: PathLike, max_pixels: int) -> Iterator[Image.Image]:
 
 
 def _source(path: PathLike) -> IO[bytes]:
+    if isinstance(path, Encoded):
+        return io.BytesIO(path.content)
     if os.fspath(path) == STDIN:
         return io.BytesIO(sys.stdin.buffer.read())
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import secrets
@@ -21,6 +22,7 @@ __all__ = [
     "check_absent",
     "check_writable",
     "output_format",
+    "png_bytes",
     "save_gray",
     "save_stego",
     "save_text",
@@ -121,6 +123,20 @@ def save_gray(path: PathLike, gray: GrayArray, force: bool = False) -> None:
     file_format = output_format(path)
     with _replacing(Path(path), force) as draft:
         _write_image(draft, Path(path), gray, file_format, {})
+
+
+def png_bytes(
+    pixels: NDArray[np.uint8],
+    alpha: GrayArray | None = None,
+    icc: bytes | None = None,
+    exif: bytes | None = None,
+) -> bytes:
+    """(H, W) or (H, W, 3) uint8 (and alpha) as a PNG in memory, for those who write to no file."""
+    metadata = {name: block for name, block in (("icc_profile", icc), ("exif", exif)) if block}
+    image = Image.fromarray(pixels if alpha is None else np.dstack((pixels, alpha)))
+    file = io.BytesIO()
+    image.save(file, format="PNG", **_SAVE_OPTIONS["PNG"], **metadata)
+    return file.getvalue()
 
 
 def check_absent(path: PathLike, force: bool) -> None:
