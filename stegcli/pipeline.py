@@ -7,7 +7,7 @@ import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from stegcli import images, methods, metrics, store
 from stegcli.container import SHARES
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from stegcli.encoded import Sink
     from stegcli.images import Picture
     from stegcli.methods import Method
     from stegcli.methods.envelope import Received
@@ -94,7 +95,7 @@ class HideSettings:
 def hide(
     cover: Source,
     secret: Source,
-    out: PathLike | IO[bytes] | None = None,
+    out: PathLike | Sink | None = None,
     *,
     model: str | None = None,
     weights: PathLike | None = None,
@@ -118,7 +119,7 @@ def hide(
 def hide_as(
     cover: Source,
     secret: Source,
-    out: PathLike | IO[bytes] | None,
+    out: PathLike | Sink | None,
     settings: HideSettings,
     *,
     passphrase: str | None = None,
@@ -195,7 +196,7 @@ def hide_as(
 
 def reveal(
     stego: Source,
-    out: PathLike | IO[bytes] | None = None,
+    out: PathLike | Sink | None = None,
     *,
     weights: PathLike | None = None,
     device: str = "auto",
@@ -297,7 +298,7 @@ def _how(received: Received, weights: PathLike | None) -> tuple[Method, ModelFil
 
 @contextmanager
 def _written(
-    out: PathLike | IO[bytes] | None, picture: Picture, stego_rgb: Array, force: bool, settings: HideSettings
+    out: PathLike | Sink | None, picture: Picture, stego_rgb: Array, force: bool, settings: HideSettings
 ) -> Iterator[tuple[Array, Array | None]]:
     """Write a draft of the stego and read it again: (rgb, alpha) as the receiver's file holds them.
 
@@ -344,7 +345,7 @@ def _known_model(fingerprint: bytes, weights: PathLike | None) -> str | None:
         return None
 
 
-def _name(out: PathLike | IO[bytes] | None) -> str | None:
+def _name(out: PathLike | Sink | None) -> str | None:
     return os.fspath(out) if isinstance(out, str | os.PathLike) else None if out is None else STDOUT
 
 
