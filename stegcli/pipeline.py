@@ -7,7 +7,7 @@ import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from stegcli.envelope.keys import Keyring
 from stegcli.errors import ModelError, NothingFoundError, OutputError, UsageError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from stegcli.methods.base import Secret
     from stegcli.models.store import PathLike
+    from stegcli.pictures.encoded import Sink
     from stegcli.pictures.reading import Picture
     from stegcli.progress import Progress
     from stegcli.reports import Size
@@ -92,7 +93,7 @@ class HideSettings:
 def hide(
     cover: Source,
     secret: Source,
-    out: PathLike | IO[bytes] | None = None,
+    out: PathLike | Sink | None = None,
     *,
     model: str | None = None,
     weights: PathLike | None = None,
@@ -116,7 +117,7 @@ def hide(
 def hide_as(
     cover: Source,
     secret: Source,
-    out: PathLike | IO[bytes] | None,
+    out: PathLike | Sink | None,
     settings: HideSettings,
     *,
     passphrase: str | None = None,
@@ -192,7 +193,7 @@ def hide_as(
 
 def reveal(
     stego: Source,
-    out: PathLike | IO[bytes] | None = None,
+    out: PathLike | Sink | None = None,
     *,
     weights: PathLike | None = None,
     device: str = "auto",
@@ -279,7 +280,7 @@ def info(
 
 @contextmanager
 def _written(
-    out: PathLike | IO[bytes] | None, picture: Picture, stego_rgb: Array, force: bool, settings: HideSettings
+    out: PathLike | Sink | None, picture: Picture, stego_rgb: Array, force: bool, settings: HideSettings
 ) -> Iterator[tuple[Array, Array | None]]:
     """Write a draft of the stego and read it again: (rgb, alpha) as the receiver's file holds them.
 
@@ -320,7 +321,7 @@ def _known_model(fingerprint: bytes, weights: PathLike | None) -> str | None:
         return None
 
 
-def _name(out: PathLike | IO[bytes] | None) -> str | None:
+def _name(out: PathLike | Sink | None) -> str | None:
     return os.fspath(out) if isinstance(out, str | os.PathLike) else None if out is None else STDOUT
 
 

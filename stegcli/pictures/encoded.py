@@ -7,11 +7,11 @@ import stat
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Protocol
 
 from stegcli.errors import ImageError, one_line
 
-__all__ = ["STDIN", "Encoded", "is_stream", "read_once"]
+__all__ = ["STDIN", "Encoded", "Sink", "is_stream", "read_once"]
 
 PathLike = str | os.PathLike[str]
 
@@ -22,6 +22,13 @@ _BYTES_PER_PIXEL: Final = 8
 _METADATA_BYTES: Final = 64 << 20
 """... but for its metadata."""
 _CHUNK_BYTES: Final = 1 << 20
+
+
+class Sink(Protocol):
+    """Where a whole picture file is written to at once: any binary stream."""
+
+    def write(self, content: bytes, /) -> object:
+        """All of it."""
 
 
 @dataclass(frozen=True)
