@@ -27,7 +27,7 @@ from stegcli.costs import hill_cost
 from stegcli.errors import ExitCode, StegError, TrainingError
 from stegcli.lab.covers import COVER_SHAPE, covers_of, learning_and_judging, load_cover
 from stegcli.photos import ImageRef, digest
-from stegcli.saving import check_absent
+from stegcli.saving import check_absent, save_bytes
 from stegcli.training import config
 from stegcli.training.checkpoint import Run, environment
 from stegcli.training.cost_task import CostRecipe, CostTask
@@ -162,7 +162,7 @@ def export(folder: Path, path: Path) -> float:
     error = parity(network, graph, content)
     if error > TOLERANCE:
         raise TrainingError(f"onnxruntime differs from torch by {error:.2g}, more than {TOLERANCE:.0e}")
-    path.write_bytes(content)
+    save_bytes(path, content)
     return error
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from stegcli.drafts import explained, replacing
 from stegcli.errors import TrainingError
 from stegcli.lab.covers import cut
 
@@ -119,8 +120,8 @@ def save(path: Path, pairs: Sequence[PackedPair], sources: Sequence[str], versio
         arrays[name] = np.frombuffer(b"".join(parts), dtype=np.uint8)
         arrays[f"{name}-ends"] = np.cumsum([len(part) for part in parts])
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+    with replacing(path, force=True) as draft, explained(path):
+        np.savez(draft.file, **arrays)  # type: ignore[arg-type]
 
 
 def load(paths: Sequence[Path]) -> PairSet:
