@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stegcli import images, methods, metrics, store
+from stegcli import colour, images, methods, metrics, saving, store
 from stegcli.container import SHARES
-from stegcli.errors import ModelError, NothingFoundError, OutputError, UsageError
+from stegcli.errors import ImageError, ModelError, NothingFoundError, OutputError, UsageError
 from stegcli.keys import Keyring
 from stegcli.methods.envelope import receive
 from stegcli.progress import tell
@@ -102,6 +102,8 @@ def hide(
     files = store.find(model, weights, progressive=target is not None)
     method = methods.for_family(files.entry.family)
     picture = load_cover(cover, max_pixels, scale_cover)
+    if out is not None:
+        saving.check_holds(out, picture.rgb.shape, picture.alpha)
     secret_gray, secret_notices = load_secret(secret, max_pixels)
     outcome = method.hide(
         picture.rgb,
@@ -139,7 +141,13 @@ def hide(
             stego_rgb=stego_rgb,
             stego_alpha=alpha,
             revealed_gray=revealed_gray,
-            notices=(*picture.notices, *secret_notices, *outcome.notices, *_missed(target, revealed_psnr)),
+            notices=(
+                *picture.notices,
+                *_lost_meaning(out, picture),
+                *secret_notices,
+                *outcome.notices,
+                *_missed(target, revealed_psnr),
+            ),
             seconds=time.perf_counter() - start,
         )
 
@@ -180,11 +188,13 @@ def reveal(
     tell(progress, "load")
     picture = load_stego(stego, max_pixels)
     received = receive(picture.rgb, picture.alpha, Keyring(passphrase))
+    header = received.header
+    if out is not None and size == "original":
+        saving.check_holds(out, (header.secret_height, header.secret_width))
     method, files = _how(received, weights)
     decoder = load_network(files, "decoder", device)
     tell(progress, "decode")
     revealed_gray = method.reveal(received, decoder, progress)
-    header = received.header
     if size == "original":
         revealed_gray = images.resize_gray(revealed_gray, (header.secret_height, header.secret_width))
     tell(progress, "save")
@@ -260,8 +270,14 @@ def _written(
         yield stego_rgb, picture.alpha
         return
     exif = picture.exif if keep_metadata else None
-    with images.stego_draft(out, stego_rgb, picture.alpha, picture.icc, exif, force) as draft:
-        again = images.load_stego(draft, max_pixels=max_pixels)
+    icc = picture.icc
+    if icc is None and saving.output_format(out) != "PNG":
+        icc = colour.profile_of(picture.chunks)
+    with images.stego_draft(out, stego_rgb, picture.alpha, icc, exif, force, picture.chunks) as draft:
+        try:
+            again = images.load_stego(draft, max_pixels=max_pixels)
+        except ImageError as error:
+            raise _unread(out) from error
         yield again.rgb, again.alpha
 
 
@@ -278,11 +294,26 @@ def _read_back(
     try:
         received = receive(stego_rgb, alpha, keyring)
     except NothingFoundError as error:
-        raise OutputError(
-            "the stego does not read back as it was written", "Check the disk, or write elsewhere with -o."
-        ) from error
+        raise _unread("the stego") from error
     method = methods.for_channel(received.header.channel)
     return method.reveal(received, load_network(files, "decoder", device), progress)
+
+
+def _unread(name: PathLike) -> OutputError:
+    return OutputError(
+        f"{name}: does not read back as it was written", "Check the disk, or write elsewhere with -o."
+    )
+
+
+def _lost_meaning(out: PathLike | None, picture: Picture) -> tuple[str, ...]:
+    """What the written file cannot say of its colours."""
+    if out is None or saving.output_format(out) == "PNG":
+        return ()
+    if saving.output_format(out) == "BMP" and (picture.icc or colour.profile_of(picture.chunks)):
+        return ("a BMP keeps no colour profile: other programs will show other colours than the cover's",)
+    if colour.is_high_dynamic_range(picture.chunks):
+        return ("only a PNG says that the cover's colours are of high dynamic range; this file does not",)
+    return ()
 
 
 def _known_model(fingerprint: bytes, weights: PathLike | None) -> str | None:
