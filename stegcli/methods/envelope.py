@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HideOutcome",
     "Received",
+    "alpha_notices",
     "carriers",
     "check_room",
     "check_secret",
@@ -35,6 +36,9 @@ __all__ = [
 ]
 
 MIN_SIDE = 64
+_OPAQUE = 255
+_MOSTLY_OPAQUE = 0.5
+"""Share of the visible pixels from which on the opaque ones carry alone."""
 _MISSED = 0.1
 """Share of the scars that are taken to be hidden in texture, even where no parity says so."""
 
@@ -92,10 +96,43 @@ class Received:
 
 
 def usable_pixels(alpha: Gray | None) -> NDArray[np.bool_] | None:
-    """(H, W) mask of the pixels that carry: those not fully transparent. None if that is all of them."""
-    if alpha is None or alpha.all():
-        return None
-    return alpha > 0
+    """(H, W) mask of the pixels that shall carry; None if that is all of them.
+
+    Those are the opaque ones. A browser's canvas, Qt and Cairo multiply colours by alpha when they save, and
+    what half-transparent pixels carry would be lost; where they are most of what is visible, they carry too.
+    """
+    opaque, *rest = _masks(alpha)
+    if not rest:
+        return opaque
+    visible = rest[0]
+    count, all_count = _count(opaque, alpha), _count(visible, alpha)
+    spares = count >= container.MIN_PIXELS and count >= _MOSTLY_OPAQUE * all_count
+    return opaque if spares else visible
+
+
+def alpha_notices(alpha: Gray | None, usable: NDArray[np.bool_] | None) -> tuple[str, ...]:
+    """What the user must know of pixels that carry though they are half-transparent."""
+    if alpha is None or int((alpha if usable is None else alpha[usable]).min()) == _OPAQUE:
+        return ()
+    return (
+        "half-transparent pixels carry a part of the secret: a program that multiplies colours by "
+        "transparency when it saves, as a browser's canvas does, destroys it",
+    )
+
+
+def _masks(alpha: Gray | None) -> list[NDArray[np.bool_] | None]:
+    """Which pixels may carry: the opaque ones, then all that are visible, if there are more; None is all."""
+    if alpha is None or int(alpha.min()) == _OPAQUE:
+        return [None]
+    opaque = alpha == _OPAQUE
+    visible = None if alpha.all() else alpha > 0
+    return [opaque] if _count(opaque, alpha) == _count(visible, alpha) else [opaque, visible]
+
+
+def _count(mask: NDArray[np.bool_] | None, alpha: Gray | None) -> int:
+    if mask is None:
+        return 0 if alpha is None else alpha.size
+    return int(np.count_nonzero(mask))
 
 
 def carriers(rgb: Rgb, usable: NDArray[np.bool_] | None) -> Rgb:
@@ -146,7 +183,17 @@ def receive(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Received:
     Raises:
         NothingFoundError: nothing is hidden, the passphrase is wrong, or too much was destroyed.
     """
-    usable = usable_pixels(alpha)
+    *others, last = _masks(alpha)
+    for usable in others:
+        try:
+            return _received(stego_rgb, usable, keyring)
+        except NothingFoundError:
+            continue  # written when half-transparent pixels still carried, or where they had to
+    return _received(stego_rgb, last, keyring)
+
+
+def _received(stego_rgb: Rgb, usable: NDArray[np.bool_] | None, keyring: Keyring) -> Received:
+    """What these pixels open; NothingFoundError if that is nothing."""
     pixels = carriers(stego_rgb, usable)
     if len(pixels) < container.MIN_PIXELS:
         raise NothingFoundError

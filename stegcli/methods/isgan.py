@@ -17,7 +17,15 @@ import numpy as np
 
 from stegcli import container, images, keys, luma
 from stegcli.errors import NothingFoundError, UsageError
-from stegcli.methods.envelope import HideOutcome, carriers, check_room, check_secret, put_back, usable_pixels
+from stegcli.methods.envelope import (
+    HideOutcome,
+    alpha_notices,
+    carriers,
+    check_room,
+    check_secret,
+    put_back,
+    usable_pixels,
+)
 from stegcli.progress import tell, within
 from stegcli.session import run_tiled
 
@@ -64,8 +72,8 @@ def hide(
 ) -> HideOutcome:
     """Hide a secret in a cover; arguments as for `phase.hide`.
 
-    The secret is brought to the cover's own size, which is the only one that the network knows. Fully
-    transparent pixels stay as they are, and what the secret shows there is lost.
+    The secret is brought to the cover's own size, which is the only one that the network knows. Transparent
+    pixels stay as they are (see `envelope.usable_pixels`), and what the secret shows there is lost.
 
     Raises:
         ImageError: the cover is too small, or the secret has a side that no header can state.
@@ -89,7 +97,7 @@ def hide(
     header = _header(secret_gray, hidden_gray, fingerprint, keyed=not keyring.is_public)
     parity = container.parity_plan(room, salt, container.seal(header, subkeys), locator)
     stego_rgb = put_back(cover_rgb, usable, container.force_parity(pixels, *parity))
-    notices = _notices(secret_gray, hidden_gray, room, header)
+    notices = (*alpha_notices(alpha, usable), *_notices(secret_gray, hidden_gray, room, header))
     return HideOutcome(stego_rgb, hidden_gray, header, encoder.device, notices)
 
 
@@ -169,7 +177,5 @@ def _notices(secret: Gray, hidden: Gray, room: int, header: Header) -> tuple[str
             f"the secret was resized from {width}x{height} to the cover's {cover_width}x{cover_height}"
         )
     if room < hidden.size:
-        notices.append(
-            f"{1 - room / hidden.size:.0%} of the cover is fully transparent: the secret is lost there"
-        )
+        notices.append(f"{1 - room / hidden.size:.0%} of the cover is transparent: the secret is lost there")
     return tuple(notices)
