@@ -29,7 +29,7 @@ from stegcli import convolution, joint
 from stegcli.errors import ImageError, NothingFoundError
 from stegcli.keys import SALT_BYTES, Keys, scaled, words32
 from stegcli.offsets import parities
-from stegcli.planes import ALL_PLANES, count_sent
+from stegcli.planes import ALL_PLANES, count_sent, padded
 
 FORMAT_VERSION: Final = 1
 LUMA_PHASE, ISGAN, LUMA_JOINT = 1, 2, 3
@@ -110,6 +110,15 @@ class Header:
             raise ValueError(f"unknown channel {self.channel} or number of planes {self.planes}")
         if len(self.model) != _MODEL_BYTES or not 0 <= self.noise_code <= _MAX_NOISE_CODE:
             raise ValueError(f"model must be {_MODEL_BYTES} bytes, noise_code in 0..{_MAX_NOISE_CODE}")
+
+    @property
+    def shown_size(self) -> tuple[int, int]:
+        """(height, width) of the hidden picture, less what pads it to whole blocks.
+
+        A picture that has the secret's size, rounded up to whole blocks, is the secret and a margin.
+        """
+        secret, hidden = (self.secret_height, self.secret_width), (self.hidden_height, self.hidden_width)
+        return secret if self.channel in SHARES and hidden == padded(secret) else hidden
 
     @property
     def symbols(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from contextlib import contextmanager
@@ -231,10 +232,10 @@ def info(
         model_here=known is not None,
         size=_size(picture.rgb),
         secret_size=(header.secret_width, header.secret_height),
-        hidden_size=(header.hidden_width, header.hidden_height),
+        hidden_size=(header.shown_size[1], header.shown_size[0]),
         spread=header.spread,
         planes=header.planes,
-        bpp=_bpp(header.symbols, picture.rgb),
+        bpp=_bpp(math.prod(header.shown_size), picture.rgb),
         sigma=header.sigma if header.channel in SHARES else None,
         damage=received.damage,
         keyed=header.keyed,

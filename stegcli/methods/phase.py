@@ -15,10 +15,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stegcli import channel, channels, container, images, keys, luma
+from stegcli import channel, channels, container, images, keys, luma, metrics
 from stegcli.errors import UsageError
 from stegcli.learned_costs import model_cost
-from stegcli.methods.envelope import HideOutcome, carriers, check_room, check_secret, put_back, usable_pixels
+from stegcli.methods import sizes
+from stegcli.methods.envelope import (
+    HideOutcome,
+    alpha_notices,
+    carriers,
+    check_room,
+    check_secret,
+    put_back,
+    usable_pixels,
+)
 from stegcli.planes import ALL_PLANES, count_sent, sent
 from stegcli.progress import tell, within
 from stegcli.session import run_tiled
@@ -85,7 +94,7 @@ def hide(
     usable = usable_pixels(alpha)
     pixels = carriers(cover_rgb, usable)
     room = check_room(cover_rgb, len(pixels))
-    hidden_gray = images.resize_gray(secret_gray, _fit(secret_gray, room))
+    check_secret(secret_gray)
     salt = urandom(keys.SALT_BYTES) if salt is None else salt
 
     tell(progress, "encode")
@@ -93,10 +102,10 @@ def hide(
         # Argon2id takes 0.1 s a key, off the interpreter lock.
         deriving, locating = aside.submit(keyring.keys, salt), aside.submit(keyring.locator, room)
         encoder = load("encoder")
-        planes, lam = ALL_PLANES, channel.LAMBDAS[favor]
-        if target is not None:
-            planes = _fewest_planes(encoder, load("decoder"), hidden_gray, target, lam)
-        way, spread = channels.suited(room, count_sent(hidden_gray.shape, planes))
+        lam = channel.LAMBDAS[favor]
+        hidden_gray, planes = _shared_out(secret_gray, room, encoder, load, target, lam)
+        carried = sizes.in_whole_blocks(hidden_gray, room, planes)
+        way, spread = channels.suited(room, count_sent(carried.shape, planes))
         group = container.group_size(room, way.reach(spread))
         cost = _pixel_costs(cover_rgb, usable, load) if spread > 1 else None
         forced = group * container.parity_count(room)
@@ -106,14 +115,14 @@ def hide(
             model=fingerprint,
             secret_height=secret_gray.shape[0],
             secret_width=secret_gray.shape[1],
-            hidden_height=hidden_gray.shape[0],
-            hidden_width=hidden_gray.shape[1],
+            hidden_height=carried.shape[0],
+            hidden_width=carried.shape[1],
             spread=spread,
             noise_code=container.sigma_to_code(sigma),
             keyed=not keyring.is_public,
             planes=planes,
         )
-        targets = _encode(encoder, hidden_gray, header.sigma, planes, progress)
+        targets = _encode(encoder, carried, header.sigma, planes, progress)
         subkeys, locator = deriving.result(), locating.result()
     tell(progress, "write")
     plan = container.parity_plan(room, salt, container.seal(header, subkeys), locator, group)
@@ -122,12 +131,12 @@ def hide(
     parity = container.pixel_parities(pixels, *plan, cost)
     written = way.write(pixels, targets, subkeys, spread=spread, parity=parity, lam=lam, cost=cost)
     stego_rgb = put_back(cover_rgb, usable, written)
-    notices = _size_notices(secret_gray, hidden_gray)
+    notices = (*alpha_notices(alpha, usable), *_size_notices(secret_gray, hidden_gray))
     return HideOutcome(stego_rgb, hidden_gray, header, encoder.device, notices)
 
 
 def reveal(received: Received, decoder: Network, progress: Progress | None = None) -> Gray:
-    """Decode an opened stego into the picture at the size it was hidden, (h, w) uint8."""
+    """Decode an opened stego into the picture at the size it was hidden, (h, w) uint8, without its margin."""
     header = received.header
     shape = (header.hidden_height, header.hidden_width)
     there = sent(shape, header.planes)
@@ -141,7 +150,9 @@ def reveal(received: Received, decoder: Network, progress: Progress | None = Non
     phases[there] = symbols
     # One destroyed pixel spoils all that hangs on it.
     symbol_damage = 1 - (1 - damage) ** way.reach(header.spread)
-    return _decode(decoder, phases, header.sigma, symbol_damage, header.planes, progress)
+    decoded = _decode(decoder, phases, header.sigma, symbol_damage, header.planes, progress)
+    height, width = header.shown_size
+    return np.ascontiguousarray(decoded[:height, :width])
 
 
 def _decode(
@@ -166,16 +177,26 @@ def _decode(
     return revealed
 
 
-def _fit(secret_gray: Gray, room: int) -> tuple[int, int]:
-    """The largest (height, width) of the secret's aspect with at most `room` pixels; its own if that fits."""
-    height, width = secret_gray.shape
-    check_secret(secret_gray)
-    if height * width <= room:
-        return height, width
-    scale = math.sqrt(room / (height * width))
-    fitted_height = min(max(1, int(height * scale + 1e-9)), room)
-    fitted_width = min(max(1, int(width * scale + 1e-9)), room // fitted_height)
-    return min(fitted_height, room // fitted_width), fitted_width
+def _shared_out(
+    secret_gray: Gray, room: int, encoder: Network, load: Loader, target: float | None, lam: float
+) -> tuple[Gray, int]:
+    """The secret, maybe reduced, and how many of its planes to send in so many pixels.
+
+    With a target, fewer planes may find room where all do not: a secret is reduced only if that many of its
+    own size do not fit. What reducing loses then counts against the target.
+    """
+    if target is None:
+        return images.resize_gray(secret_gray, sizes.fit(secret_gray.shape, room)), ALL_PLANES
+    decoder = load("decoder")
+    planes = _fewest_planes(encoder, decoder, secret_gray, target, lam)
+    if count_sent(secret_gray.shape, planes) <= room:
+        return secret_gray, planes
+    hidden_gray = images.resize_gray(secret_gray, sizes.fit(secret_gray.shape, room))
+    reduced_psnr = metrics.psnr(secret_gray, images.resize_gray(hidden_gray, secret_gray.shape))
+    allowed = 10 ** (-target / 10) - 10 ** (-reduced_psnr / 10)
+    if allowed <= 0:
+        return hidden_gray, ALL_PLANES
+    return hidden_gray, _fewest_planes(encoder, decoder, hidden_gray, -10 * math.log10(allowed), lam)
 
 
 def _pixel_costs(cover_rgb: Rgb, usable: NDArray[np.bool_] | None, load: Loader) -> NDArray[np.float32]:
@@ -197,7 +218,7 @@ def _fewest_planes(encoder: Network, decoder: Network, gray: Gray, target: float
             "Omit --target, or take another model.",
         )
     choices = range(-(-fewest // _PLANES_STEP) * _PLANES_STEP, ALL_PLANES, _PLANES_STEP)
-    crops = _trial_crops(gray)
+    crops = [sizes.in_whole_blocks(crop) for crop in _trial_crops(gray)]
     # More planes reveal more, so the list is sorted by what is asked.
     found = bisect_left(choices, target, key=lambda planes: _trial(encoder, decoder, crops, planes, lam))
     return choices[found] if found < len(choices) else ALL_PLANES

@@ -12,7 +12,6 @@ from PIL import Image
 import stegcli
 from stegcli import metrics, pipeline
 from stegcli.errors import ImageError, ModelError, NothingFoundError, OutputError, UsageError
-from stegcli.methods import phase
 
 
 def photo(height, width, seed=0):
@@ -107,20 +106,6 @@ def test_a_large_secret_is_reduced_and_given_back_at_its_size(cover, exact_weigh
     hidden = stegcli.reveal(report.stego_rgb, weights=exact_weights, size="hidden")
     assert hidden.size == (128, 96)
     assert hidden.secret_size == (400, 300)
-
-
-@pytest.mark.parametrize(
-    "shape", [(1, 1), (1, 5000), (5000, 1), (64, 64), (7, 500), (1000, 999), (3, 200_000)]
-)
-@pytest.mark.parametrize("room", [4096, 5000, 65536])
-def test_the_fitted_size_uses_the_room(shape, room):
-    height, width = phase._fit(np.empty(shape, dtype=np.uint8), room)
-    assert 1 <= height * width <= room
-    assert height <= shape[0]
-    assert width <= shape[1]
-    if shape[0] * shape[1] > room and min(height, width) > 16:
-        assert height / width == pytest.approx(shape[0] / shape[1], rel=0.07)
-        assert (height + 1) * (width + 1) > room
 
 
 def test_transparent_pixels_carry_nothing_and_stay(cover, secret, exact_weights, tmp_path):
