@@ -188,8 +188,9 @@ def rank_covers(
     The rank is that of `judge.score`. Arguments as for `pipeline.hide`, except that `covers` are several.
 
     Raises:
-        ImageError: none of them can be used.
+        ImageError: none of them can be used, or the secret cannot.
     """
+    images.load_secret(secret, max_pixels=settings.max_pixels)  # or each cover would be blamed for it
     found = []
     for number, cover in enumerate(covers):
         found.append(_try(cover, secret, settings))

@@ -6,6 +6,9 @@ its `Image.open`, which looks at them, is not used, but the table of formats beh
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import functools
 import io
 import os
 import re
@@ -20,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, cast
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, _imaging
 
 from stegcli import depths, foreign, png, tiff
 from stegcli.errors import ImageError, one_line
@@ -63,7 +66,7 @@ _SCAN, _END, _EIGHT_BITS = 0xDA, 0xD9, 8
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _FEW_SCANS: Final = 24
 _SCANNED_PIXELS: Final = 1_000_000_000
-"""A progressive JPEG goes over all pixels once a scan: so many in all take some ten seconds."""
+"""A progressive JPEG goes over all pixels once a scan: so many in all took a second and more."""
 
 _TIFF_STARTS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -233,6 +236,7 @@ def _select_page(path: PathLike, file: IO[bytes], head: bytes, image: Image.Imag
     """Of a TIFF the one page that is a picture; ImageError if there are several, or if it is raw data."""
     if not head.startswith(_TIFF_STARTS) or image.format != "TIFF":
         return
+    _silence_libtiff()
     found = tiff.pages(file)
     if found and found[0].is_raw:
         what, cure = foreign.RAW
@@ -245,6 +249,20 @@ def _select_page(path: PathLike, file: IO[bytes], head: bytes, image: Image.Imag
 
 
 # --- limits -
+
+
+@functools.cache
+def _silence_libtiff() -> None:
+    """Keep libtiff from writing its complaints to stderr: the exception that follows says as much.
+
+    Pillow has no switch for that. Redirecting stderr while it works would take other threads' words, too.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # a Pillow that holds the library without its names
+        library = ctypes.CDLL(_imaging.__file__)
+        for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+            setter = getattr(library, name)
+            setter.argtypes, setter.restype = [ctypes.c_void_p], ctypes.c_void_p
+            setter(None)
 
 
 def _refuse_large(path: PathLike, size: tuple[int, int], max_pixels: int) -> None:

@@ -78,7 +78,7 @@ def hide(
 
     Args:
         cover: file, or (H, W, 3) or (H, W, 4) uint8.
-        secret: file, or (h, w) or (h, w, 3) uint8; colour becomes gray.
+        secret: file, or (h, w), (h, w, 3) or (h, w, 4) uint8 in sRGB; colour becomes gray, on white.
         out: file to write, lossless by its name; None only fills the report.
         model: id or family; None for the default.
         weights: folder of weights, or `hf://owner/repo@revision`; None for the program's own.
@@ -88,7 +88,7 @@ def hide(
         target: PSNR in dB that the revealed picture needs; what is more than that goes into the stego.
         force: replace an existing file.
         keep_metadata: carry the cover's EXIF over.
-        scale_cover: shrink the cover first (files only), which removes a JPEG's block grid.
+        scale_cover: shrink the cover first, which removes a JPEG's block grid.
         max_pixels: refuse larger pictures.
         progress: told each stage (load, encode, write, save, decode, measure) and the share of it done.
 

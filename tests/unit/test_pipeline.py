@@ -187,7 +187,7 @@ def test_favor_trades_one_quality_for_the_other(cover, secret, exact_weights):
         ({"favor": "speed"}, UsageError),
         ({"passphrase": ""}, UsageError),
         ({"device": "tpu"}, UsageError),
-        ({"scale_cover": 0.5}, UsageError),
+        ({"scale_cover": 0}, UsageError),
         ({"model": "phase-v9"}, ModelError),
         ({"max_pixels": 100}, ImageError),
     ],
