@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stegcli.envelope.keys import Keyring
-from stegcli.errors import ModelError, NothingFoundError, OutputError, UsageError
+from stegcli.errors import ImageError, ModelError, NothingFoundError, OutputError, UsageError
 from stegcli.methods import table
 from stegcli.methods.base import Cover, Job, Wishes
 from stegcli.models.loading import Models
-from stegcli.pictures import metrics, reading, writing
+from stegcli.pictures import colour, metrics, reading, writing
 from stegcli.pictures.encoded import Encoded
 from stegcli.pictures.sources import load_cover, load_secret, load_stego, paths_among
 from stegcli.progress import tell
@@ -128,7 +128,7 @@ def hide_as(
 
     Args:
         cover: file, or (H, W, 3) or (H, W, 4) uint8.
-        secret: file, or (h, w) or (h, w, 3) uint8; colour becomes gray.
+        secret: file, or (h, w), (h, w, 3) or (h, w, 4) uint8 in sRGB; colour becomes gray, on white.
         out: file to write, lossless by its name; or a binary stream, which is given a PNG once that was
             proved to reveal; None only fills the report.
         settings: how.
@@ -148,6 +148,8 @@ def hide_as(
     chosen = models.find(settings.model, progressive=settings.target is not None)
     method = table.for_family(chosen.family)
     picture = load_cover(cover, settings.max_pixels, settings.scale_cover)
+    if isinstance(out, str | os.PathLike):
+        writing.check_holds(out, picture.rgb.shape, picture.alpha)
     secret_gray, secret_notices = load_secret(secret, settings.max_pixels)
     job = Job(
         Cover(picture.rgb, picture.alpha),
@@ -173,7 +175,7 @@ def hide_as(
             hidden_size=_size(made.hidden_gray),
             spread=made.facts.spread,
             planes=made.facts.planes,
-            bpp=_bpp(made.facts.symbols, picture.rgb),
+            bpp=_bpp(made.hidden_gray.size, picture.rgb),
             stego_psnr_db=metrics.psnr(picture.rgb, stego_rgb),
             stego_ssim=_ssim(picture.rgb, stego_rgb),
             revealed_psnr_db=revealed_psnr,
@@ -186,7 +188,13 @@ def hide_as(
             stego_rgb=stego_rgb,
             stego_alpha=alpha,
             revealed_gray=revealed_gray,
-            notices=(*picture.notices, *secret_notices, *made.notices, *missed),
+            notices=(
+                *picture.notices,
+                *_lost_meaning(out, picture),
+                *secret_notices,
+                *made.notices,
+                *missed,
+            ),
             seconds=time.perf_counter() - start,
         )
 
@@ -228,6 +236,8 @@ def reveal(
     tell(progress, "load")
     picture = load_stego(stego, max_pixels)
     method, opened = table.open_stego(picture.rgb, picture.alpha, Keyring(passphrase))
+    if isinstance(out, str | os.PathLike) and size == "original":
+        writing.check_holds(out, opened.header.secret_shape)
     secret = method.reveal(opened, Models(weights, device), progress)
     header, revealed_gray = opened.header, secret.gray
     if size == "original":
@@ -236,7 +246,7 @@ def reveal(
     if isinstance(out, str | os.PathLike):
         writing.save_gray(out, revealed_gray, force)
     elif out is not None:
-        out.write(reading.png_bytes(revealed_gray))
+        out.write(writing.png_bytes(revealed_gray))
     return RevealReport(
         revealed=_name(out),
         model=secret.model,
@@ -268,10 +278,10 @@ def info(
         model_here=known is not None,
         size=_size(picture.rgb),
         secret_size=(header.secret_width, header.secret_height),
-        hidden_size=(header.hidden_width, header.hidden_height),
+        hidden_size=(facts.shown_shape[1], facts.shown_shape[0]),
         spread=facts.spread,
         planes=facts.planes,
-        bpp=_bpp(facts.symbols, picture.rgb),
+        bpp=_bpp(math.prod(facts.shown_shape), picture.rgb),
         sigma=facts.sigma,
         damage=method.damage(opened),
         keyed=header.keyed,
@@ -290,14 +300,24 @@ def _written(
     if out is None:
         yield stego_rgb, picture.alpha
     elif isinstance(out, str | os.PathLike):
-        with writing.stego_draft(out, stego_rgb, picture.alpha, picture.icc, exif, force) as draft:
-            again = reading.load_stego(draft, max_pixels=settings.max_pixels)
+        icc = picture.icc
+        if icc is None and writing.output_format(out) != "PNG":
+            icc = colour.profile_of(picture.chunks)
+        with writing.stego_draft(out, stego_rgb, picture.alpha, icc, exif, force, picture.chunks) as draft:
+            again = _again(draft, out, settings)
             yield again.rgb, again.alpha
     else:
-        content = reading.png_bytes(stego_rgb, picture.alpha, picture.icc, exif)
-        again = reading.load_stego(Encoded(STDOUT, content), max_pixels=settings.max_pixels)
+        content = writing.png_bytes(stego_rgb, picture.alpha, picture.icc, exif, picture.chunks)
+        again = _again(Encoded(STDOUT, content), STDOUT, settings)
         yield again.rgb, again.alpha
         out.write(content)
+
+
+def _again(draft: PathLike, out: PathLike, settings: HideSettings) -> Picture:
+    try:
+        return reading.load_stego(draft, max_pixels=settings.max_pixels)
+    except ImageError as error:
+        raise _unread(out) from error
 
 
 def _read_back(
@@ -309,9 +329,24 @@ def _read_back(
         method, opened = table.open_stego(stego_rgb, alpha, keyring)
         return method.reveal(opened, models, progress)
     except NothingFoundError as error:
-        raise OutputError(
-            "the stego does not read back as it was written", "Check the disk, or write elsewhere with -o."
-        ) from error
+        raise _unread("the stego") from error
+
+
+def _unread(name: PathLike) -> OutputError:
+    return OutputError(
+        f"{name}: does not read back as it was written", "Check the disk, or write elsewhere with -o."
+    )
+
+
+def _lost_meaning(out: PathLike | Sink | None, picture: Picture) -> tuple[str, ...]:
+    """What the written file cannot say of its colours."""
+    if not isinstance(out, str | os.PathLike) or writing.output_format(out) == "PNG":
+        return ()
+    if writing.output_format(out) == "BMP" and (picture.icc or colour.profile_of(picture.chunks)):
+        return ("a BMP keeps no colour profile: other programs will show other colours than the cover's",)
+    if colour.is_high_dynamic_range(picture.chunks):
+        return ("only a PNG says that the cover's colours are of high dynamic range; this file does not",)
+    return ()
 
 
 def _known_model(fingerprint: bytes, weights: PathLike | None) -> str | None:

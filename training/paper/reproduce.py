@@ -33,6 +33,7 @@ from stegcli.errors import ExitCode, StegError, TrainingError
 from stegcli.lab.data.photos import SIDE
 from stegcli.lab.statistics import bootstrap_interval
 from stegcli.pictures.metrics import psnr
+from stegcli.pictures.writing import save_text
 from stegcli.training.detectors.paper import BATCH_PAIRS, JudgeSettings, judge_pairs, rights, train_judge
 from stegcli.training.isgan.losses import TABLE_4
 from stegcli.training.loop.checkpoint import environment
@@ -254,9 +255,9 @@ def reproduce(table: int, wishes: Wishes) -> Path:
         "environment": environment(torch.device(wishes.torch_device)),
         **TABLES[table](wishes),
     }
-    (wishes.out / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    save_text(wishes.out / f"{name}.json", json.dumps(content, indent=2) + "\n", force=True)
     path = wishes.out / f"{name}.md"
-    path.write_text("\n".join(markdown(content)) + "\n", encoding="utf-8")
+    save_text(path, "\n".join(markdown(content)) + "\n", force=True)
     return path
 
 

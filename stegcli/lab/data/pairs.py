@@ -70,8 +70,11 @@ class PairSource:
             yield Pair(
                 f"{Path(cover.key).name} + {Path(secret.key).name}",
                 self._rgb(cover),
-                luma.gray(self._rgb(secret)),
+                self._gray(secret),
             )
+
+    def _gray(self, ref: photos.ImageRef) -> Array:
+        return luma.gray(self._rgb(ref)) if self.dataset else reading.load_secret(ref.path)[0]
 
     def _rgb(self, ref: photos.ImageRef) -> Array:
         if not self.dataset:
