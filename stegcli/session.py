@@ -15,6 +15,7 @@ import numpy as np
 
 from stegcli.contract import Contract, parse_contract
 from stegcli.errors import DeviceError, ModelError, UsageError
+from stegcli.runtime import foreign_errors, load_runtime
 from stegcli.tiling import TILE_PIXELS, plan_tiles
 
 if TYPE_CHECKING:
@@ -142,10 +143,9 @@ def open_network(content: bytes, source: str, device: str = "auto") -> Network:
         source: its name, for messages.
         device: as for `load_network`.
     """
-    import onnxruntime as ort
-
     if device not in DEVICES:
         raise UsageError(f"there is no device {device!r}", f"Devices: {', '.join(DEVICES)}.")
+    ort = load_runtime()
     session = None if device == "cpu" else _cuda_session(ort, content)
     real_device = "cpu" if session is None else "cuda"
     if session is None:
@@ -234,7 +234,7 @@ def _cuda_session(ort: Any, content: bytes) -> Any:  # noqa: ANN401
     try:
         # Its own fallback prints to stdout.
         session = ort.InferenceSession(content, _options(ort), providers=providers, enable_fallback=0)
-    except _foreign_errors():
+    except foreign_errors():
         return None
     return session if _CUDA in session.get_providers() else None
 
@@ -244,16 +244,8 @@ def _translated(source: str, device: str) -> Iterator[None]:
     """Turn the runtime's exceptions, which share no base class, into ours."""
     try:
         yield
-    except _foreign_errors() as error:
+    except foreign_errors() as error:
         reason = str(error).strip().splitlines()[0]
         if device == "cuda":
             raise DeviceError(f"{source} failed on CUDA: {reason}", "Use --device cpu.") from error
         raise ModelError(f"{source} cannot be run: {reason}", _HINT) from error
-
-
-def _foreign_errors() -> tuple[type[Exception], ...]:
-    """Everything that the runtime raises."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-    own = (each for each in vars(state).values() if isinstance(each, type) and issubclass(each, Exception))
-    return (*own, RuntimeError)  # CUDA that does not start

@@ -20,6 +20,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from stegcli.errors import TrainingError
+from stegcli.runtime import load_runtime
 
 OPSET = 17
 TOLERANCE = 1e-4
@@ -104,9 +105,7 @@ def to_onnx(module: nn.Module, graph: Graph, contract: Mapping[str, str]) -> byt
 
 def parity(module: nn.Module, graph: Graph, content: bytes) -> float:
     """Largest absolute difference between torch and onnxruntime over SIZES."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    session = load_runtime().InferenceSession(content, providers=["CPUExecutionProvider"])
     worst = 0.0
     for height, width in SIZES:
         values = dict(graph.inputs)
