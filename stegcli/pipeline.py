@@ -12,7 +12,7 @@ from stegcli import images, methods, metrics, store
 from stegcli.container import SHARES
 from stegcli.errors import ModelError, NothingFoundError, OutputError, UsageError
 from stegcli.keys import Keyring
-from stegcli.methods.envelope import receive
+from stegcli.methods.envelope import check_sizes, receive
 from stegcli.progress import tell
 from stegcli.reports import HideReport, InfoReport, RevealReport
 from stegcli.session import Loader, load_network
@@ -166,7 +166,7 @@ def reveal(
         passphrase: the one it was hidden with.
         size: "original" gives back the secret's own size, "hidden" the size that was carried.
         force: replace an existing file.
-        max_pixels: refuse larger pictures.
+        max_pixels: refuse larger pictures, be it the stego or what it says that it gives back.
         progress: told each stage (load, decode, save) and the share of it done.
 
     Raises:
@@ -180,6 +180,7 @@ def reveal(
     tell(progress, "load")
     picture = load_stego(stego, max_pixels)
     received = receive(picture.rgb, picture.alpha, Keyring(passphrase))
+    check_sizes(received.header, max_pixels, original=size == "original")
     method, files = _how(received, weights)
     decoder = load_network(files, "decoder", device)
     tell(progress, "decode")

@@ -29,6 +29,7 @@ __all__ = [
     "carriers",
     "check_room",
     "check_secret",
+    "check_sizes",
     "put_back",
     "receive",
     "usable_pixels",
@@ -135,6 +136,31 @@ def check_secret(secret_gray: Gray) -> None:
         )
 
 
+def check_sizes(header: Header, max_pixels: int, *, original: bool = True) -> None:
+    """Refuse pictures that a header speaks of before any memory is asked for.
+
+    Whoever knows the key, which without a passphrase is everybody, can seal any size.
+
+    Args:
+        header: of an opened stego; that its symbols fit the carrier was seen when it was opened.
+        max_pixels: most pixels of a picture that the caller wants to handle.
+        original: whether the secret is brought back to the size that it once had.
+
+    Raises:
+        ImageError: one of them has more pixels.
+    """
+    sizes = [("carries", header.hidden_width, header.hidden_height)]
+    if original:
+        sizes.append(("gives back", header.secret_width, header.secret_height))
+    for verb, width, height in sizes:
+        if width * height > max_pixels:
+            less = "take it as it was carried (size hidden), or " if verb == "gives back" else ""
+            raise ImageError(
+                f"the stego {verb} a picture of {width}x{height}, more than {max_pixels:,} pixels",
+                f"If you trust whom it came from, {less}raise the limit (--max-pixels).",
+            )
+
+
 def receive(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Received:
     """Open a stego's header; needs no model.
 
@@ -154,6 +180,8 @@ def receive(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Received:
     salt, group = container.read_salt(pixels, locator)
     subkeys = keyring.keys(salt)
     header = container.open_header(pixels, subkeys, locator, group)
+    if header.channel == container.ISGAN and _carried(header) != stego_rgb.shape[:2]:
+        raise NothingFoundError
     positions, bits = container.parity_plan(
         len(pixels), salt, container.seal(header, subkeys), locator, group
     )
@@ -161,3 +189,7 @@ def receive(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Received:
     plan = positions, bits, container.spared_count(len(bits)) if spares else 0
     damage = container.destroyed_share(pixels, *plan)
     return Received(stego_rgb, pixels, header, subkeys, damage, usable, plan)
+
+
+def _carried(header: Header) -> tuple[int, int]:
+    return header.hidden_height, header.hidden_width

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stegcli import container, images, keys, luma
-from stegcli.errors import NothingFoundError, UsageError
+from stegcli.errors import UsageError
 from stegcli.methods.envelope import HideOutcome, carriers, check_room, check_secret, put_back, usable_pixels
 from stegcli.progress import tell, within
 from stegcli.session import run_tiled
@@ -113,15 +113,9 @@ def draw(cover_rgb: Rgb, hidden_gray: Gray, encoder: Network, progress: Progress
 
 
 def reveal(received: Received, decoder: Network, progress: Progress | None = None) -> Gray:
-    """Decode an opened stego into the picture at its own size, (H, W) uint8.
-
-    Raises:
-        NothingFoundError: the header speaks of another size.
-    """
-    stego_rgb, header = received.stego_rgb, received.header
+    """Decode an opened stego into the picture at its own size, (H, W) uint8."""
+    stego_rgb = received.stego_rgb
     shape = stego_rgb.shape[:2]
-    if (header.hidden_height, header.hidden_width) != shape:
-        raise NothingFoundError
     revealed = np.empty(shape, dtype=np.uint8)
     parts = run_tiled(
         decoder,
