@@ -1,4 +1,4 @@
-"""Headers that an attacker sealed: the key without a passphrase is known to all, so their sizes are anybody's."""
+"""Headers that an attacker sealed: without a passphrase everybody has the key, and may state any size."""
 
 from __future__ import annotations
 

@@ -13,6 +13,10 @@ from stegcli.errors import DeviceError, ModelError, UsageError
 from stegcli.store import find
 
 SIGMA = {"sigma": 0.03}
+_OTHERS = (
+    *("SessionOptions", "RunOptions", "OrtMemoryInfo", "OrtAllocatorType", "OrtMemType", "OrtArenaCfg"),
+    "create_and_register_allocator",
+)
 
 
 def contract(multiple=4, halo=12):
@@ -122,8 +126,7 @@ def fake_runtime(monkeypatch, got, fails=False):
     fake = types.SimpleNamespace(
         get_available_providers=lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"],
         InferenceSession=FakeSession,
-        SessionOptions=onnxruntime.SessionOptions,
-        RunOptions=onnxruntime.RunOptions,
+        **{name: getattr(onnxruntime, name) for name in _OTHERS},
     )
     monkeypatch.setitem(sys.modules, "onnxruntime", fake)
     return asked
