@@ -8,6 +8,8 @@ whose manifest entry names a hub repository and whose files lie nowhere here.
 from __future__ import annotations
 
 import hashlib
+import io
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -169,8 +171,9 @@ def _bundled_folder() -> Path:
 def _fetch(repository: str, revision: str, name: str) -> Path:
     """Path of one file in the Hugging Face cache; the network is asked only if it is not there."""
     try:
-        from huggingface_hub import hf_hub_download
-        from huggingface_hub.utils.tqdm import disable_progress_bars
+        with redirect_stdout(io.StringIO()):  # where it says so, too, if a setting of its own is no number
+            from huggingface_hub import hf_hub_download
+            from huggingface_hub.utils.tqdm import disable_progress_bars
 
         disable_progress_bars()  # the caller owns the terminal
         return Path(hf_hub_download(repository, name, revision=revision))
