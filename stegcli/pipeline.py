@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from stegcli import images, methods, metrics, store
 from stegcli.container import SHARES
 from stegcli.errors import ModelError, NothingFoundError, OutputError, UsageError
+from stegcli.floor import check_revealed
 from stegcli.keys import Keyring
 from stegcli.methods.envelope import check_sizes, receive
 from stegcli.progress import tell
@@ -71,6 +72,7 @@ def hide(
     keep_metadata: bool = False,
     scale_cover: float = 1.0,
     max_pixels: int = images.DEFAULT_MAX_PIXELS,
+    floor: float | None = None,
     progress: Progress | None = None,
 ) -> HideReport:
     """Hide a secret in a cover, then read the result back and report what a receiver will see.
@@ -89,6 +91,8 @@ def hide(
         keep_metadata: carry the cover's EXIF over.
         scale_cover: shrink the cover first (files only), which removes a JPEG's block grid.
         max_pixels: refuse larger pictures.
+        floor: PSNR in dB of the revealed picture below which no stego is written; None for what a flat gray
+            picture has (`floor.least_db`). Without `out` nothing is refused: the report says how it went.
         progress: told each stage (load, encode, write, save, decode, measure) and the share of it done.
 
     Raises:
@@ -120,6 +124,8 @@ def hide(
         revealed_gray = images.resize_gray(revealed_gray, secret_gray.shape)
         tell(progress, "measure")
         revealed_psnr = metrics.psnr(secret_gray, revealed_gray)
+        if out is not None:
+            check_revealed(secret_gray, revealed_psnr, files.entry.id, floor)
         return HideReport(
             stego=None if out is None else os.fspath(out),
             model=files.entry.id,

@@ -42,6 +42,15 @@ def hide(
     ] = None,
     favor: options.Favor = "balanced",
     target: options.Target = None,
+    floor: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DB",
+            help="Fail if the secret comes back at a lower PSNR "
+            "(default: that of a flat gray picture, 20 at most).",
+            show_default=False,
+        ),
+    ] = None,
     passphrase: options.AskPassphrase = False,
     passphrase_file: options.PassphraseFile = None,
     model: options.Model = None,
@@ -83,6 +92,7 @@ def hide(
             passphrase=words,
             force=force,
             keep_metadata=keep_metadata,
+            floor=floor,
             progress=progress,
             **vars(settings),
         )
