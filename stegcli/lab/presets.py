@@ -13,7 +13,7 @@ from stegcli._version import __version__
 from stegcli.lab import security
 from stegcli.lab.baselines import baseline
 from stegcli.lab.covers import unlearned
-from stegcli.lab.hiders import Hider
+from stegcli.lab.hiders import Hider, identities
 from stegcli.lab.subjects import HiderSubject, LsbMatchingSubject, PhaseSubject, Subject
 from stegcli.lab.verdicts import SecurityRow
 from stegcli.progress import Progress
@@ -130,7 +130,7 @@ def run(
         feature_set=feature_set,
         shrink=shrink,
         seed=seed,
-        models={model.name: model.identity for model in models},
+        models=identities(models),
         rows=tuple(rows),
         accuracies=accuracies,
     )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stegcli._version import __version__
-from stegcli.lab.hiders import Hider
+from stegcli.lab.hiders import Hider, identities
 from stegcli.lab.journal import Journal
 from stegcli.lab.measure import FIGURES, Measured, measure
 from stegcli.lab.pairs import Pair, PairSource
@@ -85,7 +85,7 @@ def settings_of(
         "favor": favor,
         "seed": seed,
         "spreads": list(spreads),
-        "hiders": {hider.name: hider.identity for hider in hiders},
+        "hiders": identities(hiders),
         "members": hashlib.sha256(repr([(c.key, s.key) for c, s in source.members]).encode()).hexdigest(),
     }
 
