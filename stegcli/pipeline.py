@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from stegcli import images, methods, metrics, store
 from stegcli.container import SHARES
-from stegcli.errors import ModelError, NothingFoundError, OutputError, UsageError
+from stegcli.errors import ModelError, NothingFoundError, OutputError, UsageError, out_of_memory
 from stegcli.floor import check_revealed
 from stegcli.keys import Keyring
 from stegcli.methods.envelope import check_sizes, receive
@@ -44,6 +44,15 @@ _TARGET_TOLERANCE = 0.3
 """Decibels by which a trial on crops may have been too hopeful."""
 
 
+@contextmanager
+def _memory_told() -> Iterator[None]:
+    """Turn a lack of memory, wherever it shows, into an error of ours; a decorator."""
+    try:
+        yield
+    except MemoryError as error:
+        raise out_of_memory() from error
+
+
 @dataclass(frozen=True)
 class HideSettings:
     """What a dry run and the real one have in common: arguments of `hide` by their names."""
@@ -57,6 +66,7 @@ class HideSettings:
     max_pixels: int = images.DEFAULT_MAX_PIXELS
 
 
+@_memory_told()
 def hide(
     cover: Source,
     secret: Source,
@@ -150,6 +160,7 @@ def hide(
         )
 
 
+@_memory_told()
 def reveal(
     stego: Source,
     out: PathLike | None = None,
@@ -210,6 +221,7 @@ def reveal(
     )
 
 
+@_memory_told()
 def info(
     stego: Source,
     *,

@@ -21,7 +21,7 @@ from stegcli.cli.info import info
 from stegcli.cli.models import models
 from stegcli.cli.reveal import reveal
 from stegcli.cli.train import train
-from stegcli.errors import ExitCode, StegError
+from stegcli.errors import ExitCode, StegError, out_of_memory
 
 __all__ = ["app"]
 
@@ -46,6 +46,10 @@ class StegGroup(TyperGroup):
         except StegError as error:
             report.show_error(error, style)
             raise typer.Exit(int(error.exit_code)) from error
+        except MemoryError as error:
+            short = out_of_memory()
+            report.show_error(short, style)
+            raise typer.Exit(int(short.exit_code)) from error
         except KeyboardInterrupt as error:
             report.show_interrupted(style)
             raise typer.Exit(int(ExitCode.INTERRUPTED)) from error
