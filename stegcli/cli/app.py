@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from stegcli._version import __version__
-from stegcli.cli import evaluate, failures
+from stegcli.cli import evaluate, failures, signals
 from stegcli.cli.check import check
 from stegcli.cli.export import export
 from stegcli.cli.hide import hide
@@ -31,6 +31,7 @@ class StegGroup(TyperGroup):
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:  # noqa: ANN401
         """Run the program; show an error of the command line, too, as its flags ask."""
+        signals.arm()
         words = sys.argv[1:] if args is None else list(args)
         try:
             code = super().main(words, *rest, **{**options, "standalone_mode": False})

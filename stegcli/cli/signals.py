@@ -41,7 +41,7 @@ def arm() -> None:
     """From now on a signal raises KeyboardInterrupt."""
     for number in _taken(_leave):
         signal.signal(number, _interrupt)
-    sys.unraisablehook = _raise_again
+        sys.unraisablehook = _raise_again
 
 
 def release() -> None:
