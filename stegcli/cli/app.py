@@ -31,7 +31,6 @@ class StegGroup(TyperGroup):
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:  # noqa: ANN401
         """Run the program; show an error of the command line, too, as its flags ask."""
-        signals.arm()
         words = sys.argv[1:] if args is None else list(args)
         try:
             code = super().main(words, *rest, **{**options, "standalone_mode": False})
@@ -41,6 +40,7 @@ class StegGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - the home of its type moves
         """Run the command; leave with the exit code of what went wrong."""
+        signals.arm()  # parsing the command line has imported half a second's worth of modules
         try:
             return super().invoke(ctx)
         except (typer.Exit, failures.CommandLineError):
