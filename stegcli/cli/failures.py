@@ -39,8 +39,10 @@ def if_interrupted(left: Callable[[], str]) -> Iterator[None]:
     """Ask `left`, once the work was cut short, what there is to say of it."""
     try:
         yield
-    except KeyboardInterrupt as error:
-        raise Interrupted(left()) from error
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) or signals.was_interrupted():
+            raise Interrupted(left()) from error
+        raise
 
 
 @dataclass(frozen=True)
