@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -40,18 +41,13 @@ JUDGING_SHARE: Final = 0.4
 
 
 def covers_of(refs: Sequence[photos.ImageRef], count: int, shrink: float = SHRINK) -> list[photos.ImageRef]:
-    """The first pictures that are large enough for `COVER_SHAPE` after shrinking.
+    """The first pictures that can be decoded and are large enough for `COVER_SHAPE` after shrinking.
 
     Raises:
         UsageError: fewer than `MIN_COVERS` are.
     """
-    found: list[photos.ImageRef] = []
-    for ref in refs:
-        with ref.open() as image:
-            if min(image.size) * shrink >= COVER_SHAPE[0] and max(image.size) * shrink >= COVER_SHAPE[1] - 1:
-                found.append(ref)
-        if len(found) == count:
-            break
+    least = (COVER_SHAPE[0] / shrink, (COVER_SHAPE[1] - 1) / shrink)
+    found = list(islice(photos.decodable(refs, least), count))
     if len(found) < MIN_COVERS:
         raise UsageError(
             f"only {len(found)} pictures are large enough to be covers",

@@ -91,7 +91,7 @@ def test_check_knows_that_larger_covers_give_more_away(desk: Desk) -> None:
     errors = [report["risk"]["error"] for report in found]
     assert found[0]["measured_risk"]["error"] > errors[0] > errors[1] > errors[2]
     assert found[2]["missed"] is None
-    assert "of this very stego       not known" in desk.run("check", "cover3.png", "secret3.png").out
+    assert "this very stego          unknown" in desk.run("check", "cover3.png", "secret3.png").out
 
 
 def test_a_cover_that_check_calls_quiet_is_quiet(desk: Desk) -> None:
@@ -113,7 +113,7 @@ def test_check_says_how_likely_this_very_stego_is_missed(desk: Desk) -> None:
         desk.run("check", "brick.png", secret, "--json").json for secret in ("small.png", "secret.png")
     )
     assert 0 <= loud["missed"] < 0.01 < quiet["missed"] < 1
-    assert "with a chance of" in desk.run("check", "brick.png", "small.png").out
+    assert "with a probability of" in desk.run("check", "brick.png", "small.png").out
 
 
 def test_check_says_when_a_cover_is_beyond_its_knowledge(desk: Desk) -> None:
@@ -122,7 +122,7 @@ def test_check_says_when_a_cover_is_beyond_its_knowledge(desk: Desk) -> None:
     drawn[::7, :, 1], drawn[:, ::5, 0] = 255, 255
     desk.put("drawn.png", drawn)
     assert desk.run("check", "drawn.png", "small.png", "--json").json["missed"] is None
-    assert "not known" in desk.run("check", "drawn.png", "small.png").out
+    assert "unknown" in desk.run("check", "drawn.png", "small.png").out
 
 
 def test_check_warns_of_a_jpeg(desk: Desk) -> None:
