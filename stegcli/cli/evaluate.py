@@ -225,7 +225,7 @@ def security(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Train detectors and report how well they tell stegos from covers."""
+    """Train detectors, and report how often they are wrong."""
     from stegcli.lab import presets, security_report
 
     reports = _checked_reports(report, force)
