@@ -1,4 +1,4 @@
-"""Write docs/cli.md, the command line's reference, from the program itself: python scripts/cli_reference.py."""
+"""Write docs/cli.md, the command line's reference, from the program: python scripts/cli_reference.py."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ STREAMS = (
 )
 PASSPHRASES = (
     "A passphrase is never given on the command line, where other users could see it. Of a passphrase file, "
-    "only the first line counts, without its line end; spaces belong to the passphrase, a byte-order mark does "
-    "not."
+    "only the first line counts, without its line end; spaces belong to the passphrase, but a byte-order "
+    "mark does not."
 )
 EXAMPLES = (
     ("Hide a picture, and reveal it again:", "stegcli hide cover.png secret.png -o stego.png"),

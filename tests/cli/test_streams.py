@@ -169,6 +169,15 @@ def test_json_keeps_stderr_clear(stego: Desk) -> None:
     assert "reading" in stego.run("reveal", "stego.png", "-o", "r.png", "--json", "-v").err
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits on address space hold on Linux only")
+def test_too_little_memory_is_no_bug(desk: Desk) -> None:
+    prelude = "import resource; resource.setrlimit(resource.RLIMIT_AS, (60 << 20,) * 2)"
+    done = desk.run_process("hide", "cover.png", "secret.png", "-o", "out.png", prelude=prelude)
+    assert done.code in {7, 9}, done
+    assert "memory" in done.err
+    assert "Traceback" not in done.err
+
+
 @POSIX
 def test_libraries_in_c_do_not_speak_beside_json(desk: Desk) -> None:
     prelude = (
