@@ -14,6 +14,7 @@ from PIL import Image
 from skimage import data
 
 from stegcli import judge
+from stegcli.lab import quality
 from stegcli.provenance import commit
 
 
@@ -52,6 +53,34 @@ def test_evaluate_writes_a_page_that_needs_nothing_else(desk: Desk, photos: Path
     assert json.loads((desk.folder / "out.json").read_text())["commit"] == commit()
     again = desk.run("evaluate", "--dataset", "folder:photos", "--report", "out.html")
     assert (again.code, "exists already" in again.err) == (2, True)
+
+
+def test_an_evaluation_that_is_cut_short_says_what_it_keeps(
+    desk: Desk, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured, calls = quality.measure, []
+
+    def interrupted(*args: object) -> object:
+        calls.append(args)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return measured(*args)
+
+    monkeypatch.setattr(quality, "measure", interrupted)
+    command = ("evaluate", "--dataset", "folder:photos", "--models", "none", "--baselines", "lsb-332")
+    without = desk.run(*command, "--pairs", "2", "--quiet")
+    assert (without.code, without.err) == (130, "error: interrupted\n  No measurement was finished.\n")
+    calls.clear()
+    stopped = desk.run(*command, "--pairs", "2", "--quiet", "--report", "out.json")
+    told = "  out.pairs.jsonl keeps 1 finished measurement(s): the same command goes on from there."
+    assert (stopped.code, stopped.err.splitlines()[-1]) == (130, told)
+    monkeypatch.setattr(quality, "measure", measured)
+    (photos / "bad.png").write_bytes(b"garbage")
+    done = desk.run(*command, "--pairs", "2", "--report", "out.json")
+    assert done.code == 2, "another picture makes another measurement"
+    again = desk.run(*command, "--pairs", "2", "--report", "out.json", "--fresh")
+    assert again.code == 0, again
+    assert "note: photos/bad.png cannot be decoded and is left out" in again.err
 
 
 def test_evaluate_says_what_is_missing(desk: Desk, photos: Path) -> None:
