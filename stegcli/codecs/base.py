@@ -42,7 +42,7 @@ Picture = NDArray[np.uint8]
 """(h, w) uint8 gray, or (h, w, 3) uint8 RGB."""
 Shape = tuple[int, ...]
 
-Chroma = Literal["best", "4:4:4", "4:2:0"]
+Chroma = Literal["4:4:4", "4:2:0"]
 
 MAX_PIXELS: Final = 89_478_485
 """Of a secret picture. Above it Pillow warns of a decompression bomb, whoever asked for the picture."""
@@ -138,14 +138,14 @@ class Wishes:
         goal: a quality, or a size.
         quick: take the fast encoder's result, a few percent longer, in a fraction of the time.
         looks: tune AVIF for the eye (SSIM) instead of for PSNR.
-        chroma: "4:4:4" keeps colour at full resolution, "4:2:0" halves it; "best" is the one that takes fewer
-            bytes, or reveals better in as many.
+        chroma: "4:4:4" keeps colour at full resolution, "4:2:0" halves it. Halved, most photographs take more
+            bytes for the same PSNR of RGB, and some never reach 36 dB (benchmarks/codecs.py).
     """
 
     goal: Target | Budget | Rate = FAVOR["balanced"]
     quick: bool = False
     looks: bool = False
-    chroma: Chroma = "best"
+    chroma: Chroma = "4:4:4"
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
 """Which codec: the smallest that reaches the wish, or the best that fits; and the way back.
 
-Drafts of each codec say which one will win, and only that one is encoded with care. Where a lossless file is
+Fast drafts say which codec will win, and only that one is tried with care. Where a lossless file is
 smaller than a lossy one of the wanted quality, as for text, line art and QR codes, it comes back exactly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Literal
+from dataclasses import replace
+from functools import partial
+from typing import Final
 
 import numpy as np
 from PIL import Image
@@ -18,7 +18,6 @@ from stegcli.codecs import plain, search
 from stegcli.codecs.base import (
     MAX_PIXELS,
     Budget,
-    Chroma,
     Codec,
     CodecId,
     Encoded,
@@ -44,30 +43,12 @@ _DECODERS: Final[dict[CodecId, Codec]] = {
     CodecId.WEBP: WebpCodec(),
     CodecId.AVIF: AvifCodec(),
 }
-_CHROMAS: Final[dict[Chroma, tuple[Literal["4:4:4", "4:2:0"], ...]]] = {
-    "best": ("4:4:4", "4:2:0"),
-    "4:4:4": ("4:4:4",),
-    "4:2:0": ("4:2:0",),
-}
-
 _CLEAR: Final = 1.6
 """A draft that is longer by this factor loses for certain: lossless ones shrink by a fifth at the most."""
 _FLOOR: Final = 3
 """The lowest level at full size: below it half the size reveals as well in as many bytes."""
 _SMALLEST_SCALE: Final = 1 / 16
 _STEP_DOWN: Final = 0.8
-
-
-@dataclass(frozen=True)
-class _Draft:
-    """Where the drafts of a codec ended."""
-
-    trials: Trials
-    found: Found
-
-    @property
-    def encoded(self) -> Encoded:
-        return self.trials.at(self.found.level, draft=True)
 
 
 def encode(secret: Secret, wishes: Wishes | None = None) -> Encoded:
@@ -120,36 +101,31 @@ def _budget(goal: Budget | Rate, picture: Picture) -> int:
     return max(1, int(goal.bits_per_pixel * picture.shape[0] * picture.shape[1] / 8))
 
 
-def _lossy(picture: Picture, wishes: Wishes) -> Sequence[Codec]:
-    if not has_avif():
-        return (WebpCodec(),)
-    chromas = _CHROMAS[wishes.chroma] if picture.ndim == 3 else ("4:4:4",)
-    return [AvifCodec(chroma, wishes.looks) for chroma in chromas]
+def _lossy(picture: Picture, wishes: Wishes) -> Trials:
+    return Trials.of(AvifCodec(wishes.chroma, wishes.looks) if has_avif() else WebpCodec(), picture)
 
 
 # --- the fewest bytes of a quality -
 
 
 def _smallest(picture: Picture, psnr_db: float, wishes: Wishes) -> Encoded:
-    every = [Trials.of(codec, picture) for codec in _lossy(picture, wishes)]
-    drafts = [(trials, search.reaching(trials, psnr_db, draft=True)) for trials in every]
-    reached = [_Draft(trials, found) for trials, found in drafts if found is not None]
-    draft = min(reached, key=lambda each: len(each.encoded.payload), default=None)
-    found = _candidates(Trials.of(_LOSSLESS, picture), draft, psnr_db, quick=wishes.quick)
-    best = min(found, key=lambda each: len(each.payload))
-    return replace(best, encodes=sum(each.encodes for each in every))
-
-
-def _candidates(lossless: Trials, draft: _Draft | None, psnr_db: float, *, quick: bool) -> list[Encoded]:
-    """The lossless file and the lossy one, without those that their drafts rule out."""
+    """Lossless and lossy, without those that their drafts rule out, and the shorter one of them."""
+    lossless, lossy = Trials.of(_LOSSLESS, picture), _lossy(picture, wishes)
+    draft = search.reaching(lossy, psnr_db, draft=True)
     exact_bytes = len(lossless.at(0, draft=True).payload)
-    if draft is None or exact_bytes * _CLEAR < len(draft.encoded.payload):
-        return [lossless.at(0)]
-    final = draft.found if quick else search.reaching(draft.trials, psnr_db, near=draft.found)
-    found = [] if final is None else [draft.trials.at(final.level, draft=quick)]
-    if not found or exact_bytes < len(draft.encoded.payload) * _CLEAR:
+    found: list[Encoded] = []
+    if draft is not None:
+        lossy_bytes = len(lossy.at(draft.level, draft=True).payload)
+        if lossy_bytes < exact_bytes * _CLEAR:
+            found += _carefully(lossy, psnr_db, draft, quick=wishes.quick)
+    if not found or exact_bytes < lossy_bytes * _CLEAR:
         found.append(lossless.at(0))
-    return found
+    return replace(min(found, key=lambda each: len(each.payload)), encodes=lossy.encodes)
+
+
+def _carefully(lossy: Trials, psnr_db: float, draft: Found, *, quick: bool) -> list[Encoded]:
+    final = draft if quick else search.reaching(lossy, psnr_db, near=draft)
+    return [] if final is None else [lossy.at(final.level, draft=quick)]
 
 
 # --- the best quality in so many bytes -
@@ -161,35 +137,31 @@ def _best_within(picture: Picture, max_bytes: int, wishes: Wishes) -> Encoded:
         exact = lossless.at(0)
         if len(exact.payload) <= max_bytes:
             return exact
-    every = [Trials.of(codec, picture) for codec in _lossy(picture, wishes)]
-    found = _best_fitting(every, max_bytes, _FLOOR, quick=wishes.quick)
-    return _reduced(picture, every, max_bytes, quick=wishes.quick) if found is None else found
+    lossy = _lossy(picture, wishes)
+    found = _best_fitting(lossy, max_bytes, _FLOOR, quick=wishes.quick)
+    return _reduced(picture, lossy, max_bytes, quick=wishes.quick) if found is None else found
 
 
-def _best_fitting(every: Sequence[Trials], max_bytes: int, floor: int, *, quick: bool) -> Encoded | None:
-    """The best of the codecs by their drafts, then with care; None below the level `floor`."""
-    drafts = [(trials, search.fitting(trials, max_bytes, draft=True)) for trials in every]
-    fitting = [_Draft(trials, found) for trials, found in drafts if found is not None]
-    if not fitting:
+def _best_fitting(lossy: Trials, max_bytes: int, floor: int, *, quick: bool) -> Encoded | None:
+    """By drafts, then with care; None if only levels below `floor` fit."""
+    draft = search.fitting(lossy, max_bytes, draft=True)
+    if draft is None:
         return None
-    draft = max(fitting, key=lambda each: each.encoded.psnr_db)
-    final = draft.found if quick else search.fitting(draft.trials, max_bytes, near=draft.found)
+    final = draft if quick else search.fitting(lossy, max_bytes, near=draft)
     if final is None or final.level < floor:
         return None
-    best = draft.trials.at(final.level, draft=quick)
-    return replace(best, encodes=sum(each.encodes for each in every))
+    return replace(lossy.at(final.level, draft=quick), encodes=lossy.encodes)
 
 
-def _reduced(picture: Picture, every: Sequence[Trials], max_bytes: int, *, quick: bool) -> Encoded:
+def _reduced(picture: Picture, lossy: Trials, max_bytes: int, *, quick: bool) -> Encoded:
     """A smaller picture, judged as the reader sees it: back at its own size."""
     size = (picture.shape[0], picture.shape[1])
-    codec, full = every[0].codec, len(every[0].at(_FLOOR, draft=True).payload)
-    scale = min(_STEP_DOWN, (max_bytes / full) ** 0.5)
-    encodes = sum(each.encodes for each in every)
+    full = len(lossy.at(_FLOOR, draft=True).payload)
+    scale, encodes = min(_STEP_DOWN, (max_bytes / full) ** 0.5), lossy.encodes
     while scale >= _SMALLEST_SCALE:
         small = resized(picture, (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))))
-        trials = Trials(codec, small, lambda seen: _judged(picture, resized(seen, size)))
-        found = _best_fitting([trials], max_bytes, 0, quick=quick)
+        trials = Trials(lossy.codec, small, partial(_judged, picture))
+        found = _best_fitting(trials, max_bytes, 0, quick=quick)
         encodes += trials.encodes
         if found is not None:
             return replace(found, encodes=encodes)
@@ -200,5 +172,6 @@ def _reduced(picture: Picture, every: Sequence[Trials], max_bytes: int, *, quick
     )
 
 
-def _judged(picture: Picture, seen: Picture) -> tuple[Picture, float]:
+def _judged(picture: Picture, small: Picture) -> tuple[Picture, float]:
+    seen = resized(small, (picture.shape[0], picture.shape[1]))
     return seen, metrics.psnr(picture, seen)

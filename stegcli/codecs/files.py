@@ -11,13 +11,13 @@ import struct
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError, features
 
 from stegcli.codecs import containers
-from stegcli.codecs.base import CodecId, Picture, SecretError, Shape
+from stegcli.codecs.base import Chroma, CodecId, Picture, SecretError, Shape
 from stegcli.errors import MissingExtraError, UsageError, one_line
 
 __all__ = ["AvifCodec", "WebpCodec", "WebpLosslessCodec", "has_avif"]
@@ -59,11 +59,11 @@ class AvifCodec:
     """An AV1 still picture; level 63 - q stands for libaom's quantizer q in 0..63.
 
     Attributes:
-        subsampling: of colour pictures; gray ones have no chroma.
+        chroma: of colour pictures; gray ones have no chroma.
         looks: tune for SSIM instead of for PSNR.
     """
 
-    subsampling: Literal["4:4:4", "4:2:0"] = "4:4:4"
+    chroma: Chroma = "4:4:4"
     looks: bool = False
     codec_id: CodecId = CodecId.AVIF
     levels: int = _QUANTIZERS
@@ -77,7 +77,7 @@ class AvifCodec:
             "AVIF",
             # libavif turns 0..100 into its quantizer by the same rounding, so that each level has its own.
             quality=round(100 * level / (_QUANTIZERS - 1)),
-            subsampling=self.subsampling if picture.ndim == 3 else "4:0:0",
+            subsampling=self.chroma if picture.ndim == 3 else "4:0:0",
             speed=_speed(picture.shape[0] * picture.shape[1], draft=draft),
             autotiling=False,  # tiles help threads, and cost bytes
             max_threads=1,  # the same bytes on every machine
@@ -92,7 +92,7 @@ class AvifCodec:
             ) from error
 
     def decode(self, payload: bytes, shape: Shape) -> Picture:
-        """See `Codec`; `subsampling` does not matter, the data says which it has."""
+        """See `Codec`; `chroma` does not matter, the data says which it has."""
         _need_avif()
         return _opened(containers.avif_file(payload, shape), "AVIF", shape)
 

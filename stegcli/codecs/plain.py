@@ -36,6 +36,8 @@ _LZMA1: Final = 0x4000000000000001
 # Part of the file format: without a wrapper the reader has to know them.
 _LZMA_FILTERS: Final[list[dict[str, Any]]] = [{"id": _LZMA1, "dict_size": 8 << 20, "lc": 3, "lp": 0, "pb": 0}]
 
+_LEAST_DICTIONARY: Final = 4096
+
 
 def encode(secret: FileSecret) -> Encoded:
     """The shortest of the three.
@@ -52,7 +54,7 @@ def encode(secret: FileSecret) -> Encoded:
         )
     choices = [(CodecId.STORED, whole), (CodecId.DEFLATE, _deflated(whole))]
     if lzma is not None:
-        choices.append((CodecId.LZMA, lzma.compress(whole, lzma.FORMAT_RAW, filters=_LZMA_FILTERS)))
+        choices.append((CodecId.LZMA, _packed(whole)))
     codec_id, payload = min(choices, key=lambda choice: len(choice[1]))
     return Encoded(codec_id, payload, (len(whole),), FileSecret(name, secret.content), math.inf)
 
@@ -81,6 +83,12 @@ def decode(codec_id: CodecId, payload: bytes, shape: Shape) -> FileSecret:
 def _deflated(data: bytes) -> bytes:
     coder = zlib.compressobj(9, zlib.DEFLATED, _RAW_DEFLATE)
     return coder.compress(data) + coder.flush()
+
+
+def _packed(data: bytes) -> bytes:
+    # A dictionary no longer than the data: the encoder fills it before it begins.
+    size = min(max(len(data), _LEAST_DICTIONARY), _LZMA_FILTERS[0]["dict_size"])
+    return lzma.compress(data, lzma.FORMAT_RAW, filters=[_LZMA_FILTERS[0] | {"dict_size": size}])
 
 
 def _expanded(codec_id: CodecId, payload: bytes, length: int) -> bytes:
