@@ -148,7 +148,7 @@ class Wishes:
     chroma: Chroma = "4:4:4"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Encoded:
     """A secret as bytes.
 

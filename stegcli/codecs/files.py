@@ -51,7 +51,8 @@ _FOREIGN: Final = (
 @lru_cache(maxsize=1)
 def has_avif() -> bool:
     """Whether the installed Pillow reads and writes AVIF: from 11.3 on, unless it was compiled without."""
-    return bool(features.check("avif"))
+    # Older releases warn when they are asked for what they do not know.
+    return "avif" in features.modules and bool(features.check("avif"))
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,19 @@ class AvifCodec:
         """See `Codec`; speed 2 for small pictures, 4 and 6 for large ones, drafts at 6 or 8."""
         _need_avif()
         _check_sides(picture.shape, "AVIF")
-        file = _saved(
+        try:
+            return containers.avif_payload(self._file(picture, level, draft=draft))
+        except (ValueError, LookupError, OSError, RuntimeError) as error:
+            raise MissingExtraError(
+                f"the installed Pillow writes no AVIF that can be used here ({one_line(error)})",
+                "Install its newest release: pip install -U pillow",
+            ) from error
+
+    def _file(self, picture: Picture, level: int, *, draft: bool) -> bytes:
+        return _saved(
             picture,
             "AVIF",
+            codec="aom",
             # libavif turns 0..100 into its quantizer by the same rounding, so that each level has its own.
             quality=round(100 * level / (_QUANTIZERS - 1)),
             subsampling=self.chroma if picture.ndim == 3 else "4:0:0",
@@ -83,13 +94,6 @@ class AvifCodec:
             max_threads=1,  # the same bytes on every machine
             advanced={"tune": "ssim" if self.looks else "psnr"},
         )
-        try:
-            return containers.avif_payload(file)
-        except ValueError as error:
-            raise MissingExtraError(
-                f"the installed Pillow writes AVIF in a way that is not known here ({error})",
-                "Report it with what `python -m PIL.report` prints; another release of Pillow may do.",
-            ) from error
 
     def decode(self, payload: bytes, shape: Shape) -> Picture:
         """See `Codec`; `chroma` does not matter, the data says which it has."""
