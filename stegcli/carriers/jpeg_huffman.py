@@ -43,8 +43,6 @@ WRONG: Final = 255
 
 _MOST_DC_BITS: Final = 11
 _MOST_AC_BITS: Final = 10
-_MOST_SYMBOLS: Final = 8
-"""Symbols that are looked for in a window: with values, two bits each at least; others may have to wait."""
 
 
 @dataclass(frozen=True)
@@ -172,27 +170,31 @@ def _alone(one: _Single) -> _Chunks:
 
 def _several(first: _Single, rest: _Single) -> _Chunks:
     """As many whole symbols as fit each window: one of `first`, then those of `rest`."""
-    windows = np.arange(WINDOWS)
-    bits, advance, is_long = first.bits, first.advance, first.bits > 16
-    taken, places, values = [first.size > 0], [advance - 1], [first.value]
-    for _ in range(_MOST_SYMBOLS - 1):
-        ahead = (windows << np.minimum(bits, 16)) & (WINDOWS - 1)
+    bits, advance = first.bits.copy(), first.advance.copy()
+    owner = np.flatnonzero(first.size)
+    owners, places, values = [owner], [advance[owner] - 1], [first.value[owner]]
+    going = np.arange(WINDOWS)
+    while len(going := going[(bits[going] < 16) & (advance[going] < ENDED)]):
+        ahead = (going << bits[going]) & (WINDOWS - 1)
         more_bits, more = rest.bits[ahead], rest.advance[ahead]
-        inside = (advance < ENDED) & ((more == ENDED) | (advance + more <= 64))
-        fits = inside & (more_bits > 0) & (bits + more_bits <= 16) & ~is_long
-        advance = advance + more * fits
-        bits = bits + more_bits * fits
-        taken.append(fits & (rest.size[ahead] > 0))
-        places.append(advance - 1)
-        values.append(rest.value[ahead])
-    chosen = np.stack(taken, axis=1)
+        inside = (more == ENDED) | (advance[going] + more <= 64)
+        fits = inside & (more_bits > 0) & (bits[going] + more_bits <= 16)
+        going, ahead = going[fits], ahead[fits]
+        advance[going] += rest.advance[ahead]
+        bits[going] += rest.bits[ahead]
+        valued = rest.size[ahead] > 0
+        owners.append(going[valued])
+        places.append(advance[going[valued]] - 1)
+        values.append(rest.value[ahead[valued]])
+    owner = np.concatenate(owners)
+    order = np.argsort(owner.astype(np.uint16), kind="stable")
     return _Chunks(
         bits,
         advance,
-        chosen.sum(axis=1),
-        np.where(is_long, first.size, 0),
-        np.stack(places, axis=1)[chosen],
-        np.stack(values, axis=1)[chosen],
+        np.bincount(owner, minlength=WINDOWS),
+        np.where(first.bits > 16, first.size, 0),
+        np.concatenate(places)[order],
+        np.concatenate(values)[order],
     )
 
 
