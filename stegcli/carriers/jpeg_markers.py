@@ -215,14 +215,17 @@ def _take(header: _Header, marker: int, body: bytes) -> None:
 def _take_quantization(header: _Header, body: bytes) -> None:
     while body:
         sixteen_bit, number = body[0] >> 4, body[0] & 15
-        values = np.frombuffer(body[1 : 65 + 64 * bool(sixteen_bit)], ">u2" if sixteen_bit else "u1")
-        if sixteen_bit > 1 or number > 3 or len(values) != 64 or not values.all():
+        length = 65 + 64 * sixteen_bit
+        if sixteen_bit > 1 or number > 3 or len(body) < length:
+            raise damaged("a quantisation table is wrong")
+        values = np.frombuffer(body[1:length], ">u2" if sixteen_bit else "u1")
+        if not values.all():
             raise damaged("a quantisation table is wrong")
         table = np.empty(64, np.int32)
         table[ZIGZAG] = values
         table.flags.writeable = False
         header.quantization[number] = table.reshape(8, 8)
-        body = body[65 + 64 * sixteen_bit :]
+        body = body[length:]
 
 
 def _take_huffman(header: _Header, body: bytes) -> None:

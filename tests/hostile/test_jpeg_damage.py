@@ -100,6 +100,7 @@ def test_codes_of_one_bit_end(cover_rgb: np.ndarray) -> None:
         (0xDB, b"\x00" + b"\x01" * 63),
         (0xDB, b"\x00" + b"\x00" * 64),
         (0xDB, b"\x20" + b"\x01" * 64),
+        (0xDB, b"\x10" + b"\x01" * 127),
         (0xDB, b"\x07" + b"\x01" * 64),
         (0xC4, b"\x00"),
         (0xC4, b"\x00" + b"\x03" + b"\x00" * 15 + b"\x01\x02\x03"),
