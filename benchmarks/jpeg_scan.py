@@ -3,9 +3,9 @@
     python benchmarks/jpeg_scan.py FOLDER [--out FILE.json]
 
 Each file in a process of its own: opened (which proves that its scan can be written again), written with one
-of a hundred luma coefficients changed, opened again, and priced by J-UNIWARD. Seconds are of processor time, all
-threads together, so that a machine with other work to do measures the same; memory is the process's largest,
-and what it took to import the program is listed apart.
+of a hundred luma coefficients changed, opened again, and priced by J-UNIWARD. Seconds are of processor time,
+all threads together, so that a machine with other work to do measures the same; memory is the process's
+largest, and what it took to import the program is listed apart.
 """
 
 from __future__ import annotations

@@ -9,16 +9,15 @@ All coefficients lie in one buffer, component after component, block rows one af
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stegcli.carriers.jpeg_frame import ZIGZAG, BlockOrder, Frame, Padding, damaged
 from stegcli.carriers.jpeg_huffman import ENDED, chunk_tables
-from stegcli.carriers.jpeg_markers import ZIGZAG, Frame, damaged
 
-__all__ = ["BlockOrder", "Padding", "decode_scan"]
+__all__ = ["decode_scan"]
 
 Ints = NDArray[np.int64]
 
@@ -29,56 +28,6 @@ _MARGIN: Final = 1 << 12
 _FULL: Final = 64
 """Where a block without an end ends."""
 _LAST_END: Final = ENDED + 63
-
-
-class Padding(NamedTuple):
-    """The bits after the last code of each segment that fill its last byte.
-
-    Attributes:
-        counts: (S,) uint8, 0 to 7.
-        bits: (S,) uint8, their values as one number.
-    """
-
-    counts: NDArray[np.uint8]
-    bits: NDArray[np.uint8]
-
-
-@dataclass(frozen=True, eq=False)
-class BlockOrder:
-    """Where in the buffer the blocks of a minimum coded unit lie.
-
-    Attributes:
-        component: (P,) which component each block of a unit belongs to.
-        first: (P,) block of the buffer, in the first unit.
-        down, across: (P,) blocks to the unit below, and to the one on the right.
-        mcu_cols: units side by side.
-    """
-
-    component: Ints
-    first: Ints
-    down: Ints
-    across: Ints
-    mcu_cols: int
-
-    @classmethod
-    def of(cls, frame: Frame) -> BlockOrder:
-        """The order of the scan (A.2.3)."""
-        slots, begin = [], 0
-        for number, each in enumerate(frame.components):
-            for y in range(each.vertical):
-                for x in range(each.horizontal):
-                    first = begin + y * each.padded_cols + x
-                    slots.append((number, first, each.vertical * each.padded_cols, each.horizontal))
-            begin += each.padded_rows * each.padded_cols
-        component, first, down, across = np.array(slots).T
-        return cls(component, first, down, across, frame.mcu_cols)
-
-    def blocks(self, begin: int, end: int) -> Ints:
-        """(end - begin, P) blocks of the buffer that these minimum coded units hold."""
-        units = np.arange(begin, end)[:, None]
-        row, col = units // self.mcu_cols, units % self.mcu_cols
-        blocks: Ints = self.first + row * self.down + col * self.across
-        return blocks
 
 
 def decode_scan(frame: Frame, scan: bytes) -> tuple[NDArray[np.int16], Padding]:
@@ -119,18 +68,15 @@ class _Decoder:
         self._frame = frame
         self._code, self._ends = _without_stuffing(frame, scan)
         self._order = BlockOrder.of(frame)
-        self._tables = chunk_tables(tuple(dict.fromkeys((each.dc, each.ac) for each in frame.components)))
-        self._table_of_slot = self._slots()
+        codes = [(each.dc, each.ac) for each in frame.components]
+        pairs = tuple(dict.fromkeys(codes))
+        self._tables = chunk_tables(pairs)
+        self._table_of_slot = np.array([4 * pairs.index(each) for each in codes])[self._order.component]
         steps = self._tables.steps
         self._plan = [steps[first : first + 4] for first in self._table_of_slot.tolist()]
         self._buffer = np.zeros(frame.blocks * 64, np.int16)
         self._previous = [0] * len(frame.components)
         self._padding = Padding(np.zeros(frame.segments, np.uint8), np.zeros(frame.segments, np.uint8))
-
-    def _slots(self) -> Ints:
-        pairs = list(dict.fromkeys((each.dc, each.ac) for each in self._frame.components))
-        tables = [4 * pairs.index((each.dc, each.ac)) for each in self._frame.components]
-        return np.array(tables)[self._order.component]
 
     def run(self) -> tuple[NDArray[np.int16], Padding]:
         """Decode everything."""
@@ -171,28 +117,29 @@ class _Decoder:
 
     def _store(self, windows: NDArray[np.uint16], trail: _Trail, begin: int, end: int, origin: int) -> None:
         """Put what stands at the noted bits into the buffer."""
-        tables, steps = self._tables, np.array(trail.bits, np.int64)
-        starts = np.array(trail.starts, np.int64)
-        blocks = self._order.blocks(begin, end)
-        lengths = np.diff(starts, append=len(steps))
-        alone = steps < 0
-        bits = np.where(alone, ~steps, steps)
-        slots = np.broadcast_to(self._table_of_slot, blocks.shape).ravel()
-        table = np.repeat(slots + 1, lengths)
-        table[starts] = slots
-        index = ((table + 2 * alone) << 16) | windows[bits]
+        tables, blocks = self._tables, self._order.blocks(begin, end)
+        noted, starts = np.array(trail.bits, np.int64), np.array(trail.starts, np.int64)
+        bits, lengths = np.where(noted < 0, ~noted, noted), np.diff(starts, append=len(noted))
+        index = self._indices(starts, lengths, noted < 0) << 16 | windows[bits]
         advance = tables.advance[index].astype(np.int64)
         place = np.cumsum(advance) - advance
         place += np.repeat(64 * blocks.ravel() - place[starts], lengths)
         count = tables.count[index].astype(np.int64)
         before = np.cumsum(count) - count
         source = np.repeat(tables.first[index] - before, count) + np.arange(int(count.sum()))
-        target = np.repeat(place, count) + tables.places[source]
         values = tables.values[source]
         is_long = np.flatnonzero(tables.long_size[index])
         values[before[is_long]] = self._long_values(bits[is_long] + origin, index[is_long])
+        target = np.repeat(place, count) + tables.places[source]
         self._buffer[(target & ~63) | ZIGZAG[target & 63]] = values
         self._sum_differences(blocks, begin)
+
+    def _indices(self, starts: Ints, lengths: Ints, alone: NDArray[np.bool_]) -> Ints:
+        """Which of the tables each step used, for blocks of so many steps; see `chunk_tables`."""
+        slots = np.resize(self._table_of_slot, len(starts))
+        table: Ints = np.repeat(slots + 1, lengths)
+        table[starts] = slots
+        return table + 2 * alone
 
     def _long_values(self, bits: Ints, index: Ints) -> NDArray[np.int16]:
         """Values of symbols that are longer than a window."""
@@ -206,17 +153,15 @@ class _Decoder:
 
     def _sum_differences(self, blocks: Ints, begin: int) -> None:
         """Turn the differences of the DC coefficients into these themselves (F.2.2.1)."""
-        for number in range(len(self._previous)):
-            slots = self._order.component == number
-            places = 64 * blocks[:, slots]
-            sums = np.cumsum(self._buffer[places], dtype=np.int64) + self._previous[number]
-            width = places.shape[1]
-            resets = width * _first_of_segments(begin, len(blocks), self._frame.restart_interval)
-            lost = np.concatenate([[self._previous[number]], sums])[resets]
-            sums -= np.repeat(
-                np.concatenate([[0], lost]), np.diff(np.concatenate([[0], resets, [len(sums)]]))
-            )
-            if np.abs(sums).max(initial=0) > np.iinfo(np.int16).max:
+        resets = _first_of_segments(begin, len(blocks), self._frame.restart_interval)
+        for number, previous in enumerate(self._previous):
+            places = 64 * blocks[:, self._order.component == number]
+            sums = np.cumsum(self._buffer[places], dtype=np.int64) + previous
+            firsts = np.concatenate([[0], resets * places.shape[1], [len(sums)]])
+            # What the sum had come to before each segment that begins in this band.
+            before = np.concatenate([[previous], sums])[firsts[1:-1]]
+            sums -= np.repeat(np.concatenate([[0], before]), np.diff(firsts))
+            if np.abs(sums).max() > np.iinfo(np.int16).max:
                 raise damaged("a coefficient is out of range")
             self._previous[number] = int(sums[-1])
             self._buffer[places] = sums.reshape(places.shape)

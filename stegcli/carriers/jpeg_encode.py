@@ -14,9 +14,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stegcli.carriers.jpeg_decode import BlockOrder, Padding
+from stegcli.carriers.jpeg_frame import CONVERT, ZIGZAG, BlockOrder, Frame, Padding
 from stegcli.carriers.jpeg_huffman import LARGEST_AC, ZERO_RUN
-from stegcli.carriers.jpeg_markers import CONVERT, ZIGZAG, Frame
 from stegcli.errors import ImageError
 
 __all__ = ["bit_sizes", "encode_scan"]
@@ -141,6 +140,16 @@ class _Encoder:
 
     def _tokens(self, table: I16, closing: Ints, units: int) -> _Tokens:
         """The carry's token, then those of a table; padding behind the units `closing`, of no bits yet."""
+        key, size, extra = self._symbols(table, closing, units)
+        lengths = self._lengths[key]
+        codeless = np.flatnonzero(lengths == 0)
+        if len(codeless) > len(closing):
+            raise ImageError("a coefficient has no code in the JPEG's own Huffman tables", CONVERT)
+        values = np.concatenate([[self._carry.value], self._codes[key] << size | extra])
+        return _Tokens(values, np.concatenate([[self._carry.bits], lengths + size]), codeless + 1)
+
+    def _symbols(self, table: I16, closing: Ints, units: int) -> tuple[Ints, Ints, Ints]:
+        """Keys of the codes, bits of the values, and the bits themselves (F.1.2.1, F.1.2.2), in order."""
         present = table != 0
         present[:, 0] = True
         present[:, _END] = table[:, _END - 1] == 0
@@ -150,22 +159,14 @@ class _Encoder:
         column = index - _COLUMNS * block
         values = table.reshape(-1)[index].astype(np.int64)
         size = _SIZES[values]
+        extra = values + (values < 0) * ((1 << size) - 1)
         runs = np.diff(index, prepend=0) - 1
         runs[(column == 0) | (column >= _END)] = 0
         key = (runs & 15) << 4 | size
         key[column == 0] += _DC_KEY
         key[column > _END] = _PADDING_KEY
         key += np.tile(_KEYS * self._order.component, units)[block]
-        extra = values + (values < 0) * ((1 << size) - 1)
-        sixteens = runs >> 4
-        if sixteens.any():
-            key, size, extra = _with_zero_runs(sixteens, key, size, extra)
-        lengths = self._lengths[key]
-        codeless = np.flatnonzero(lengths == 0)
-        if len(codeless) > len(closing):
-            raise ImageError("a coefficient has no code in the JPEG's own Huffman tables", CONVERT)
-        tokens = np.concatenate([[self._carry.value], self._codes[key] << size | extra])
-        return _Tokens(tokens, np.concatenate([[self._carry.bits], lengths + size]), codeless + 1)
+        return _with_zero_runs(runs >> 4, key, size, extra)
 
     def _fill(self, tokens: _Tokens, segments: Ints) -> Ints:
         """Give the padding its bits; the bytes of the band at which these segments end."""
@@ -182,6 +183,8 @@ class _Encoder:
 
 def _with_zero_runs(sixteens: Ints, key: Ints, size: Ints, extra: Ints) -> tuple[Ints, Ints, Ints]:
     """Put the symbol for sixteen zeros so many times before each token."""
+    if not sixteens.any():
+        return key, size, extra
     repeats = sixteens + 1
     is_run = np.ones(int(repeats.sum()), bool)
     is_run[np.cumsum(repeats) - 1] = False

@@ -16,26 +16,11 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from stegcli.carriers.jpeg_frame import CONVERT, ZIGZAG, Component, Frame, Layout, damaged
 from stegcli.carriers.jpeg_huffman import HuffmanSpec
 from stegcli.errors import ImageError
 
-__all__ = ["CONVERT", "ZIGZAG", "Component", "Frame", "Layout", "damaged", "read_layout"]
-
-ZIGZAG: Final = np.array(
-    [
-        *(0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5),
-        *(12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28),
-        *(35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51),
-        *(58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63),
-    ]
-)
-"""(64,): the place in a block, rows one after another, of each coefficient in the order of the scan."""
-
-CONVERT: Final = (
-    "Save it again as an ordinary (baseline) JPEG in colour or gray, or hide in a PNG: "
-    "there every cover will do."
-)
-_WHOLE_COPY: Final = "The file is truncated or damaged: get a whole copy of it."
+__all__ = ["read_layout"]
 
 T = TypeVar("T")
 
@@ -67,72 +52,6 @@ _MOST_BLOCKS: Final = 10
 """Blocks in a minimum coded unit, at most (B.2.3)."""
 
 
-@dataclass(frozen=True, eq=False)
-class Component:
-    """One plane of the picture: luma or a chroma.
-
-    Attributes:
-        horizontal, vertical: sampling factors, 1 to 4; 1 and 1 in a gray file, whatever it says.
-        rows, cols: blocks that hold samples of the picture.
-        padded_rows, padded_cols: blocks in the scan, which holds whole minimum coded units.
-        quantization: (8, 8) int32 table, 1 to 65535, vertical frequency first.
-        dc, ac: its Huffman codes.
-    """
-
-    horizontal: int
-    vertical: int
-    rows: int
-    cols: int
-    padded_rows: int
-    padded_cols: int
-    quantization: NDArray[np.int32]
-    dc: HuffmanSpec
-    ac: HuffmanSpec
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """What it takes to read and write the scan.
-
-    Attributes:
-        height, width: of the picture, in pixels.
-        components: one (gray) or three (luma, Cb, Cr).
-        mcu_rows, mcu_cols: minimum coded units.
-        restart_interval: minimum coded units between two restart markers; 0 if there are none.
-    """
-
-    height: int
-    width: int
-    components: tuple[Component, ...]
-    mcu_rows: int
-    mcu_cols: int
-    restart_interval: int
-
-    @property
-    def mcus(self) -> int:
-        """Minimum coded units in the scan."""
-        return self.mcu_rows * self.mcu_cols
-
-    @property
-    def blocks(self) -> int:
-        """Blocks in the scan, of all components."""
-        return sum(each.padded_rows * each.padded_cols for each in self.components)
-
-    @property
-    def segments(self) -> int:
-        """Stretches of the scan that restart markers part."""
-        return -(-self.mcus // self.restart_interval) if self.restart_interval else 1
-
-
-@dataclass(frozen=True, eq=False)
-class Layout:
-    """A frame, and where its scan lies: `data[begin:end]`; what stands before and after stays as it is."""
-
-    frame: Frame
-    begin: int
-    end: int
-
-
 @dataclass
 class _Header:
     """What has been read so far."""
@@ -142,11 +61,6 @@ class _Header:
     frame: bytes = b""
     restart_interval: int = 0
     adobe_transform: int | None = None
-
-
-def damaged(why: str) -> ImageError:
-    """The error for a file that breaks the format."""
-    return ImageError(f"the JPEG is damaged ({why})", _WHOLE_COPY)
 
 
 def _unfit(what: str) -> ImageError:
@@ -245,36 +159,41 @@ def _frame(header: _Header, scan: bytes, max_pixels: int) -> Frame:
     body = header.frame
     if not body:
         raise damaged("its scan has no frame")
-    count = body[5] if len(body) > 5 else 0
-    if len(body) != 6 + 3 * count:
+    if len(body) < 6 or len(body) != 6 + 3 * body[5]:
         raise damaged("its frame header is wrong")
+    _check_kind(header, body[5])
     height, width = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
-    _check_kind(header, count)
     _check_size(height, width, max_pixels)
-    named = [body[6 + 3 * i : 9 + 3 * i] for i in range(count)]
-    _check_scan(scan, [each[0] for each in named])
-    factors = [(each[1] >> 4, each[1] & 15) for each in named] if count > 1 else [(1, 1)]
-    if not all(1 <= factor <= 4 for pair in factors for factor in pair):
-        raise damaged("a sampling factor is wrong")
-    if sum(across * down for across, down in factors) > _MOST_BLOCKS:
-        raise damaged("its minimum coded unit is too large")
-    most_across, most_down = (max(pair[axis] for pair in factors) for axis in (0, 1))
-    mcu_rows, mcu_cols = -(-height // (8 * most_down)), -(-width // (8 * most_across))
+    _check_scan(scan, body[6::3])
+    down, across = _factors(body[7::3])
+    mcu_rows, mcu_cols = -(-height // (8 * max(down))), -(-width // (8 * max(across)))
     components = tuple(
         Component(
-            horizontal=across,
-            vertical=down,
-            rows=_blocks(height, down, most_down),
-            cols=_blocks(width, across, most_across),
-            padded_rows=mcu_rows * down,
-            padded_cols=mcu_cols * across,
-            quantization=_table(header.quantization, named[i][2]),
+            horizontal=across[i],
+            vertical=down[i],
+            rows=_blocks(height, down[i], max(down)),
+            cols=_blocks(width, across[i], max(across)),
+            padded_rows=mcu_rows * down[i],
+            padded_cols=mcu_cols * across[i],
+            quantization=_table(header.quantization, body[8 + 3 * i]),
             dc=_table(header.huffman, scan[2 + 2 * i] >> 4),
             ac=_table(header.huffman, 0x10 | scan[2 + 2 * i] & 15),
         )
-        for i, (across, down) in enumerate(factors)
+        for i in range(body[5])
     )
     return Frame(height, width, components, mcu_rows, mcu_cols, header.restart_interval)
+
+
+def _factors(bytes_: bytes) -> tuple[list[int], list[int]]:
+    """Sampling factors down and across, a byte for each component."""
+    down, across = [each & 15 for each in bytes_], [each >> 4 for each in bytes_]
+    if len(bytes_) == 1:
+        return [1], [1]  # A.2.2: one component alone is not interleaved, whatever its factors say
+    if not all(1 <= factor <= 4 for factor in down + across):
+        raise damaged("a sampling factor is wrong")
+    if sum(one * other for one, other in zip(down, across, strict=True)) > _MOST_BLOCKS:
+        raise damaged("its minimum coded unit is too large")
+    return down, across
 
 
 def _blocks(pixels: int, factor: int, most: int) -> int:
@@ -302,13 +221,13 @@ def _check_size(height: int, width: int, max_pixels: int) -> None:
         raise ImageError(f"the JPEG has more than {max_pixels:,} pixels", hint)
 
 
-def _check_scan(scan: bytes, ids: list[int]) -> None:
+def _check_scan(scan: bytes, ids: bytes) -> None:
     count = scan[0] if scan else 0
     if len(scan) != 4 + 2 * count:
         raise damaged("its scan header is wrong")
     if 0 < count < len(ids):
         raise _unfit("has several scans")
-    if [scan[1 + 2 * i] for i in range(count)] != ids or scan[-3:] != b"\x00\x3f\x00":
+    if scan[1:-3:2] != ids or scan[-3:] != b"\x00\x3f\x00":
         raise damaged("its scan header is wrong")
 
 

@@ -17,10 +17,11 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stegcli.carriers.jpeg_decode import Padding, decode_scan
+from stegcli.carriers.jpeg_decode import decode_scan
 from stegcli.carriers.jpeg_encode import bit_sizes, encode_scan
+from stegcli.carriers.jpeg_frame import CONVERT, ZIGZAG, Frame, Layout, Padding
 from stegcli.carriers.jpeg_huffman import BLOCK_END, LARGEST_AC, ZERO_RUN
-from stegcli.carriers.jpeg_markers import CONVERT, ZIGZAG, Frame, Layout, read_layout
+from stegcli.carriers.jpeg_markers import read_layout
 from stegcli.carriers.jpeg_mpf import moved
 from stegcli.errors import ImageError
 
@@ -30,8 +31,6 @@ I16 = NDArray[np.int16]
 Mask = NDArray[np.bool_]
 
 _LARGEST_SIZE: Final = 10
-_ROW_BAND: Final = 1 << 13
-"""Blocks whose neighbouring changes are judged at once."""
 
 
 @dataclass(frozen=True, eq=False)

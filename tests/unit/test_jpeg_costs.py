@@ -44,7 +44,7 @@ def small(cover_rgb: np.ndarray) -> JpegCover:
 def test_costs_are_those_of_the_definition(
     small: JpegCover, block: tuple[int, int], frequency: tuple[int, int]
 ) -> None:
-    """Sum over three subbands of |W(stego) - W(cover)| / (2^-6 + |W(cover)|), for one coefficient plus one."""
+    """Sum over three subbands of |W(stego) - W(cover)| / (2^-6 + |W(cover)|), for one step."""
     stego = small.luma.copy()
     stego[(*block, *frequency)] += 1
     before, after = (
