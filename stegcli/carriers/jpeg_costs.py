@@ -86,7 +86,8 @@ def juniward_costs(luma: NDArray[np.int16], quantization: NDArray[np.integer]) -
     highlights hold no noise that a change could pass for.
     """
     samples = luma_samples(luma, quantization)
-    padded = _padded(samples)
+    clipped, padded = _clipped(samples), _padded(samples)
+    del samples
     costs = np.empty(luma.shape, np.float32)
 
     def band(top: int) -> None:
@@ -96,15 +97,15 @@ def juniward_costs(luma: NDArray[np.int16], quantization: NDArray[np.integer]) -
         list(pool.map(band, range(0, len(luma), _BAND)))
     costs *= quantization.astype(np.float32)
     costs[..., 0, 0] = np.inf
-    costs[_clipped(samples)] = np.inf
+    costs[clipped] = np.inf
     return costs
 
 
 def _padded(samples: F32) -> F32:
     """Mirrored by what the filters reach, and on the right to whole chunks and one more."""
-    width = 8 * _CHUNK * (-(-samples.shape[1] // (8 * _CHUNK)) + 1) + _REACH
-    mirrored = np.pad(samples, _REACH, mode="symmetric")
-    return np.pad(mirrored, ((0, 0), (0, max(0, width - mirrored.shape[1]))), mode="edge")
+    chunk = 8 * _CHUNK
+    right = chunk * (-(-samples.shape[1] // chunk) + 1) - samples.shape[1]
+    return np.pad(samples, ((_REACH, _REACH), (_REACH, right)), mode="symmetric")
 
 
 def _clipped(samples: F32) -> NDArray[np.bool_]:

@@ -44,7 +44,7 @@ def fresh_cover(
     Returns:
         The cover, and the rounding error, (R, C, 8, 8) float32, -0.5 to 0.5; see `rounding_error`.
     """
-    pixels = np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+    pixels = rgb if rgb.dtype == np.uint8 else np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling=subsampling)
     cover = open_cover(file.getvalue(), max_pixels=pixels.shape[0] * pixels.shape[1])
@@ -56,6 +56,11 @@ def rounding_error(cover: JpegCover, rgb: NDArray[np.uint8] | NDArray[np.floatin
 
     A positive error says that +1 goes towards the unrounded value. Errors beyond half a step, which the
     rounding of pixels makes where steps are small, count as half a step.
+
+    The transform here is exact; libjpeg's, in integers, stays within 0.15 grey levels of it. Given the luma
+    that libjpeg rounds to, this one leads to the same coefficients in 99.9 % (quality 30), 99.2 % (90) and
+    93.7 % (100) of one photograph. Given the luma before that rounding, as here, 0.2 %, 3 % and 24 % of the
+    errors are beyond half a step for 8-bit pixels, 0.3 %, 4 % and 29 % for exact ones.
 
     Args:
         cover: a JPEG of these pixels.

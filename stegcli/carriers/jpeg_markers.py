@@ -25,8 +25,9 @@ __all__ = ["read_layout"]
 T = TypeVar("T")
 
 _SOI, _EOI, _SOS, _DQT, _DNL, _DRI, _DHT = 0xD8, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD, 0xC4
-_APP14: Final = 0xEE
-_STANDALONE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
+_APP0, _APP14 = 0xE0, 0xEE
+_RESTARTS: Final = range(0xD0, 0xD8)
+_STANDALONE: Final = frozenset({0x01, *_RESTARTS})
 """Markers without a segment: TEM and the restart markers."""
 
 _FRAMES: Final = {
@@ -60,7 +61,17 @@ class _Header:
     huffman: dict[int, HuffmanSpec] = field(default_factory=dict)
     frame: bytes = b""
     restart_interval: int = 0
+    is_jfif: bool = False
     adobe_transform: int | None = None
+
+    @property
+    def is_rgb(self) -> bool:
+        """Whether three components are red, green and blue, judged as libjpeg does (jdapimin.c)."""
+        if self.is_jfif:
+            return False
+        if self.adobe_transform is not None:
+            return self.adobe_transform == 0
+        return self.frame[6::3] == b"RGB"
 
 
 def _unfit(what: str) -> ImageError:
@@ -116,6 +127,8 @@ def _take(header: _Header, marker: int, body: bytes) -> None:
         _take_huffman(header, body)
     elif marker == _DRI:
         header.restart_interval = int.from_bytes(body[:2], "big")
+    elif marker == _APP0 and body[:5] == b"JFIF\0":
+        header.is_jfif = True
     elif marker == _APP14 and body[:5] == b"Adobe" and len(body) >= 12:
         header.adobe_transform = body[11]
     elif marker in _FRAMES:
@@ -208,8 +221,7 @@ def _check_kind(header: _Header, count: int) -> None:
         raise _unfit("is in CMYK")
     if count not in {1, 3}:
         raise _unfit(f"has {count} components")
-    ids = header.frame[6::3]
-    if count == 3 and (header.adobe_transform == 0 or ids == b"RGB"):
+    if count == 3 and header.is_rgb:
         raise _unfit("stores red, green and blue instead of luma and chroma")
 
 
@@ -252,7 +264,7 @@ def _scan_end(data: bytes, begin: int) -> int:
         marker = data[behind]
         if marker == _EOI:
             return place
-        if behind > place + 1 or not (marker == 0 or 0xD0 <= marker <= 0xD7):
+        if behind > place + 1 or not (marker == 0 or marker in _RESTARTS):
             raise _wrong_end(marker)
         place = behind + 1
 
@@ -262,4 +274,6 @@ def _wrong_end(marker: int) -> ImageError:
         return _unfit("has several scans")
     if marker == _DNL:
         return _unfit("does not say its size in its header")
+    if marker in _RESTARTS:
+        return _unfit("has bytes between its segments that say nothing")
     return damaged("its scan breaks off")

@@ -327,6 +327,24 @@ def _twelve_bits(rgb: np.ndarray) -> bytes:
     return bytes(data)
 
 
+def _without_jfif(rgb: np.ndarray) -> bytes:
+    data = jpeg_bytes(rgb)
+    return data[:2] + data[place_of(data, 0xDB) :]
+
+
+def _named_rgb(rgb: np.ndarray) -> bytes:
+    data = bytearray(_without_jfif(rgb))
+    frame, scan = place_of(data, 0xC0), place_of(data, 0xDA)
+    data[frame + 10 : frame + 19 : 3] = data[scan + 5 : scan + 11 : 2] = b"RGB"
+    return bytes(data)
+
+
+def _fill_before_restart(rgb: np.ndarray) -> bytes:
+    data = jpeg_bytes(rgb, restart_marker_blocks=1)
+    place = data.index(b"\xff\xd0", place_of(data, 0xDA))
+    return data[:place] + b"\xff" + data[place:]
+
+
 def _one_component_scan(rgb: np.ndarray) -> bytes:
     data = jpeg_bytes(rgb)
     place = place_of(data, 0xDA)
@@ -342,6 +360,8 @@ KINDS = {
     "twelve bits": (_twelve_bits, "12 bits a sample"),
     "cmyk": (_cmyk, "is in CMYK"),
     "rgb": (lambda rgb: jpeg_bytes(rgb, keep_rgb=True), "red, green and blue"),
+    "rgb by name": (_named_rgb, "red, green and blue"),
+    "fill before a restart": (_fill_before_restart, "say nothing"),
     "no height": (lambda rgb: with_size(jpeg_bytes(rgb), 0, 40), "does not say its size"),
     "one component a scan": (_one_component_scan, "has several scans"),
     "more scans": (lambda rgb: jpeg_bytes(rgb)[:-2] + segment(0xDA, b"\1\1\0\0\x3f\0"), "has several scans"),
@@ -354,6 +374,16 @@ def test_other_kinds_are_named_with_a_cure(cover_rgb: np.ndarray, kind: str) -> 
     with pytest.raises(ImageError, match=words) as caught:
         opened(make(cover_rgb[:40, :40]))
     assert "baseline" in caught.value.hint
+
+
+def test_names_and_transforms_are_read_as_libjpeg_does(cover_rgb: np.ndarray) -> None:
+    as_rgb, as_ycc = (segment(0xEE, b"Adobe\0\x64\0\0\0\0" + bytes((each,))) for each in (0, 1))
+    patch = cover_rgb[:40, :40]
+    opened(_without_jfif(patch))
+    opened(after_start(_named_rgb(patch), as_ycc))
+    opened(after_start(jpeg_bytes(patch), as_rgb))  # JFIF knows no RGB
+    with pytest.raises(ImageError, match="red, green and blue"):
+        opened(after_start(_without_jfif(patch), as_rgb))
 
 
 def test_another_format_is_no_jpeg(cover_rgb: np.ndarray) -> None:
