@@ -1,1 +1,1 @@
-"""Where numbers sit in a picture: integers in, integers out, no networks."""
+"""Where numbers sit in a picture: integers in, integers out, no networks and no files."""
