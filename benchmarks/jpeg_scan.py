@@ -26,7 +26,7 @@ import numpy as np
 
 from stegcli.carriers import jpeg_costs, jpeg_scan
 from stegcli.errors import ImageError
-from stegcli.provenance import commit
+from stegcli.lab.provenance import commit
 
 MOST_PIXELS = 1 << 27
 STEPS = {"open": "open_seconds", "write": "write_seconds", "costs": "costs_seconds"}
