@@ -11,7 +11,7 @@ RUNNABLE := $(VENV)/.runnable
 COMPLETE := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint types bench dist-test train-smoke reproduce clean
+.PHONY: help demo test check fmt lint types bench dist-test floors train-smoke reproduce clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -28,9 +28,10 @@ fmt: $(COMPLETE)  ## format the code and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lint: $(COMPLETE)  ## look for mistakes and for untidy code
+lint: $(COMPLETE)  ## look for mistakes, untidy code and imports against the layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 
 types: $(COMPLETE)  ## check the types
 	$(BIN)/mypy
@@ -42,11 +43,14 @@ bench: $(COMPLETE)  ## measure time, memory and quality (on DATA_ROOT's photogra
 dist-test: $(COMPLETE)  ## build the wheel, install it in an empty environment elsewhere, run the demo there
 	$(BIN)/python scripts/dist_test.py
 
+floors: $(COMPLETE)  ## install the lowest versions that pyproject.toml allows and run the demo with them
+	$(BIN)/python scripts/floors.py
+
 train-smoke: $(COMPLETE)  ## train for a minute on the CPU, export, hide and reveal with the result
 	$(BIN)/python scripts/train_smoke.py build/train-smoke
 
 reproduce: $(COMPLETE)  ## measure a table of the paper anew: TABLE=4|5|6 BUDGET=minutes DATA_ROOT=folder
-	$(BIN)/python -m stegcli.training.reproduce --table $(TABLE) --budget $(BUDGET) \
+	$(BIN)/python -m stegcli.training.paper --table $(TABLE) --budget $(BUDGET) \
 		$(if $(DATA_ROOT),--data-root $(DATA_ROOT)) $(REPRODUCE_ARGS)
 
 clean:  ## remove everything that the targets made

@@ -36,7 +36,7 @@ class HideReport:
         revealed_psnr_db: revealed against secret, both at the secret's own size, gray.
         revealed_ssim: likewise.
         spread: cover pixels per symbol.
-        planes: of 64, how many of the secret's were sent; see `stegcli.planes`.
+        planes: of 64, how many of the secret's were sent; see `stegcli.methods.phase.planes`.
         bpp: bits of the hidden picture per cover pixel.
         keyed: whether a passphrase was given.
         from_jpeg: whether the cover came from a JPEG file.

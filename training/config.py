@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stegcli.errors import TrainingError
-from stegcli.planes import ALL_PLANES
+from stegcli.methods.phase.planes import ALL_PLANES
 
 if sys.version_info >= (3, 11):
     from importlib.resources.abc import Traversable
@@ -48,7 +48,7 @@ class NetworkSettings:
 
 @dataclass(frozen=True)
 class ChannelSettings:
-    """What the training channel does to a map of targets (stegcli.training.channel_noise).
+    """What the training channel does to a map of targets (stegcli.training.phase.channel_noise).
 
     A crop meets the writer's own error at `lambdas[0]` with probability `main_share`, at another of `lambdas`
     with `other_share`, and otherwise a Gaussian one whose sigma is log-uniform in `gaussian_sigma` (grey
@@ -153,7 +153,7 @@ def read_table(recipe: str | Path) -> dict[str, Any]:
         content = (_bundled() / f"{recipe}.toml").read_bytes()
     try:
         return tomllib.loads(content.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, numbers too long, nested too deeply
         raise TrainingError(f"recipe {recipe} is not valid TOML: {error}", hint=CORRECT) from None
 
 

@@ -10,7 +10,8 @@ from stegcli.cli import options
 from stegcli.cli.report import Talk
 
 if TYPE_CHECKING:
-    from stegcli.forecast import CheckReport, Risk
+    from stegcli.detection.forecast import CheckReport
+    from stegcli.detection.risk import Risk
 
 __all__ = ["check"]
 
@@ -33,8 +34,8 @@ def check(
     debug: options.Debug = False,
 ) -> None:
     """Forecast the quality and the risk of detection; write nothing."""
-    from stegcli import forecast
-    from stegcli.encoded import read_once
+    from stegcli.detection import forecast
+    from stegcli.pictures.encoded import read_once
 
     options.check_one_stdin(cover, secret)
     talk = Talk(as_json, quiet, verbose)
@@ -56,7 +57,7 @@ def check(
 
 
 def _lines(report: CheckReport) -> list[str]:
-    from stegcli.forecast import QUIET_ERROR
+    from stegcli.detection.forecast import QUIET_ERROR
 
     (width, height), (hidden_width, hidden_height) = report.cover_size, report.hidden_size
     lines = [

@@ -13,8 +13,8 @@ from stegcli.cli.report import Talk
 from stegcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from stegcli.encoded import PathLike
-    from stegcli.forecast import Ranked
+    from stegcli.detection.forecast import Ranked
+    from stegcli.pictures.encoded import PathLike
     from stegcli.pipeline import HideReport, HideSettings
 
 __all__ = ["hide"]
@@ -49,6 +49,15 @@ def hide(
     ] = None,
     favor: options.Favor = "balanced",
     target: options.Target = None,
+    floor: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DB",
+            help="Fail if the secret comes back at a lower PSNR "
+            "(default: that of a flat gray picture, 20 at most).",
+            show_default=False,
+        ),
+    ] = None,
     passphrase: options.AskPassphrase = False,
     passphrase_file: options.PassphraseFile = None,
     model: options.Model = None,
@@ -72,7 +81,7 @@ def hide(
     """
     from stegcli import pipeline
     from stegcli.cli.passphrase import find_passphrase
-    from stegcli.encoded import read_once
+    from stegcli.pictures.encoded import read_once
 
     talk = Talk(as_json, quiet, verbose, aside=output == options.STREAM)
     settings = options.hide_settings(
@@ -84,6 +93,7 @@ def hide(
         scale_cover=scale_cover,
         max_pixels=max_pixels,
         keep_metadata=keep_metadata,
+        floor=floor,
     )
     if cover_from is not None:
         cover, secret = "", _only_secret(cover, secret)
@@ -122,7 +132,7 @@ def _only_secret(first: str, second: str | None) -> str:
 
 def _ranked(talk: Talk, folder: Path, secret: PathLike, settings: HideSettings) -> list[Ranked]:
     """Every picture of the folder but the secret, best hidden first."""
-    from stegcli import forecast
+    from stegcli.detection import forecast
 
     covers = [path for path in forecast.covers_in(folder) if path.resolve() != Path(secret).resolve()]
     with talk.progress() as progress:

@@ -32,7 +32,7 @@ def info(
     """Describe what STEGO hides, without revealing it."""
     from stegcli import pipeline
     from stegcli.cli.passphrase import find_passphrase
-    from stegcli.encoded import read_once
+    from stegcli.pictures.encoded import read_once
 
     talk = Talk(as_json, quiet, verbose)
     options.check_one_stdin(stego, passphrase_file)

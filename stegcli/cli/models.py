@@ -8,7 +8,7 @@ from stegcli.cli import options
 from stegcli.cli.report import Talk
 
 if TYPE_CHECKING:
-    from stegcli.store import ModelFiles
+    from stegcli.models.store import ModelFiles
 
 __all__ = ["models"]
 
@@ -21,7 +21,7 @@ def models(
     debug: options.Debug = False,
 ) -> None:
     """List the models that are installed, or those in --weights."""
-    from stegcli import store
+    from stegcli.models import store
 
     talk = Talk(as_json, quiet, verbose)
     found = store.catalog(weights)

@@ -12,7 +12,7 @@ from stegcli.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stegcli.encoded import Sink
+    from stegcli.pictures.encoded import Sink
     from stegcli.pipeline import HideSettings
 
 __all__ = [
@@ -98,12 +98,13 @@ def hide_settings(
     scale_cover: float,
     max_pixels: int | None,
     keep_metadata: bool = False,
+    floor: float | None = None,
 ) -> HideSettings:
     """The options of `hide` and `check` as the pipeline takes them."""
     from stegcli.pipeline import HideSettings
 
     return HideSettings(
-        model, weights, device, favor, target, scale_cover, pixel_limit(max_pixels), keep_metadata
+        model, weights, device, favor, target, scale_cover, pixel_limit(max_pixels), keep_metadata, floor
     )
 
 
@@ -122,9 +123,9 @@ def checked_output(name: str, force: bool, inputs: list[str]) -> str | Sink:
         from stegcli.cli.streams import BinaryStdout
 
         return BinaryStdout()
-    from stegcli import images
+    from stegcli.pictures import writing
 
-    images.check_writable(name, force, inputs=inputs)
+    writing.check_writable(name, force, inputs=inputs)
     return name
 
 
@@ -151,7 +152,7 @@ def _identity(name: str) -> tuple[int, int, int] | None:
 
 def pixel_limit(given: int | None) -> int:
     """The limit asked for, or the default one."""
-    from stegcli.images import DEFAULT_MAX_PIXELS
+    from stegcli.pictures.reading import DEFAULT_MAX_PIXELS
 
     return DEFAULT_MAX_PIXELS if given is None else given
 

@@ -53,7 +53,7 @@ def find_passphrase(*, ask: bool, file: str | None, twice: bool) -> str | None:
 def _check(passphrase: str, source: str) -> None:
     if not passphrase:
         raise UsageError(f"the passphrase from {source} is empty", "Leave the option out to use none.")
-    from stegcli.keys import check_passphrase
+    from stegcli.envelope.keys import check_passphrase
 
     check_passphrase(passphrase)
 

@@ -47,7 +47,7 @@ def reveal(
     """
     from stegcli import pipeline
     from stegcli.cli.passphrase import find_passphrase
-    from stegcli.encoded import read_once
+    from stegcli.pictures.encoded import read_once
 
     talk = Talk(as_json, quiet, verbose, aside=output == options.STREAM)
     options.check_one_stdin(stego, passphrase_file)

@@ -11,8 +11,8 @@ import pytest
 from desk import Desk, command
 
 import stegcli
+from stegcli.envelope.keys import PUBLIC_PASSPHRASE
 from stegcli.errors import UsageError
-from stegcli.keys import PUBLIC_PASSPHRASE
 
 HIDE = ("hide", "cover.png", "secret.png", "-o", "stego.png")
 REVEAL = ("reveal", "stego.png", "-o", "out.png")
@@ -125,7 +125,7 @@ def test_only_the_first_line_is_read(keyed: Desk) -> None:
 def test_no_traceback_shows_it(keyed: Desk, error: str) -> None:
     """Not even --debug, deep inside the derivation of keys."""
     prelude = f"""
-from stegcli import keys
+from stegcli.envelope import keys
 def fail(passphrase, salt):
     raise {error}
 keys._argon2 = fail

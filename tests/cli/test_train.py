@@ -56,7 +56,16 @@ def test_train_export_hide_reveal(studio: Desk) -> None:
     assert exported.code == 0, exported.err
     assert exported.json["model"].startswith("run-")
     assert max(exported.json["parity"].values()) <= 1e-4
-    hidden = studio.run("hide", "cover.png", "secret.png", "-o", "s.png", "--weights", "weights", "--json")
+    with_weights = (
+        "-o",
+        "s.png",
+        "--weights",
+        "weights",
+        "--floor",
+        "0",
+        "--json",
+    )  # three steps teach little
+    hidden = studio.run("hide", "cover.png", "secret.png", *with_weights)
     assert hidden.json["model"] == exported.json["model"]
     revealed = studio.run("reveal", "s.png", "-o", "r.png", "--weights", "weights")
     assert revealed.code == 0
@@ -77,7 +86,7 @@ def test_a_pause_says_how_to_go_on(studio: Desk) -> None:
 
 
 def test_ctrl_c_keeps_a_checkpoint(studio: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stegcli.training.phase_task import PhaseTask
+    from stegcli.training.phase.train_step import PhaseTask
 
     step = PhaseTask.step
 
@@ -95,7 +104,7 @@ def test_ctrl_c_keeps_a_checkpoint(studio: Desk, monkeypatch: pytest.MonkeyPatch
 
 
 def test_ctrl_c_before_the_first_step_leaves_nothing(studio: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stegcli.training import feeds
+    from stegcli.training.data import feeds
 
     def stop(*args):
         raise KeyboardInterrupt

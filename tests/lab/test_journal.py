@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stegcli.errors import OutputError, UsageError
-from stegcli.lab.journal import Journal
+from stegcli.lab.quality.journal import Journal
 
 SETTINGS = {"seed": 1}
 

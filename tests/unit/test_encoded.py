@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stegcli import encoded, forecast, images, pipeline
-from stegcli.encoded import Encoded
+from stegcli import pipeline
+from stegcli.detection import forecast
 from stegcli.errors import ImageError, UsageError
+from stegcli.pictures import encoded
+from stegcli.pictures.encoded import Encoded
+from stegcli.pictures.reading import load_cover, load_stego
 from stegcli.pipeline import HideSettings
 
 
@@ -41,7 +44,7 @@ def test_a_pipe_is_read_once_and_decoded_often(cover_rgb: np.ndarray) -> None:
     os.close(reading)
     assert os.fspath(source) == f"{source}" == f"/dev/fd/{reading}"
     for _ in range(2):
-        assert np.array_equal(images.load_stego(source).rgb, small)
+        assert np.array_equal(load_stego(source).rgb, small)
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="endless and empty devices are POSIX")
@@ -56,7 +59,7 @@ def test_streams_without_an_end_and_without_a_beginning(
 
 def test_errors_name_what_was_read() -> None:
     with pytest.raises(ImageError, match="my pipe: not a picture"):
-        images.load_cover(Encoded("my pipe", b"garbage"))
+        load_cover(Encoded("my pipe", b"garbage"))
 
 
 def test_a_stream_is_given_a_png_that_reveals(cover_rgb: np.ndarray, secret_gray: np.ndarray) -> None:
@@ -68,7 +71,7 @@ def test_a_stream_is_given_a_png_that_reveals(cover_rgb: np.ndarray, secret_gray
     assert told.revealed == "-"
     with Image.open(io.BytesIO(revealed.getvalue())) as image:
         assert np.array_equal(np.asarray(image), report.revealed_gray)
-    assert np.array_equal(images.load_stego(Encoded("-", stego.getvalue())).rgb, report.stego_rgb)
+    assert np.array_equal(load_stego(Encoded("-", stego.getvalue())).rgb, report.stego_rgb)
 
 
 def test_settings_and_keywords_are_two_doors_to_one_thing(

@@ -5,7 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from stegcli import keys
+from stegcli.carriers import streams
+from stegcli.envelope import keys
 from stegcli.errors import UsageError
 
 SALT = bytes(16)
@@ -76,16 +77,16 @@ def test_repr_keeps_keys_to_itself() -> None:
 def test_stream_is_chacha20() -> None:
     # RFC 8439, appendix A.1, test vector 1.
     expected = bytes.fromhex("76b8e0ada0f13d90405d6ae55386bd28bdd219b8a08ded1aa836efcc8b770dc7")
-    assert keys.words32(bytes(32), 8).astype("<u4").tobytes() == expected
-    assert keys.words64(bytes(32), 4).astype("<u8").tobytes() == expected
+    assert streams.words32(bytes(32), 8).astype("<u4").tobytes() == expected
+    assert streams.words64(bytes(32), 4).astype("<u8").tobytes() == expected
 
 
 @pytest.mark.parametrize("count", [0, 1, 16_383, 16_384, 40_001])
 def test_shorter_stream_is_the_beginning_of_a_longer_one(count: int) -> None:
-    assert keys.words32(SALT * 2, count).tolist() == keys.words32(SALT * 2, 50_000)[:count].tolist()
+    assert streams.words32(SALT * 2, count).tolist() == streams.words32(SALT * 2, 50_000)[:count].tolist()
 
 
 def test_scaled_words_cover_their_range_evenly() -> None:
-    places = keys.scaled(keys.words32(SALT * 2, 100_000), 10)
+    places = streams.scaled(streams.words32(SALT * 2, 100_000), 10)
     assert np.bincount(places, minlength=10).min() > 9_600
-    assert keys.scaled(np.array([0, 2**32 - 1], np.uint32), 12_000_000).tolist() == [0, 11_999_999]
+    assert streams.scaled(np.array([0, 2**32 - 1], np.uint32), 12_000_000).tolist() == [0, 11_999_999]
