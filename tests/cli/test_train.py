@@ -118,7 +118,7 @@ def test_ctrl_c_before_the_first_step_leaves_nothing(studio: Desk, monkeypatch: 
 def test_ctrl_c_while_a_run_is_read_again_names_its_checkpoint(
     studio: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stegcli.training import feeds
+    from stegcli.training.data import feeds
 
     def stop(*args):
         raise KeyboardInterrupt
