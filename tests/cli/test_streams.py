@@ -1,4 +1,4 @@
-"""Standard streams as a program may find them: closed, full, without a reader; and pictures on them."""
+"""stdin, stdout and stderr as a program may find them: closed, full, unread; and pictures on them."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from skimage import data
 
 from stegcli.detection import judge
 from stegcli.lab.provenance import commit
-from stegcli.lab.quality import evaluate as quality
+from stegcli.lab.quality import evaluate
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_evaluate_writes_a_page_that_needs_nothing_else(desk: Desk, photos: Path
 def test_an_evaluation_that_is_cut_short_says_what_it_keeps(
     desk: Desk, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measured, calls = quality.measure, []
+    measured, calls = evaluate.measure, []
 
     def interrupted(*args: object) -> object:
         calls.append(args)
@@ -66,7 +66,7 @@ def test_an_evaluation_that_is_cut_short_says_what_it_keeps(
             raise KeyboardInterrupt
         return measured(*args)
 
-    monkeypatch.setattr(quality, "measure", interrupted)
+    monkeypatch.setattr(evaluate, "measure", interrupted)
     command = ("evaluate", "--dataset", "folder:photos", "--models", "none", "--baselines", "lsb-332")
     without = desk.run(*command, "--pairs", "2", "--quiet")
     assert (without.code, without.err) == (130, "error: interrupted\n  No measurement was finished.\n")
@@ -74,7 +74,7 @@ def test_an_evaluation_that_is_cut_short_says_what_it_keeps(
     stopped = desk.run(*command, "--pairs", "2", "--quiet", "--report", "out.json")
     told = "  out.pairs.jsonl keeps 1 finished measurement(s): the same command goes on from there."
     assert (stopped.code, stopped.err.splitlines()[-1]) == (130, told)
-    monkeypatch.setattr(quality, "measure", measured)
+    monkeypatch.setattr(evaluate, "measure", measured)
     (photos / "bad.png").write_bytes(b"garbage")
     done = desk.run(*command, "--pairs", "2", "--report", "out.json")
     assert done.code == 2, "another picture makes another measurement"

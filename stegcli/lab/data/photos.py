@@ -19,6 +19,7 @@ from pathlib import Path
 from PIL import Image
 
 from stegcli.errors import UsageError, one_line
+from stegcli.pictures.files import DECODER_ERRORS
 
 __all__ = [
     "KNOWN",
@@ -95,7 +96,7 @@ def decodable(refs: Iterable[ImageRef], min_size: tuple[float, float] = (0, 0)) 
                 if is_large:
                     image.draft("L", (1, 1))  # of a JPEG: an eighth of the work, and the same bytes read
                     image.load()
-        except Exception as error:  # noqa: BLE001 - Pillow promises no base class
+        except DECODER_ERRORS as error:
             _LOG.warning("%s cannot be decoded and is left out (%s)", ref.key, one_line(error))
             continue
         if is_large:
