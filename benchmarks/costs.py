@@ -27,11 +27,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stegcli import channel, channels, offsets, photos
-from stegcli.lab import security, subjects
-from stegcli.lab.covers import judging_covers
-from stegcli.lab.hiders import seed_bytes
-from stegcli.lab.learned_costs import LearnedCost
+from stegcli.carriers import parity
+from stegcli.carriers.costs import hill_cost
+from stegcli.carriers.phases import choice, single
+from stegcli.carriers.phases.channel import JOINT, PLAIN
+from stegcli.lab.data import photos
+from stegcli.lab.data.covers import judging_covers
+from stegcli.lab.quality.hiders import seed_bytes
+from stegcli.lab.security import evaluate, subjects
+from stegcli.lab.security.learned_costs import LearnedCost
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -86,10 +90,10 @@ class Variant:
 
     def write(self, cover_rgb: U8, seed: str) -> tuple[U8, float]:
         """Stego and sigma."""
-        steps = offsets.OFFSETS.astype(np.float32)
+        steps = choice.OFFSETS.astype(np.float32)
         apart = ((steps - steps.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
         sizes = (steps**2).sum(axis=1) + np.float32(self.disagreement) * apart
-        offsets.SQUARED_SIZES = channel.SQUARED_SIZES = sizes  # type: ignore[misc]
+        choice.SQUARED_SIZES = single.SQUARED_SIZES = sizes  # type: ignore[misc]
         return _Grouped(
             self.spread,
             self.name,
@@ -97,7 +101,7 @@ class Variant:
             LearnedCost(self.learned) if self.learned else partial(_costs, power=self.power),
             with_header=self.group > 0,
             spares=self.spares,
-            way=channels.JOINT if self.joint else channels.PLAIN,
+            way=JOINT if self.joint else PLAIN,
             group=self.group,
         ).write(cover_rgb, seed)
 
@@ -108,7 +112,7 @@ class _Grouped(subjects.PhaseSubject):
 
     group: int = 1
 
-    def _parity_for(self, cover_rgb: U8, seed: str) -> channel.Parity | None:
+    def _parity_for(self, cover_rgb: U8, seed: str) -> parity.Parity | None:
         plan = super()._parity_for(cover_rgb, seed)
         if plan is None or self.group == 1:
             return plan
@@ -122,7 +126,7 @@ class _Grouped(subjects.PhaseSubject):
 
 
 def _costs(luma_levels: F32, power: float) -> F32:
-    return channel.hill_cost(luma_levels) ** np.float32(power)
+    return hill_cost(luma_levels) ** np.float32(power)
 
 
 VARIANTS = (
@@ -166,7 +170,7 @@ def main() -> None:
     variants = _against_hill(options.learned) if options.learned else VARIANTS
     judging = options.learned is not None
     refs = (judging_covers if judging else _all_covers)(options.data_root, options.covers)
-    _, *rows = security.assess(variants, refs)
+    _, *rows = evaluate.assess(variants, refs)
     table = [_line(variant, row, refs) for variant, row in zip(variants, rows, strict=True)]
     values = {
         "what": "costs",
@@ -190,11 +194,11 @@ def _against_hill(path: Path) -> list[Variant]:
 def _all_covers(data_root: Path, count: int) -> list[photos.ImageRef]:
     refs = [ref for name in ("imagenet", "voc2012") for ref in photos.find(name, data_root)]
     random.Random(0).shuffle(refs)  # noqa: S311 - repeatable on purpose
-    return security.covers_of(refs, count)
+    return evaluate.covers_of(refs, count)
 
 
-def _line(variant: Variant, row: security.SecurityRow, refs: list[photos.ImageRef]) -> list[object]:
-    covers = [security.load_cover(ref) for ref in refs[:SIGMA_COVERS]]
+def _line(variant: Variant, row: evaluate.SecurityRow, refs: list[photos.ImageRef]) -> list[object]:
+    covers = [evaluate.load_cover(ref) for ref in refs[:SIGMA_COVERS]]
     sigma = float(np.mean([variant.write(cover, "sigma")[1] for cover in covers]))
     return [
         *variant.settings(),

@@ -26,12 +26,13 @@ from PIL import Image
 from skimage import data
 
 import stegcli
-from stegcli import images, luma, photos
-from stegcli.lab import ensemble, security
-from stegcli.lab.covers import COVER_SHAPE, judging_covers
-from stegcli.lab.features import features
-from stegcli.lab.subjects import PhaseSubject
-from stegcli.provenance import commit
+from stegcli.lab.data import photos
+from stegcli.lab.data.covers import COVER_SHAPE, judging_covers
+from stegcli.lab.provenance import commit
+from stegcli.lab.security import ensemble, evaluate
+from stegcli.lab.security.features import features
+from stegcli.lab.security.subjects import PhaseSubject
+from stegcli.pictures import luma, reading
 
 F32 = NDArray[np.float32]
 
@@ -59,10 +60,10 @@ def main() -> None:
     rows = []
     for spread in SPREADS:
         items = [(f"cover-from/{number}", ref, spread) for number, ref in enumerate(learned)]
-        pairs = np.stack(list(security.in_processes(_pair, items, None, batch=4)))
+        pairs = np.stack(list(evaluate.in_processes(_pair, items, None, batch=4)))
         detectors = [ensemble.train(pairs[:, 0], pairs[:, 1], seed) for seed in SEEDS]
         work = [(folder, spread, detectors) for folder in folders]
-        places = list(security.in_processes(_place_of_chosen, work, None, batch=1))
+        places = list(evaluate.in_processes(_place_of_chosen, work, None, batch=1))
         held = sum(place <= 2 for place in places)
         rows.append({"spread": spread, "folders": len(folders), "held": held, "places": places})
         print(rows[-1])
@@ -81,7 +82,7 @@ def main() -> None:
 def _pair(item: Item) -> F32:
     """(2, d) features of a cover and its stego."""
     seed, ref, spread = item
-    cover = security.load_cover(ref)
+    cover = evaluate.load_cover(ref)
     stego, _ = PhaseSubject(spread, "phase").write(cover, seed)
     return np.stack([features("colour")(each) for each in (cover, stego)])
 
@@ -93,16 +94,16 @@ def _place_of_chosen(item: Folder) -> int:
         folder, secret = Path(name, "covers"), Path(name, "secret.png")
         folder.mkdir()
         for number, ref in enumerate(refs):
-            Image.fromarray(security.load_cover(ref)).save(folder / f"{number}.png")
+            Image.fromarray(evaluate.load_cover(ref)).save(folder / f"{number}.png")
         sides = [round(side * spread**-0.5) for side in COVER_SHAPE]
-        gray = images.resize_gray(luma.gray(data.astronaut()), (sides[0], sides[1]))
+        gray = reading.resize_gray(luma.gray(data.astronaut()), (sides[0], sides[1]))
         Image.fromarray(gray).save(secret)
         chosen = _chosen(secret, folder)
         shown = []
         for number in range(len(refs)):
             stego = Path(name, f"{number}.stego.png")
             stegcli.hide(folder / f"{number}.png", secret, stego)
-            shown.append(features("colour")(images.load_stego(stego).rgb))
+            shown.append(features("colour")(reading.load_stego(stego).rgb))
     ranks = np.mean([detector.margins(np.stack(shown)) for detector in detectors], axis=0)
     return int((ranks < ranks[chosen]).sum()) + 1
 

@@ -10,8 +10,8 @@ A detector tells two normal distributions apart that lie d deviations from each 
 error P_E is that of the standard normal below -d / 2. By the square root law d grows with the root of the
 number of pixels (Ker, Pevny, Kodovsky and Fridrich, "The square root law of steganographic capacity", 2008).
 Fitted is the power that it grows with where there is no header, one for all spreads, rows weighed by their
-intervals. The errors without a header at the full size go into the program (stegcli/risk.json), for `stegcli
-check` to estimate from.
+intervals. The errors without a header at the full size go into the program (stegcli/detection/risk.json), for
+`stegcli check` to estimate from.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ from typing import Any
 
 import numpy as np
 
-from stegcli import forecast, photos
-from stegcli.lab import security
-from stegcli.lab.covers import COVER_SHAPE, judging_covers
-from stegcli.lab.subjects import PhaseSubject
-from stegcli.provenance import commit
+from stegcli.detection import risk
+from stegcli.lab.data import photos
+from stegcli.lab.data.covers import COVER_SHAPE, judging_covers
+from stegcli.lab.provenance import commit
+from stegcli.lab.security import evaluate
+from stegcli.lab.security.subjects import PhaseSubject
 
 PARTS = (0.375, 0.5, 0.75, 1.0)
 """Of each side of a cover."""
@@ -68,13 +69,13 @@ def main() -> None:
         "rows": rows,
     }
     options.out.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-    table = json.loads(forecast.RISK_FILE.read_text())
+    table = json.loads(risk.RISK_FILE.read_text())
     table["bare"] = [
         {name: row[key] for name, key in KEYS.items()}
         for row in bare
         if [row["width"], row["height"]] == table["cover_size"]
     ]
-    forecast.RISK_FILE.write_text(json.dumps(table, indent=2) + "\n")
+    risk.RISK_FILE.write_text(json.dumps(table, indent=2) + "\n")
 
 
 def measured(refs: Sequence[photos.ImageRef], part: float) -> list[dict[str, Any]]:
@@ -85,14 +86,14 @@ def measured(refs: Sequence[photos.ImageRef], part: float) -> list[dict[str, Any
         PhaseSubject(spread, f"phase, spread {spread}, no header", with_header=False)
         for spread in (ALL_SPREADS if part == 1 else SPREADS)
     ]
-    _, *found = security.assess(subjects, refs, part=part)
+    _, *found = evaluate.assess(subjects, refs, part=part)
     return [
         {
             "width": width,
             "height": height,
             "spread": subject.spread,
             "header": subject.with_header,
-            "deflection": forecast.deflection(row.detection_error),
+            "deflection": risk.deflection(row.detection_error),
             **{key: value for key, value in asdict(row).items() if key != "roc"},
         }
         for subject, row in zip(subjects, found, strict=True)
@@ -107,7 +108,7 @@ def fitted(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     """
     sizes = np.array([row["width"] * row["height"] for row in rows]) / np.prod(COVER_SHAPE)
     deflections = np.array([row["deflection"] for row in rows])
-    ends = [np.array([forecast.deflection(row[end]) for row in rows]) for end in ("error_high", "error_low")]
+    ends = [np.array([risk.deflection(row[end]) for row in rows]) for end in ("error_high", "error_low")]
     weights = (2 * INTERVAL / (ends[1] - ends[0])) ** 2
     spreads = np.array([row["spread"] for row in rows])
     losses = []

@@ -17,7 +17,8 @@ covers, once among covers of all three kinds, a third each.
 
 Last, the chance that such a detector misses a stego, by the judge's score of it: a logistic curve for each
 spread through one half of the covers of all kinds, measured on the other half against the share that is
-missed at that spread. With the judge they go into the program (stegcli/risk.json), for `stegcli check`.
+missed at that spread. With the judge they go into the program (stegcli/detection/risk.json), for `stegcli
+check`.
 """
 
 from __future__ import annotations
@@ -38,12 +39,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stegcli import forecast, judge, photos
-from stegcli.lab import ensemble, security, statistics
-from stegcli.lab.covers import learning_and_judging
-from stegcli.lab.features import features
-from stegcli.lab.subjects import PhaseSubject
-from stegcli.provenance import commit
+from stegcli.detection import forecast, judge, risk
+from stegcli.lab import statistics
+from stegcli.lab.data import photos
+from stegcli.lab.data.covers import learning_and_judging
+from stegcli.lab.provenance import commit
+from stegcli.lab.security import ensemble, evaluate
+from stegcli.lab.security.features import features
+from stegcli.lab.security.subjects import PhaseSubject
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -52,7 +55,7 @@ F64 = NDArray[np.float64]
 ROOT = Path(__file__).parent.parent
 MODEL = "judge-v1"
 JUDGE = "judge"
-KINDS = {"shrunk": security.SHRINK, "as its JPEG holds it": 1.0, "enlarged": 1.5}
+KINDS = {"shrunk": evaluate.SHRINK, "as its JPEG holds it": 1.0, "enlarged": 1.5}
 SEEDS = range(1, 13)
 """Of ensembles that are averaged: what they have in common ranks better than any one of them."""
 KIND_RIDGE = 1e3
@@ -80,7 +83,7 @@ def main() -> None:
     parts = [[ref for part in each for ref in part] for each in zip(*both, strict=True)]
     for part in parts:
         random.Random(0).shuffle(part)  # noqa: S311 - repeatable on purpose
-    learned, held_out = (security.covers_of(part, options.covers) for part in parts)
+    learned, held_out = (evaluate.covers_of(part, options.covers) for part in parts)
     origin = {"command": shlex.join(["python", *sys.argv]), "commit": commit()}  # before weights are written
     if not options.keep:
         write(*learn(learned))
@@ -96,9 +99,8 @@ def main() -> None:
         **measured(held_out, options.features),
     }
     if options.features == "colour":  # what the program's table was measured with
-        forecast.RISK_FILE.write_text(
-            json.dumps({**json.loads(forecast.RISK_FILE.read_text()), "miss": values["miss"]}, indent=2)
-            + "\n"
+        risk.RISK_FILE.write_text(
+            json.dumps({**json.loads(risk.RISK_FILE.read_text()), "miss": values["miss"]}, indent=2) + "\n"
         )
     options.out.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
@@ -112,7 +114,7 @@ def learn(refs: list[photos.ImageRef]) -> tuple[F64, F64]:
         for place in range(len(judge.SPREADS))
         for seed in SEEDS
     ]
-    folded = np.stack(list(security.in_processes(_folded, pairs, None, batch=1)))
+    folded = np.stack(list(evaluate.in_processes(_folded, pairs, None, batch=1)))
     weights = folded.reshape(len(KINDS), len(judge.SPREADS), len(SEEDS), -1).mean(axis=2)
     covers = np.stack([values[:, 0] @ each.T for values, each in zip(pictures, weights, strict=True)], axis=1)
     scale = covers.std(axis=0)  # (kinds, spreads)
@@ -272,7 +274,7 @@ class _Kind:
             for place in range(len(judge.SPREADS))
             for seed in DETECTOR_SEEDS
         ]
-        found = np.array(list(security.in_processes(_held_out, work, None, batch=1)))
+        found = np.array(list(evaluate.in_processes(_held_out, work, None, batch=1)))
         rounds = found.reshape(len(judge.SPREADS), len(DETECTOR_SEEDS), 3, len(refs))
         figures["another such detector"] = rounds[:, -1, 0].T
         return cls(figures, *rounds[:, :-1].mean(axis=1).transpose(1, 2, 0))
@@ -283,7 +285,7 @@ def _of_kind(
 ) -> list[Any]:
     """What a function says of each cover of a kind."""
     work = [(f"{seed}/{shrink}/{number}", ref, shrink) for number, ref in enumerate(refs)]
-    return list(security.in_processes(function, work, None, batch=4))
+    return list(evaluate.in_processes(function, work, None, batch=4))
 
 
 def _examples(item: tuple[str, photos.ImageRef, float]) -> F32:
@@ -297,7 +299,7 @@ def _rated(feature_set: str, item: tuple[str, photos.ImageRef, float]) -> tuple[
     cover, *stegos = pictures
     colours = _features("colour", pictures)
     return (
-        judge.rate(colours),
+        judge.rate(colours, judge.load()),
         colours if feature_set == "colour" else _features(feature_set, pictures),
         np.array([forecast.exposure(cover, each) for each in stegos]),
         np.array([np.square(each.astype(np.int16) - cover).mean() for each in stegos]),
@@ -307,7 +309,7 @@ def _rated(feature_set: str, item: tuple[str, photos.ImageRef, float]) -> tuple[
 def _pictures(item: tuple[str, photos.ImageRef, float]) -> list[U8]:
     """A cover, and its stego at each spread."""
     seed, ref, shrink = item
-    cover = security.load_cover(ref, shrink)
+    cover = evaluate.load_cover(ref, shrink)
     subjects = [PhaseSubject(spread, f"phase, spread {spread}") for spread in judge.SPREADS]
     return [cover, *(subject.write(cover, seed)[0] for subject in subjects)]
 

@@ -16,6 +16,7 @@ import hashlib
 import itertools
 import json
 import random
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,9 +31,15 @@ from PIL import Image, ImageDraw, ImageFont
 from skimage import data
 
 import stegcli
-from stegcli import images, keys, luma, metrics, photos, session, store
-from stegcli.lab import ledger
-from stegcli.methods import envelope, phase
+from stegcli.envelope import keys
+from stegcli.lab.data import photos
+from stegcli.methods import table
+from stegcli.models import store
+from stegcli.models.loading import Models
+from stegcli.pictures import luma, metrics, reading
+
+sys.path.append(str(Path(__file__).parent.parent / "scripts"))
+import ledger_views
 
 SIDE = photos.SIDE
 SEED = 7
@@ -176,14 +183,13 @@ class Bench:
     def under_wrong_key(self, cover: Picture, secret: Picture) -> Picture:
         """What the decoder makes of a stego's symbols under another passphrase's keys."""
         report = stegcli.hide(cover, secret, passphrase=PASSPHRASE, favor=self.favor)
-        received = envelope.receive(report.stego_rgb, None, keys.Keyring(PASSPHRASE))
+        method, opened = table.open_stego(report.stego_rgb, None, keys.Keyring(PASSPHRASE))
         other = keys.derive(PASSPHRASE + "!", bytes(keys.SALT_BYTES))
-        decoder = session.load_network(store.find("phase", None), "decoder", "cpu")
-        return phase.reveal(dataclasses.replace(received, keys=other), decoder)
+        return method.reveal(dataclasses.replace(opened, keys=other), Models(device="cpu")).gray
 
     def spread(self, pairs: list[Pair], side: int) -> dict[str, float]:
         """Secrets shrunk to `side`, in the whole covers and, to compare, in squares of their own size."""
-        small = [(cover, images.resize_gray(secret, (side, side))) for cover, secret in pairs]
+        small = [(cover, reading.resize_gray(secret, (side, side))) for cover, secret in pairs]
         corner = (SIDE - side) // 2
         cut = slice(corner, corner + side)
         equal = self.mean([(np.ascontiguousarray(cover[cut, cut]), secret) for cover, secret in small])
@@ -286,7 +292,7 @@ def _qr_code(text: str, rng: random.Random) -> Picture:
 
 def _markdown(results: dict) -> str:  # type: ignore[type-arg]
     head = f"{results['model']}, --favor {results['favor']}, 256x256 covers, from re-read files"
-    lines = [head, "", ledger.render(results, "card"), ""]
+    lines = [head, "", ledger_views.render(results, "card"), ""]
     lines.append(f"QR codes that still decode: {results['rows']['QR codes']['decoded']} of {DOCUMENTS}.")
     if "wrong_key" in results:
         wrong = results["wrong_key"]

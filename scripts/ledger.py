@@ -2,7 +2,7 @@
 
     python scripts/ledger.py [--write]
 
-How to mark a figure: see stegcli/lab/ledger.py.
+How to mark a figure: see ledger_views.py.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from stegcli.lab.ledger import differences, filled
+from ledger_views import differences, filled
 
 ROOT = Path(__file__).parent.parent
 

@@ -9,15 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stegcli import colour, images, methods, metrics, saving, store
-from stegcli.container import SHARES
+from stegcli.envelope.keys import Keyring
 from stegcli.errors import ImageError, ModelError, NothingFoundError, OutputError, UsageError
-from stegcli.keys import Keyring
-from stegcli.methods.envelope import receive
+from stegcli.methods import table
+from stegcli.methods.base import Cover, Job, Wishes
+from stegcli.models.loading import Models
+from stegcli.pictures import colour, metrics, reading, writing
+from stegcli.pictures.encoded import Encoded
+from stegcli.pictures.sources import load_cover, load_secret, load_stego, paths_among
 from stegcli.progress import tell
 from stegcli.reports import HideReport, InfoReport, RevealReport
-from stegcli.session import Loader, load_network
-from stegcli.sources import load_cover, load_secret, load_stego, paths_among
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,20 +26,31 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from stegcli.images import Picture
-    from stegcli.methods import Method
-    from stegcli.methods.envelope import Received
+    from stegcli.methods.base import Secret
+    from stegcli.models.store import PathLike
+    from stegcli.pictures.encoded import Sink
+    from stegcli.pictures.reading import Picture
     from stegcli.progress import Progress
     from stegcli.reports import Size
-    from stegcli.store import ModelFiles
 
     Array = NDArray[np.uint8]
-    PathLike = str | os.PathLike[str]
     Source = PathLike | Array
 
-__all__ = ["SIZES", "HideReport", "HideSettings", "InfoReport", "RevealReport", "hide", "info", "reveal"]
+__all__ = [
+    "SIZES",
+    "HideReport",
+    "HideSettings",
+    "InfoReport",
+    "RevealReport",
+    "hide",
+    "hide_as",
+    "info",
+    "reveal",
+]
 
 SIZES = ("original", "hidden")
+STDOUT = "-"
+"""How a report names a stream that was written to."""
 
 _TARGET_TOLERANCE = 0.3
 """Decibels by which a trial on crops may have been too hopeful."""
@@ -46,7 +58,21 @@ _TARGET_TOLERANCE = 0.3
 
 @dataclass(frozen=True)
 class HideSettings:
-    """What a dry run and the real one have in common: arguments of `hide` by their names."""
+    """How to hide, but for what, where and under which passphrase. Shared by a dry run and the real one.
+
+    Attributes:
+        model: id or family; None for the default.
+        weights: folder of weights, or `hf://owner/repo@revision`; None for the program's own.
+        device: "auto", "cpu" or "cuda".
+        favor: "cover", "balanced" or "secret".
+        target: PSNR in dB that the revealed picture needs; what is more than that goes into the stego.
+        scale_cover: shrink the cover first, which removes a JPEG's block grid.
+        max_pixels: refuse larger pictures.
+        keep_metadata: carry the cover's EXIF over.
+
+    Raises:
+        UsageError: a target that is no number of decibels, or a limit that leaves no pixel.
+    """
 
     model: str | None = None
     weights: PathLike | None = None
@@ -54,13 +80,20 @@ class HideSettings:
     favor: str = "balanced"
     target: float | None = None
     scale_cover: float = 1.0
-    max_pixels: int = images.DEFAULT_MAX_PIXELS
+    max_pixels: int = reading.DEFAULT_MAX_PIXELS
+    keep_metadata: bool = False
+
+    def __post_init__(self) -> None:
+        if self.target is not None and not math.isfinite(self.target):
+            raise UsageError(f"cannot aim at {self.target} dB", "Give a PSNR in decibels, such as 32.")
+        if self.max_pixels < 1:
+            raise UsageError(f"a limit of {self.max_pixels} pixels", "Give 1 or more.")
 
 
 def hide(
     cover: Source,
     secret: Source,
-    out: PathLike | None = None,
+    out: PathLike | Sink | None = None,
     *,
     model: str | None = None,
     weights: PathLike | None = None,
@@ -71,7 +104,24 @@ def hide(
     force: bool = False,
     keep_metadata: bool = False,
     scale_cover: float = 1.0,
-    max_pixels: int = images.DEFAULT_MAX_PIXELS,
+    max_pixels: int = reading.DEFAULT_MAX_PIXELS,
+    progress: Progress | None = None,
+) -> HideReport:
+    """`hide_as`, with the fields of `HideSettings` as keywords."""
+    settings = HideSettings(
+        model, weights, device, favor, target, scale_cover, max_pixels, keep_metadata=keep_metadata
+    )
+    return hide_as(cover, secret, out, settings, passphrase=passphrase, force=force, progress=progress)
+
+
+def hide_as(
+    cover: Source,
+    secret: Source,
+    out: PathLike | Sink | None,
+    settings: HideSettings,
+    *,
+    passphrase: str | None = None,
+    force: bool = False,
     progress: Progress | None = None,
 ) -> HideReport:
     """Hide a secret in a cover, then read the result back and report what a receiver will see.
@@ -79,17 +129,11 @@ def hide(
     Args:
         cover: file, or (H, W, 3) or (H, W, 4) uint8.
         secret: file, or (h, w), (h, w, 3) or (h, w, 4) uint8 in sRGB; colour becomes gray, on white.
-        out: file to write, lossless by its name; None only fills the report.
-        model: id or family; None for the default.
-        weights: folder of weights, or `hf://owner/repo@revision`; None for the program's own.
-        device: "auto", "cpu" or "cuda".
+        out: file to write, lossless by its name; or a binary stream, which is given a PNG once that was
+            proved to reveal; None only fills the report.
+        settings: how.
         passphrase: None lets anybody with the program reveal.
-        favor: "cover", "balanced" or "secret".
-        target: PSNR in dB that the revealed picture needs; what is more than that goes into the stego.
         force: replace an existing file.
-        keep_metadata: carry the cover's EXIF over.
-        scale_cover: shrink the cover first, which removes a JPEG's block grid.
-        max_pixels: refuse larger pictures.
         progress: told each stage (load, encode, write, save, decode, measure) and the share of it done.
 
     Raises:
@@ -97,48 +141,50 @@ def hide(
     """
     start = time.perf_counter()
     keyring = Keyring(passphrase)
-    if out is not None:
-        images.check_writable(out, force, inputs=paths_among(cover, secret))
+    if isinstance(out, str | os.PathLike):
+        writing.check_writable(out, force, inputs=paths_among(cover, secret))
     tell(progress, "load")
-    files = store.find(model, weights, progressive=target is not None)
-    method = methods.for_family(files.entry.family)
-    picture = load_cover(cover, max_pixels, scale_cover)
-    if out is not None:
-        saving.check_holds(out, picture.rgb.shape, picture.alpha)
-    secret_gray, secret_notices = load_secret(secret, max_pixels)
-    outcome = method.hide(
-        picture.rgb,
-        picture.alpha,
+    models = Models(settings.weights, settings.device)
+    chosen = models.find(settings.model, progressive=settings.target is not None)
+    method = table.for_family(chosen.family)
+    picture = load_cover(cover, settings.max_pixels, settings.scale_cover)
+    if isinstance(out, str | os.PathLike):
+        writing.check_holds(out, picture.rgb.shape, picture.alpha)
+    secret_gray, secret_notices = load_secret(secret, settings.max_pixels)
+    job = Job(
+        Cover(picture.rgb, picture.alpha),
         secret_gray,
-        Loader(files, device),
-        files.entry.fingerprint,
+        chosen,
         keyring,
-        favor=favor,
-        target=target,
+        Wishes(settings.favor, settings.target),
         progress=progress,
     )
+    made = method.hide(job)
     tell(progress, "save")
-    with _written(out, picture, outcome.stego_rgb, force, keep_metadata, max_pixels) as (stego_rgb, alpha):
-        revealed_gray = _read_back(stego_rgb, alpha, keyring, files, device, progress)
-        revealed_gray = images.resize_gray(revealed_gray, secret_gray.shape)
+    with _written(out, picture, made.rgb, force, settings) as (stego_rgb, alpha):
+        revealed = _read_back(stego_rgb, alpha, keyring, models, progress)
+        revealed_gray = reading.resize_gray(revealed.gray, secret_gray.shape)
         tell(progress, "measure")
         revealed_psnr = metrics.psnr(secret_gray, revealed_gray)
+        missed = _missed(settings.target, revealed_psnr)
         return HideReport(
-            stego=None if out is None else os.fspath(out),
-            model=files.entry.id,
+            stego=_name(out),
+            model=chosen.id,
             cover_size=_size(picture.rgb),
             secret_size=_size(secret_gray),
-            hidden_size=_size(outcome.hidden_gray),
-            spread=outcome.header.spread,
-            planes=outcome.header.planes,
-            bpp=_bpp(outcome.hidden_gray.size, picture.rgb),
+            hidden_size=_size(made.hidden_gray),
+            spread=made.facts.spread,
+            planes=made.facts.planes,
+            bpp=_bpp(made.facts.symbols, picture.rgb),
             stego_psnr_db=metrics.psnr(picture.rgb, stego_rgb),
             stego_ssim=_ssim(picture.rgb, stego_rgb),
             revealed_psnr_db=revealed_psnr,
             revealed_ssim=_ssim(secret_gray, revealed_gray),
             keyed=passphrase is not None,
             has_key=method.has_key,
-            device=outcome.device,
+            device=made.device,
+            from_jpeg=picture.from_jpeg,
+            cover_rgb=picture.rgb,
             stego_rgb=stego_rgb,
             stego_alpha=alpha,
             revealed_gray=revealed_gray,
@@ -146,8 +192,8 @@ def hide(
                 *picture.notices,
                 *_lost_meaning(out, picture),
                 *secret_notices,
-                *outcome.notices,
-                *_missed(target, revealed_psnr),
+                *made.notices,
+                *missed,
             ),
             seconds=time.perf_counter() - start,
         )
@@ -155,21 +201,22 @@ def hide(
 
 def reveal(
     stego: Source,
-    out: PathLike | None = None,
+    out: PathLike | Sink | None = None,
     *,
     weights: PathLike | None = None,
     device: str = "auto",
     passphrase: str | None = None,
     size: str = "original",
     force: bool = False,
-    max_pixels: int = images.DEFAULT_MAX_PIXELS,
+    max_pixels: int = reading.DEFAULT_MAX_PIXELS,
     progress: Progress | None = None,
 ) -> RevealReport:
     """Reveal what a stego hides.
 
     Args:
         stego: file, or (H, W, 3) or (H, W, 4) uint8.
-        out: file to write, lossless by its name; None only fills the report.
+        out: file to write, lossless by its name; or a binary stream, which is given a PNG; None only fills
+            the report.
         weights: looked into before the program's own, as for `hide`.
         device: "auto", "cpu" or "cuda".
         passphrase: the one it was hidden with.
@@ -184,32 +231,32 @@ def reveal(
     start = time.perf_counter()
     if size not in SIZES:
         raise UsageError(f"there is no size {size!r}", f"Choices: {', '.join(SIZES)}.")
-    if out is not None:
-        images.check_writable(out, force, inputs=paths_among(stego))
+    if isinstance(out, str | os.PathLike):
+        writing.check_writable(out, force, inputs=paths_among(stego))
     tell(progress, "load")
     picture = load_stego(stego, max_pixels)
-    received = receive(picture.rgb, picture.alpha, Keyring(passphrase))
-    header = received.header
-    if out is not None and size == "original":
-        saving.check_holds(out, (header.secret_height, header.secret_width))
-    method, files = _how(received, weights)
-    decoder = load_network(files, "decoder", device)
-    tell(progress, "decode")
-    revealed_gray = method.reveal(received, decoder, progress)
+    method, opened = table.open_stego(picture.rgb, picture.alpha, Keyring(passphrase))
+    header = opened.header
+    if isinstance(out, str | os.PathLike) and size == "original":
+        writing.check_holds(out, header.secret_shape)
+    secret = method.reveal(opened, Models(weights, device), progress)
+    revealed_gray = secret.gray
     if size == "original":
-        revealed_gray = images.resize_gray(revealed_gray, (header.secret_height, header.secret_width))
+        revealed_gray = reading.resize_gray(revealed_gray, header.secret_shape)
     tell(progress, "save")
-    if out is not None:
-        images.save_gray(out, revealed_gray, force)
+    if isinstance(out, str | os.PathLike):
+        writing.save_gray(out, revealed_gray, force)
+    elif out is not None:
+        out.write(reading.png_bytes(revealed_gray))
     return RevealReport(
-        revealed=None if out is None else os.fspath(out),
-        model=files.entry.id,
+        revealed=_name(out),
+        model=secret.model,
         size=_size(revealed_gray),
         secret_size=(header.secret_width, header.secret_height),
         keyed=header.keyed,
-        device=decoder.device,
+        device=secret.device,
         revealed_gray=revealed_gray,
-        notices=_damage_notices(received),
+        notices=_damage_notices(method.damage(opened)),
         seconds=time.perf_counter() - start,
     )
 
@@ -219,85 +266,68 @@ def info(
     *,
     weights: PathLike | None = None,
     passphrase: str | None = None,
-    max_pixels: int = images.DEFAULT_MAX_PIXELS,
+    max_pixels: int = reading.DEFAULT_MAX_PIXELS,
 ) -> InfoReport:
     """Read what a stego says about itself; arguments as for `reveal`. Runs no network."""
     picture = load_stego(stego, max_pixels)
-    received = receive(picture.rgb, picture.alpha, Keyring(passphrase))
-    header = received.header
-    known = _known_model(header.model, weights)
+    method, opened = table.open_stego(picture.rgb, picture.alpha, Keyring(passphrase))
+    header, facts = opened.header, method.facts(opened)
+    known = _known_model(facts.model, weights)
+    hidden_height, hidden_width = facts.shown_shape or header.hidden_shape
     return InfoReport(
         stego="".join(os.fspath(path) for path in paths_among(stego)),
-        model=known or header.model.hex(),
+        model=known or facts.model.hex(),
         model_here=known is not None,
         size=_size(picture.rgb),
         secret_size=(header.secret_width, header.secret_height),
-        hidden_size=(header.shown_size[1], header.shown_size[0]),
-        spread=header.spread,
-        planes=header.planes,
-        bpp=_bpp(math.prod(header.shown_size), picture.rgb),
-        sigma=header.sigma if header.channel in SHARES else None,
-        damage=received.damage,
+        hidden_size=(hidden_width, hidden_height),
+        spread=facts.spread,
+        planes=facts.planes,
+        bpp=_bpp(facts.symbols, picture.rgb),
+        sigma=facts.sigma,
+        damage=method.damage(opened),
         keyed=header.keyed,
     )
 
 
-def _how(received: Received, weights: PathLike | None) -> tuple[Method, ModelFiles]:
-    """The method and the model that an opened stego names."""
-    method = methods.for_channel(received.header.channel)
-    files = store.find_by_fingerprint(received.header.model, weights)
-    if files.entry.family != method.family:
-        raise ModelError(
-            f"the picture was hidden by {method.family}; its model {files.entry.id} is {files.entry.family}",
-            "Give the folder of the weights that it was hidden with: --weights DIR.",
-        )
-    return method, files
-
-
 @contextmanager
 def _written(
-    out: PathLike | None,
-    picture: Picture,
-    stego_rgb: Array,
-    force: bool,
-    keep_metadata: bool,
-    max_pixels: int,
+    out: PathLike | Sink | None, picture: Picture, stego_rgb: Array, force: bool, settings: HideSettings
 ) -> Iterator[tuple[Array, Array | None]]:
     """Write a draft of the stego and read it again: (rgb, alpha) as the receiver's file holds them.
 
     It gets its name when the block ends well: no stego lies there that was not proved to reveal.
     """
+    exif = picture.exif if settings.keep_metadata else None
     if out is None:
         yield stego_rgb, picture.alpha
-        return
-    exif = picture.exif if keep_metadata else None
-    icc = picture.icc
-    if icc is None and saving.output_format(out) != "PNG":
-        icc = colour.profile_of(picture.chunks)
-    with images.stego_draft(out, stego_rgb, picture.alpha, icc, exif, force, picture.chunks) as draft:
-        try:
-            again = images.load_stego(draft, max_pixels=max_pixels)
-        except ImageError as error:
-            raise _unread(out) from error
+    elif isinstance(out, str | os.PathLike):
+        icc = picture.icc
+        if icc is None and writing.output_format(out) != "PNG":
+            icc = colour.profile_of(picture.chunks)
+        with writing.stego_draft(out, stego_rgb, picture.alpha, icc, exif, force, picture.chunks) as draft:
+            try:
+                again = reading.load_stego(draft, max_pixels=settings.max_pixels)
+            except ImageError as error:
+                raise _unread(out) from error
+            yield again.rgb, again.alpha
+    else:
+        content = reading.png_bytes(stego_rgb, picture.alpha, picture.icc, exif, picture.chunks)
+        again = reading.load_stego(Encoded(STDOUT, content), max_pixels=settings.max_pixels)
         yield again.rgb, again.alpha
+        out.write(content)
 
 
 def _read_back(
-    stego_rgb: Array,
-    alpha: Array | None,
-    keyring: Keyring,
-    files: ModelFiles,
-    device: str,
-    progress: Progress | None,
-) -> Array:
-    """Reveal as a receiver does, except that no key is derived twice."""
+    stego_rgb: Array, alpha: Array | None, keyring: Keyring, models: Models, progress: Progress | None
+) -> Secret:
+    """Reveal as a receiver does, except that no key is derived twice and no network loaded twice."""
     tell(progress, "decode")
     try:
-        received = receive(stego_rgb, alpha, keyring)
+        method, opened = table.open_stego(stego_rgb, alpha, keyring)
+        return method.reveal(opened, models, progress)
     except NothingFoundError as error:
         raise _unread("the stego") from error
-    method = methods.for_channel(received.header.channel)
-    return method.reveal(received, load_network(files, "decoder", device), progress)
 
 
 def _unread(name: PathLike) -> OutputError:
@@ -306,11 +336,11 @@ def _unread(name: PathLike) -> OutputError:
     )
 
 
-def _lost_meaning(out: PathLike | None, picture: Picture) -> tuple[str, ...]:
+def _lost_meaning(out: PathLike | Sink | None, picture: Picture) -> tuple[str, ...]:
     """What the written file cannot say of its colours."""
-    if out is None or saving.output_format(out) == "PNG":
+    if not isinstance(out, str | os.PathLike) or writing.output_format(out) == "PNG":
         return ()
-    if saving.output_format(out) == "BMP" and (picture.icc or colour.profile_of(picture.chunks)):
+    if writing.output_format(out) == "BMP" and (picture.icc or colour.profile_of(picture.chunks)):
         return ("a BMP keeps no colour profile: other programs will show other colours than the cover's",)
     if colour.is_high_dynamic_range(picture.chunks):
         return ("only a PNG says that the cover's colours are of high dynamic range; this file does not",)
@@ -319,9 +349,13 @@ def _lost_meaning(out: PathLike | None, picture: Picture) -> tuple[str, ...]:
 
 def _known_model(fingerprint: bytes, weights: PathLike | None) -> str | None:
     try:
-        return store.find_by_fingerprint(fingerprint, weights).entry.id
+        return Models(weights).fingerprinted(fingerprint).id
     except ModelError:
         return None
+
+
+def _name(out: PathLike | Sink | None) -> str | None:
+    return os.fspath(out) if isinstance(out, str | os.PathLike) else None if out is None else STDOUT
 
 
 def _size(array: Array) -> Size:
@@ -342,7 +376,7 @@ def _missed(target: float | None, revealed_psnr_db: float) -> tuple[str, ...]:
     return (f"the secret comes back at {revealed_psnr_db:.1f} dB, not at the {target:g} asked for",)
 
 
-def _damage_notices(received: Received) -> tuple[str, ...]:
-    if received.damage == 0:
+def _damage_notices(damage: float) -> tuple[str, ...]:
+    if damage == 0:
         return ()
-    return (f"about {received.damage:.1%} of the stego's pixels were changed since it was written",)
+    return (f"about {damage:.1%} of the stego's pixels were changed since it was written",)

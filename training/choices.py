@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stegcli.errors import TrainingError
-from stegcli.training import config, datasets
+from stegcli.training import config
 from stegcli.training.config import PhaseRecipe
-from stegcli.training.isgan_recipe import IsganRecipe
+from stegcli.training.data import datasets
+from stegcli.training.isgan.recipe import IsganRecipe
 from stegcli.training.run import Recipe, recipe_kind
 
 DEFAULT_RECIPES = {

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stegcli.errors import TrainingError
-from stegcli.planes import ALL_PLANES
+from stegcli.methods.phase.planes import ALL_PLANES
 
 if sys.version_info >= (3, 11):
     from importlib.resources.abc import Traversable
@@ -48,7 +48,7 @@ class NetworkSettings:
 
 @dataclass(frozen=True)
 class ChannelSettings:
-    """What the training channel does to a map of targets (stegcli.training.channel_noise).
+    """What the training channel does to a map of targets (stegcli.training.phase.channel_noise).
 
     A crop meets the writer's own error at `lambdas[0]` with probability `main_share`, at another of `lambdas`
     with `other_share`, and otherwise a Gaussian one whose sigma is log-uniform in `gaussian_sigma` (grey

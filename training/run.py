@@ -18,20 +18,21 @@ from accelerate import Accelerator
 from accelerate.utils import parse_flag_from_env
 
 from stegcli.errors import DeviceError, TrainingError, one_line
-from stegcli.planes import ALL_PLANES
-from stegcli.training import config, feeds
-from stegcli.training.checkpoint import Run, environment
+from stegcli.methods.phase.planes import ALL_PLANES
+from stegcli.training import config
 from stegcli.training.config import PhaseRecipe
-from stegcli.training.export import Graph, write_model
-from stegcli.training.fit import Outcome, Plain, Plan, Reporter, fit, memory_checked
-from stegcli.training.generator import FAMILIES
-from stegcli.training.isgan_export import CONTRACT, isgan_graphs
-from stegcli.training.isgan_recipe import IsganRecipe
-from stegcli.training.isgan_task import IsganTask
-from stegcli.training.networks.phase import PhaseDecoder, PhaseEncoder, UNetShape
-from stegcli.training.pages import find_fonts
-from stegcli.training.phase_task import PhaseCodec, PhaseTask
-from stegcli.training.task import Feed, Task
+from stegcli.training.data import feeds
+from stegcli.training.isgan.export import CONTRACT, isgan_graphs
+from stegcli.training.isgan.generator import FAMILIES
+from stegcli.training.isgan.recipe import IsganRecipe
+from stegcli.training.isgan.train_step import IsganTask
+from stegcli.training.loop.checkpoint import Run, environment
+from stegcli.training.loop.export import Graph, write_model
+from stegcli.training.loop.fit import Outcome, Plain, Plan, Reporter, fit, memory_checked
+from stegcli.training.loop.task import Feed, Task
+from stegcli.training.phase.networks import PhaseDecoder, PhaseEncoder, UNetShape
+from stegcli.training.phase.pages import find_fonts
+from stegcli.training.phase.train_step import PhaseCodec, PhaseTask
 
 log = logging.getLogger(__name__)
 
@@ -232,7 +233,7 @@ def phase_graphs(encoder: PhaseEncoder, decoder: PhaseDecoder) -> list[Graph]:
 
 
 def phase_contract(recipe: PhaseRecipe) -> dict[str, str]:
-    """What the files promise (stegcli.contract)."""
+    """What the files promise (stegcli.models.contract)."""
     shapes = [UNetShape(n.widths, n.blocks) for n in (recipe.encoder, recipe.decoder)]
     low, high = recipe.channel.gaussian_sigma
     return {

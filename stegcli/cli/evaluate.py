@@ -17,9 +17,9 @@ from stegcli.cli.report import Talk
 from stegcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from stegcli.lab.damage import DamageRow
-    from stegcli.lab.hiders import Hider
-    from stegcli.lab.pairs import PairSource
+    from stegcli.lab.data.pairs import PairSource
+    from stegcli.lab.quality.damage import DamageRow
+    from stegcli.lab.quality.hiders import Hider
 
 __all__ = ["app"]
 
@@ -93,7 +93,8 @@ def evaluate(
     """Measure models and baselines over many pairs of pictures."""
     if context.invoked_subcommand is not None:
         return
-    from stegcli.lab import page, quality, tables
+    from stegcli.lab.quality.evaluate import evaluate, samples
+    from stegcli.lab.report import page, tables
 
     reports = _checked_reports(report, force)
     hiders = _hiders(models, baselines, weights, favor, device)
@@ -101,7 +102,7 @@ def evaluate(
     chosen = _spreads(spreads)
     talk = Talk(as_json, quiet)
     with talk.progress() as progress:
-        result = quality.evaluate(
+        result = evaluate(
             hiders,
             source,
             spreads=chosen,
@@ -112,7 +113,7 @@ def evaluate(
         )
 
     def html() -> str:
-        return page.quality_page(result, quality.samples(hiders, source, sheets, chosen[0], seed))
+        return page.quality_page(result, samples(hiders, source, sheets, chosen[0], seed))
 
     _write(reports, force, html, lambda: tables.quality_markdown(result), result.as_json())
     lines = [*tables.markdown(tables.quality_table(result)).splitlines(), *map(str, reports)]
@@ -141,15 +142,15 @@ def damage(
     debug: options.Debug = False,
 ) -> None:
     """Show what is still revealed after pixels were overwritten, noise, JPEG and more."""
-    from stegcli.lab import damage as room
-    from stegcli.lab import damage_report
+    from stegcli.lab.quality.damage import assess
+    from stegcli.lab.report import damage_report
 
     reports = _checked_reports(report, force)
     hiders = _hiders(models, baselines, weights, favor, device)
     source = _source(dataset, data_root, pairs, seed)
     talk = Talk(as_json, quiet)
     with talk.progress() as progress:
-        rows = room.assess(
+        rows = assess(
             hiders,
             source,
             spread=spread,
@@ -223,7 +224,8 @@ def security(
     debug: options.Debug = False,
 ) -> None:
     """Train detectors on covers and stegos, and say how well they tell them apart."""
-    from stegcli.lab import presets, security_report
+    from stegcli.lab.report import security_report
+    from stegcli.lab.security import presets
 
     reports = _checked_reports(report, force)
     if dataset is None:
@@ -255,7 +257,7 @@ def security(
 
 def _hiders(models: str, baselines: str, weights: str | None, favor: str, device: str) -> list[Hider]:
     """Models first, for the baselines aim at the first one's stego PSNR."""
-    from stegcli.lab.baselines import choose
+    from stegcli.lab.quality.baselines import choose
 
     hiders: list[Hider] = [*_models(models, weights, favor, device), *choose(baselines)]
     if not hiders:
@@ -264,19 +266,22 @@ def _hiders(models: str, baselines: str, weights: str | None, favor: str, device
 
 
 def _models(models: str, weights: str | None, favor: str, device: str) -> list[Hider]:
-    from stegcli.lab.hiders import ModelHider
-    from stegcli.lab.runs import RunHider, is_run
+    from stegcli.cli.train import open_run
+    from stegcli.lab.quality.hiders import ModelHider
+    from stegcli.lab.quality.runs import RunHider, is_run
 
     names = [] if models == "none" else models.split(",")
     return [
-        RunHider(Path(name), device) if is_run(name) else ModelHider(name, weights, favor, device)
+        RunHider(Path(name), open_run(Path(name), device))
+        if is_run(name)
+        else ModelHider(name, weights, favor, device)
         for name in names
     ]
 
 
 def _source(dataset: str | None, data_root: Path | None, pairs: str, seed: int) -> PairSource:
     """Pairs of a data set, or, if `pairs` is no number, of a folder."""
-    from stegcli.lab.pairs import from_dataset, from_folder
+    from stegcli.lab.data.pairs import from_dataset, from_folder
 
     if not pairs.isdecimal():
         if dataset is not None:
@@ -297,7 +302,7 @@ def _spreads(text: str) -> list[int]:
 
 
 def _checked_reports(reports: list[Path] | None, force: bool) -> list[Path]:
-    from stegcli.saving import check_absent
+    from stegcli.pictures.writing import check_absent
 
     for path in reports or []:
         if path.suffix not in REPORTS:
@@ -323,8 +328,8 @@ def _write(
     markdown: Callable[[], str],
     values: dict[str, Any],
 ) -> None:
-    from stegcli.provenance import commit
-    from stegcli.saving import save_text
+    from stegcli.lab.provenance import commit
+    from stegcli.pictures.writing import save_text
 
     values = {"command": shlex.join(["stegcli", *sys.argv[1:]]), "commit": commit(), **values}
     makers: dict[str, Callable[[], str]] = {

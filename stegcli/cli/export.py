@@ -43,7 +43,7 @@ def export(
         raise OutputError(
             f"{folder} holds weights already", "Choose another folder, or replace them with --force."
         )
-    from stegcli.training.checkpoint import Run
+    from stegcli.training.loop.checkpoint import Run
     from stegcli.training.run import export_run
 
     model_id = name or Run(run).model_id()

@@ -18,10 +18,11 @@ from stegcli.cli.report import Talk
 from stegcli.errors import ExitCode, MissingExtraError, OutputError, UsageError, one_line
 
 if TYPE_CHECKING:
-    from stegcli.training.fit import Outcome
+    from stegcli.training.loop.fit import Outcome
+    from stegcli.training.paper.systems import RunSystem
     from stegcli.training.run import Recipe, TrainOptions
 
-__all__ = ["require_extra", "train"]
+__all__ = ["open_run", "require_extra", "train"]
 
 Model = Literal["isgan", "isgan-basic", "rehman", "baluja", "phase"]
 DEFAULT_MODEL = "isgan"
@@ -140,6 +141,21 @@ def require_extra(*modules: str) -> None:
         raise MissingExtraError(
             f"training needs {', '.join(missing)}", "Install it with: pip install 'stegcli[train]'"
         )
+
+
+def open_run(folder: Path, device: str) -> RunSystem:
+    """The networks of a run, for `evaluate` to measure.
+
+    Raises:
+        MissingExtraError: there is no torch.
+        TrainingError: it is no run of networks that are measured without export; `phase` has to be exported.
+        DeviceError: CUDA was asked for and is not there.
+    """
+    require_extra("torch", "accelerate")
+    from stegcli.training.paper.systems import RunSystem
+    from stegcli.training.run import make_accelerator
+
+    return RunSystem(folder, make_accelerator(device).device)
 
 
 def _check_together(resume: Path | None, **others: object) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stegcli.channel import hill_cost
+from stegcli.carriers.costs import hill_cost
 
 __all__ = [
     "IdealCoder",

@@ -10,43 +10,43 @@ seals the header. The picture has no key: the decoder alone shows it to whoever 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from os import urandom
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from stegcli import container, images, keys, luma
+from stegcli.carriers.parity import force_parity
+from stegcli.carriers.pixels import alpha_notices, carriers, put_back, usable_pixels
+from stegcli.envelope import keys
+from stegcli.envelope.header import Header, draw_places, parity_plan, seal
 from stegcli.errors import NothingFoundError, UsageError
-from stegcli.methods.envelope import (
-    HideOutcome,
-    alpha_notices,
-    carriers,
-    check_room,
-    check_secret,
-    put_back,
-    usable_pixels,
-)
+from stegcli.methods.base import Facts, Secret, Stego, check_room, check_secret, decoder_of
+from stegcli.methods.phase.body import Body
+from stegcli.models.session import run_tiled
+from stegcli.pictures import luma, reading
 from stegcli.progress import tell, within
-from stegcli.session import run_tiled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Collection
 
     from numpy.typing import NDArray
 
-    from stegcli.container import Header
-    from stegcli.keys import Keyring
-    from stegcli.methods.envelope import Received
+    from stegcli.envelope.opening import Opened
+    from stegcli.methods.base import Job, Wishes
+    from stegcli.models.loading import Models
+    from stegcli.models.session import Network
+    from stegcli.models.tiling import Tile
     from stegcli.progress import Progress
-    from stegcli.session import Network
-    from stegcli.tiling import Tile
 
     Gray = NDArray[np.uint8]
     Rgb = NDArray[np.uint8]
     Planes = NDArray[np.float32]
 
-__all__ = ["draw", "hide", "reveal"]
+__all__ = ["CHANNEL", "IsganMethod", "draw"]
 
+CHANNEL: Final = 2
+"""How a header names this way of carrying."""
 ENCODER_TILE, DECODER_TILE = 1 << 17, 1 << 19
 """Most pixels that each network sees at once: full resolution throughout, up to 256 planes wide."""
 
@@ -57,48 +57,85 @@ OPEN_NOTICE = "ISGAN's picture itself has no key: anybody who has the model can 
 HEADER_ONLY_NOTICE = "the passphrase locks only the header; " + OPEN_NOTICE
 
 
-def hide(
-    cover_rgb: Rgb,
-    alpha: Gray | None,
-    secret_gray: Gray,
-    load: Callable[[str], Network],
-    fingerprint: bytes,
-    keyring: Keyring,
-    *,
-    favor: str = "balanced",
-    target: float | None = None,
-    salt: bytes | None = None,
-    progress: Progress | None = None,
-) -> HideOutcome:
-    """Hide a secret in a cover; arguments as for `phase.hide`.
+@dataclass(frozen=True)
+class IsganMethod:
+    """Hiding by the paper's networks (the Method protocol)."""
 
-    The secret is brought to the cover's own size, which is the only one that the network knows. Transparent
-    pixels stay as they are (see `envelope.usable_pixels`), and what the secret shows there is lost.
+    family: str = "isgan"
+    channels: Collection[int] = (CHANNEL,)
+    has_key: bool = False
 
-    Raises:
-        ImageError: the cover is too small, or the secret has a side that no header can state.
-        UsageError: `favor` is anything but balanced or there is a `target`, for the network's balance is
-            fixed; or the passphrase is empty.
-    """
-    if favor != "balanced":
-        raise UsageError(f"ISGAN cannot favor {favor!r}: its balance was fixed in training", "Omit --favor.")
-    if target is not None:
-        raise UsageError("ISGAN cannot meet a target: its balance was fixed in training", "Omit --target.")
-    usable = usable_pixels(alpha)
+    def hide(self, job: Job) -> Stego:
+        """See `Method.hide`.
+
+        The secret is brought to the cover's own size, which is the only one that the network knows. Pixels
+        that do not carry (see `usable_pixels`) stay as they are, and what the secret shows there is lost.
+        """
+        return _hide(job)
+
+    def reveal(self, opened: Opened, models: Models, progress: Progress | None = None) -> Secret:
+        """See `Method.reveal`."""
+        body = _body(opened)
+        model = decoder_of(models, body.model, self.family)
+        decoder = model("decoder")
+        tell(progress, "decode")
+        return Secret(_reveal(opened.stego_rgb, decoder, progress), model.id, decoder.device)
+
+    def facts(self, opened: Opened) -> Facts:
+        """See `Method.facts`."""
+        return _facts(opened.header, _body(opened))
+
+    def damage(self, opened: Opened) -> float:
+        """See `Method.damage`."""
+        return opened.destroyed_share()
+
+
+def _hide(job: Job) -> Stego:
+    _check_wishes(job.wishes)
+    cover_rgb, secret_gray = job.cover.rgb, job.secret_gray
+    usable = usable_pixels(job.cover.alpha)
     room = check_room(cover_rgb, cover_rgb[..., 0].size if usable is None else int(np.count_nonzero(usable)))
     check_secret(secret_gray)
-    hidden_gray = images.resize_gray(secret_gray, cover_rgb.shape[:2])
-    salt = urandom(keys.SALT_BYTES) if salt is None else salt
-    subkeys, locator = keyring.keys(salt), keyring.locator(room)
-    encoder = load("encoder")
-    tell(progress, "encode")
-    pixels = carriers(draw(cover_rgb, hidden_gray, encoder, progress), usable)
-    tell(progress, "write")
-    header = _header(secret_gray, hidden_gray, fingerprint, keyed=not keyring.is_public)
-    parity = container.parity_plan(room, salt, container.seal(header, subkeys), locator)
-    stego_rgb = put_back(cover_rgb, usable, container.force_parity(pixels, *parity))
-    notices = (*alpha_notices(alpha, usable), *_notices(secret_gray, hidden_gray, room, header))
-    return HideOutcome(stego_rgb, hidden_gray, header, encoder.device, notices)
+    hidden_gray = reading.resize_gray(secret_gray, cover_rgb.shape[:2])
+    salt = urandom(keys.SALT_BYTES) if job.salt is None else job.salt
+    subkeys, locator = job.keyring.keys(salt), job.keyring.locator(room)
+    encoder = job.model("encoder")
+    tell(job.progress, "encode")
+    pixels = carriers(draw(cover_rgb, hidden_gray, encoder, job.progress), usable)
+    tell(job.progress, "write")
+    keyed = not job.keyring.is_public
+    body = Body(job.model.fingerprint)  # phases have a spread and a noise, this channel has none
+    header = Header.of(CHANNEL, secret_gray, hidden_gray, body.to_bytes(), keyed=keyed)
+    plan = parity_plan(room, salt, seal(header, subkeys), draw_places(room, locator))
+    stego_rgb = put_back(cover_rgb, usable, force_parity(pixels, *plan))
+    notices = (*alpha_notices(job.cover.alpha, usable), *_notices(secret_gray, hidden_gray, room, header))
+    return Stego(stego_rgb, hidden_gray, header, _facts(header, body), encoder.device, notices)
+
+
+def _check_wishes(wishes: Wishes) -> None:
+    """UsageError for what a network whose balance was fixed in training cannot do."""
+    if wishes.favor != "balanced":
+        raise UsageError(
+            f"ISGAN cannot favor {wishes.favor!r}: its balance was fixed in training", "Omit --favor."
+        )
+    if wishes.target is not None:
+        raise UsageError("ISGAN cannot meet a target: its balance was fixed in training", "Omit --target.")
+
+
+def _facts(header: Header, body: Body) -> Facts:
+    height, width = header.hidden_shape
+    return Facts(body.model, body.spread, body.planes, height * width, None)
+
+
+def _body(opened: Opened) -> Body:
+    """The method's own part of the header; NothingFoundError if the header speaks of another size."""
+    try:
+        body = Body.from_bytes(opened.header.own)
+    except ValueError:
+        raise NothingFoundError from None
+    if opened.header.hidden_shape != opened.stego_rgb.shape[:2]:
+        raise NothingFoundError
+    return body
 
 
 def draw(cover_rgb: Rgb, hidden_gray: Gray, encoder: Network, progress: Progress | None = None) -> Rgb:
@@ -120,16 +157,9 @@ def draw(cover_rgb: Rgb, hidden_gray: Gray, encoder: Network, progress: Progress
     return stego_rgb
 
 
-def reveal(received: Received, decoder: Network, progress: Progress | None = None) -> Gray:
-    """Decode an opened stego into the picture at its own size, (H, W) uint8.
-
-    Raises:
-        NothingFoundError: the header speaks of another size.
-    """
-    stego_rgb, header = received.stego_rgb, received.header
+def _reveal(stego_rgb: Rgb, decoder: Network, progress: Progress | None) -> Gray:
+    """(H, W, 3) uint8 -> the revealed picture at its own size, (H, W) uint8."""
     shape = stego_rgb.shape[:2]
-    if (header.hidden_height, header.hidden_width) != shape:
-        raise NothingFoundError
     revealed = np.empty(shape, dtype=np.uint8)
     parts = run_tiled(
         decoder,
@@ -153,20 +183,6 @@ def _encoder_planes(cover_rgb: Rgb, hidden_gray: Gray, tile: Tile) -> Planes:
 def _luma_plane(rgb: Rgb, tile: Tile) -> Planes:
     """(h, w) float32 in 0..1: luma of a tile."""
     return luma.luma_milli(rgb[tile.rows, tile.cols]).astype(np.float32) / _WHITE_MILLI
-
-
-def _header(secret: Gray, hidden: Gray, fingerprint: bytes, *, keyed: bool) -> Header:
-    return container.Header(
-        channel=container.ISGAN,
-        model=fingerprint,
-        secret_height=secret.shape[0],
-        secret_width=secret.shape[1],
-        hidden_height=hidden.shape[0],
-        hidden_width=hidden.shape[1],
-        spread=1,
-        noise_code=0,  # phases have a noise, this channel has none
-        keyed=keyed,
-    )
 
 
 def _notices(secret: Gray, hidden: Gray, room: int, header: Header) -> tuple[str, ...]:

@@ -77,7 +77,7 @@ def test_a_pause_says_how_to_go_on(studio: Desk) -> None:
 
 
 def test_ctrl_c_keeps_a_checkpoint(studio: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stegcli.training.phase_task import PhaseTask
+    from stegcli.training.phase.train_step import PhaseTask
 
     step = PhaseTask.step
 
@@ -95,7 +95,7 @@ def test_ctrl_c_keeps_a_checkpoint(studio: Desk, monkeypatch: pytest.MonkeyPatch
 
 
 def test_ctrl_c_before_the_first_step_leaves_nothing(studio: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stegcli.training import feeds
+    from stegcli.training.data import feeds
 
     def stop(*args):
         raise KeyboardInterrupt

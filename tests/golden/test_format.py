@@ -11,8 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stegcli import channel, channels, container, keys
-from stegcli.offsets import wrap
+from stegcli.carriers.phases import single
+from stegcli.carriers.phases.channel import LUMA_JOINT, LUMA_PHASE, numbered
+from stegcli.carriers.phases.choice import wrap
+from stegcli.envelope import keys
+from stegcli.envelope.header import draw_places, open_header, read_salt
+from stegcli.methods.phase.body import Body
+from stegcli.methods.phase.planes import count_sent
 
 FOLDER = Path(__file__).parent / "format-1"
 VECTORS = json.loads((FOLDER / "vectors.json").read_text(encoding="utf-8"))
@@ -28,17 +33,19 @@ def test_committed_stego_reads_as_on_the_day_it_was_made(name: str) -> None:
     passphrase, spread = format_vectors.STEGOS[name]
     pixels = np.asarray(Image.open(FOLDER / f"{name}.png")).reshape(-1, 3)
 
-    locator = keys.derive_locator(passphrase, len(pixels))
-    salt, group = container.read_salt(pixels, locator)
+    places = draw_places(len(pixels), keys.derive_locator(passphrase, len(pixels)))
+    salt, group = read_salt(pixels, places)
     subkeys = keys.derive(passphrase, salt)
-    header = container.open_header(pixels, subkeys, locator, group)
-    phases = channel.read(pixels, subkeys, header.symbols, header.spread)
+    header = open_header(pixels, subkeys, places, group)
+    body = Body.from_bytes(header.own)
+    symbols = count_sent(header.hidden_shape, body.planes)
+    phases = single.read(pixels, subkeys, symbols, body.spread)
 
     assert salt == format_vectors.SALT
     assert header.to_bytes().hex() == VECTORS["stegos"][name]["header"]
-    assert (header.spread, header.keyed) == (spread, passphrase is not None)
+    assert (body.spread, header.keyed) == (spread, passphrase is not None)
     assert format_vectors.digest(phases) == VECTORS["stegos"][name]["phases"]
-    error = wrap(phases - format_vectors.targets(header.symbols))
+    error = wrap(phases - format_vectors.targets(symbols))
     assert np.sqrt(np.mean(error**2.0)) < 40
 
 
@@ -75,18 +82,20 @@ def test_later_stego_reads_as_on_the_day_it_was_made(
     passphrase, spread, sent = made[name]
     pixels = np.asarray(Image.open(folder / f"{name}.png")).reshape(-1, 3)
 
-    locator = keys.derive_locator(passphrase, len(pixels))
-    salt, group = container.read_salt(pixels, locator)
+    places = draw_places(len(pixels), keys.derive_locator(passphrase, len(pixels)))
+    salt, group = read_salt(pixels, places)
     subkeys = keys.derive(passphrase, salt)
-    header = container.open_header(pixels, subkeys, locator, group)
-    phases = channels.numbered(header.channel).read(pixels, subkeys, header.symbols, header.spread)
+    header = open_header(pixels, subkeys, places, group)
+    body = Body.from_bytes(header.own)
+    symbols = count_sent(header.hidden_shape, body.planes)
+    phases = numbered(header.channel).read(pixels, subkeys, symbols, body.spread)
 
     told = vectors["stegos"][name]
     assert (salt, group) == (format_vectors.SALT, told["group"])
     assert group > 1 or folder == JOINT
-    assert header.channel == (container.LUMA_JOINT if folder == JOINT else container.LUMA_PHASE)
+    assert header.channel == (LUMA_JOINT if folder == JOINT else LUMA_PHASE)
     assert header.to_bytes().hex() == told["header"]
-    assert (header.spread, header.planes) == (spread, sent)
+    assert (body.spread, body.planes) == (spread, sent)
     assert format_vectors.digest(phases) == told["phases"]
-    error = wrap(phases - format_vectors.targets(header.symbols))
+    error = wrap(phases - format_vectors.targets(symbols))
     assert np.sqrt(np.mean(error**2.0)) < 45

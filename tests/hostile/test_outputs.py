@@ -81,7 +81,8 @@ def test_full_disk_keeps_the_old_file(desk: Desk) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send one process a Ctrl-C")
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
-    ("module", "name"), [("stegcli.session", "Network.run"), ("os", "fsync"), ("stegcli.metrics", "psnr")]
+    ("module", "name"),
+    [("stegcli.models.session", "Network.run"), ("os", "fsync"), ("stegcli.pictures.metrics", "psnr")],
 )
 def test_ctrl_c(desk: Desk, module: str, name: str, stop: signal.Signals) -> None:
     """Interrupted in a network, in the middle of writing, and after writing but before the proof."""
@@ -89,7 +90,7 @@ def test_ctrl_c(desk: Desk, module: str, name: str, stop: signal.Signals) -> Non
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send one process a Ctrl-C")
-@pytest.mark.parametrize(("module", "name"), [("stegcli.session", "Network.run"), ("os", "fsync")])
+@pytest.mark.parametrize(("module", "name"), [("stegcli.models.session", "Network.run"), ("os", "fsync")])
 def test_ctrl_c_while_revealing(desk: Desk, module: str, name: str) -> None:
     assert desk.run(*HIDE, "-o", "stego.png").code == 0
     _interrupt(desk, ("reveal", desk.keep("stego.png"), "-o", "out.png"), module, name, signal.SIGINT)
@@ -116,14 +117,14 @@ def _interrupt(desk: Desk, args: tuple[str, ...], module: str, name: str, stop: 
 
 def test_file_that_does_not_read_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that lies: the stego is removed, because nobody could reveal from it."""
-    from stegcli import images
+    from stegcli.pictures import reading
 
-    whole = images.load_stego
+    whole = reading.load_stego
 
     def damaged(*args, **options):
         picture = whole(*args, **options)
         picture.rgb[:] = 0
         return picture
 
-    monkeypatch.setattr(images, "load_stego", damaged)
+    monkeypatch.setattr(reading, "load_stego", damaged)
     desk.refuses(2, *HIDE, "-o", "out.png", words="read back")

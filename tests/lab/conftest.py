@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from stegcli.lab.pairs import Pair
+from stegcli.lab.data.pairs import Pair
 
 
 @pytest.fixture(scope="session")

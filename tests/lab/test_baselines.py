@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
-from stegcli import metrics
-from stegcli.channel import hill_cost
+from stegcli.carriers.costs import hill_cost
 from stegcli.errors import UsageError
-from stegcli.lab import baselines, writing
-from stegcli.lab.pairs import Pair
+from stegcli.lab import writing
+from stegcli.lab.data.pairs import Pair
+from stegcli.lab.quality import baselines
+from stegcli.pictures import metrics
 
 
 @pytest.mark.parametrize("name", ["lsb-332", "webp-lsbm", "avif-lsbm"])

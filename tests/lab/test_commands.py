@@ -13,8 +13,8 @@ from desk import Desk
 from PIL import Image
 from skimage import data
 
-from stegcli import judge
-from stegcli.provenance import commit
+from stegcli.detection import judge
+from stegcli.lab.provenance import commit
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_the_cover_that_hides_best_is_taken(desk: Desk, photos: Path) -> None:
     assert ranking[-1] == "tiny.png"
     scores = [ranked["score"] for ranked in outcome.json["ranking"][:-1]]
     assert scores == sorted(scores)
-    written = judge.score(busy, desk.pixels("busy.stego.png"), outcome.json["spread"])
+    written = judge.score(busy, desk.pixels("busy.stego.png"), outcome.json["spread"], judge.load())
     assert written == pytest.approx(scores[0], abs=0.5), "the same secret under another salt"
     assert outcome.json["stego"] == "busy.stego.png"
     assert (desk.folder / "busy.stego.png").is_file()

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+from ledger_views import differences, filled, render
 
+from stegcli.detection.risk import RISK_FILE
 from stegcli.errors import UsageError
-from stegcli.forecast import RISK_FILE
-from stegcli.lab.ledger import differences, filled, render
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("weights/*/*.md"), *ROOT.glob("results/*.md")])

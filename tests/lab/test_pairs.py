@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stegcli import photos
 from stegcli.errors import UsageError
-from stegcli.lab.pairs import from_dataset, from_folder
+from stegcli.lab.data import photos
+from stegcli.lab.data.pairs import from_dataset, from_folder
 
 
 def test_no_picture_is_used_twice(photo_folder: Path) -> None:

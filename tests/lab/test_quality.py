@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from stegcli.errors import UsageError
-from stegcli.lab import baselines, damage, quality
-from stegcli.lab.hiders import ModelHider
-from stegcli.lab.journal import Journal
-from stegcli.lab.measure import measure
-from stegcli.lab.pairs import Pair, PairSource, from_dataset
-from stegcli.lab.pictures import amplified
+from stegcli.lab.data.pairs import Pair, PairSource, from_dataset
+from stegcli.lab.quality import baselines, damage, evaluate
+from stegcli.lab.quality.hiders import ModelHider
+from stegcli.lab.quality.journal import Journal
+from stegcli.lab.quality.measure import measure
+from stegcli.lab.report.pictures import amplified
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +25,12 @@ def hiders() -> list:
 
 def test_a_cut_off_run_goes_on_and_gives_the_same(tmp_path: Path, source: PairSource, hiders: list) -> None:
     journal = tmp_path / "out.pairs.jsonl"
-    whole = quality.evaluate(hiders, source, seed=4, journal=journal)
+    whole = evaluate.evaluate(hiders, source, seed=4, journal=journal)
     head, *rows = journal.read_text().splitlines()
     assert len(rows) == 6
     journal.write_text("\n".join([head, *rows[:3], rows[3][:20]]) + "\n")
     told = []
-    again = quality.evaluate(
+    again = evaluate.evaluate(
         hiders, source, seed=4, journal=journal, progress=lambda stage, share: told.append(share)
     )
     assert told == [0.5, 1.0]
@@ -41,13 +41,13 @@ def test_a_cut_off_run_goes_on_and_gives_the_same(tmp_path: Path, source: PairSo
 
 def test_another_measurement_s_journal_is_refused(tmp_path: Path, source: PairSource, hiders: list) -> None:
     journal = tmp_path / "out.pairs.jsonl"
-    Journal(journal, quality.settings_of(hiders, source, [1], "balanced", 0))
+    Journal(journal, evaluate.settings_of(hiders, source, [1], "balanced", 0))
     with pytest.raises(UsageError, match="another measurement"):
-        quality.evaluate(hiders, source, seed=1, journal=journal)
+        evaluate.evaluate(hiders, source, seed=1, journal=journal)
 
 
 def test_baselines_are_compared_at_the_model_s_stego_psnr(source: PairSource, hiders: list) -> None:
-    model, raw, avif = quality.evaluate(hiders, source).lines
+    model, raw, avif = evaluate.evaluate(hiders, source).lines
     assert model.summaries["stego_psnr_db"].mean == pytest.approx(52, abs=0.5)
     assert avif.summaries["stego_psnr_db"].low > model.summaries["stego_psnr_db"].mean - 0.1
     assert raw.summaries["revealed_ssim"].mean == 1
@@ -56,7 +56,7 @@ def test_baselines_are_compared_at_the_model_s_stego_psnr(source: PairSource, hi
 
 def test_a_row_holds_every_figure(pair: Pair) -> None:
     measured = measure(ModelHider("phase", None, "balanced", "cpu"), pair, "seed", None)
-    assert measured.row().keys() - {"spread", "simulated"} == set(quality.FIGURES)
+    assert measured.row().keys() - {"spread", "simulated"} == set(evaluate.FIGURES)
     assert measured.figures["stego_luma_psnr_db"] > measured.figures["stego_psnr_db"]
     assert measured.figures["written_bpp"] is None
     assert json.dumps(measured.row())

@@ -13,15 +13,17 @@ torch = pytest.importorskip("torch")
 
 from accelerate import Accelerator  # noqa: E402
 
+from stegcli.cli.train import open_run  # noqa: E402
 from stegcli.errors import TrainingError  # noqa: E402
-from stegcli.lab.hiders import ModelHider  # noqa: E402
-from stegcli.lab.measure import measure  # noqa: E402
-from stegcli.lab.pairs import Pair  # noqa: E402
-from stegcli.lab.runs import RunHider  # noqa: E402
-from stegcli.training.checkpoint import Run  # noqa: E402
+from stegcli.lab.data.pairs import Pair  # noqa: E402
+from stegcli.lab.quality.hiders import ModelHider  # noqa: E402
+from stegcli.lab.quality.measure import measure  # noqa: E402
+from stegcli.lab.quality.runs import RunHider  # noqa: E402
 from stegcli.training.config import as_table  # noqa: E402
-from stegcli.training.isgan_recipe import IsganRecipe  # noqa: E402
-from stegcli.training.isgan_task import IsganTask  # noqa: E402
+from stegcli.training.isgan.recipe import IsganRecipe  # noqa: E402
+from stegcli.training.isgan.train_step import IsganTask  # noqa: E402
+from stegcli.training.loop.checkpoint import Run  # noqa: E402
+from stegcli.training.paper.systems import RunSystem  # noqa: E402
 from stegcli.training.run import export_run  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -41,14 +43,15 @@ def rehman(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_s_networks_hide_in_rgb_and_reveal_at_the_secret_s_size(rehman: Path, pair: Pair) -> None:
-    hider = RunHider(rehman, "cpu")
+    hider = RunHider(rehman, RunSystem(rehman))
     assert hider.name == "rehman-new (step 0)"
     small = Pair("piece", pair.cover_rgb[:72, :96], pair.secret_gray[:30, :50])
     first, again = (measure(hider, small, seed, None) for seed in ("one", "two"))
     assert first.revealed_gray.shape == (30, 50)
     assert np.array_equal(first.stego_rgb, again.stego_rgb), "nothing is random"
     assert (first.stego_rgb != small.cover_rgb).any(axis=(0, 1)).all(), "all three planes carry"
-    assert hider.identity != RunHider(save_run(rehman.parent / "other", "baluja"), "cpu").identity
+    other = save_run(rehman.parent / "other", "baluja")
+    assert hider.identity != RunHider(other, RunSystem(other)).identity
 
 
 def test_a_run_that_has_to_be_exported_says_so(tmp_path: Path) -> None:
@@ -56,13 +59,13 @@ def test_a_run_that_has_to_be_exported_says_so(tmp_path: Path) -> None:
     folder.mkdir()
     Run(folder).save("phase", 0, {}, {})
     with pytest.raises(TrainingError, match="holds phase"):
-        RunHider(folder, "cpu")
+        open_run(folder, "cpu")
 
 
 def test_evaluate_takes_folders_of_runs_and_of_weights(
     desk: Desk, rehman: Path, photo_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stegcli.training.export.SIZES", ((64, 64),))
+    monkeypatch.setattr("stegcli.training.loop.export.SIZES", ((64, 64),))
     export_run(save_run(desk.folder / "run", "isgan-basic"), desk.folder / "weights", "isgan-basic-v0")
     outcome = desk.run(
         *["evaluate", "--dataset", f"folder:{photo_folder}", "--pairs", "1"],

@@ -3,45 +3,47 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stegcli import channel, photos
+from stegcli.carriers.phases import single
 from stegcli.errors import MissingExtraError, UsageError
-from stegcli.lab import covers, ensemble, security
-from stegcli.lab.features import FEATURES, features
-from stegcli.lab.subjects import LSBM_CONTROL, LsbMatchingSubject, PhaseSubject, channel_sigma
+from stegcli.lab.data import photos
+from stegcli.lab.data.covers import load_cover, middle
+from stegcli.lab.security import ensemble, evaluate
+from stegcli.lab.security.features import FEATURES, features
+from stegcli.lab.security.subjects import LSBM_CONTROL, LsbMatchingSubject, PhaseSubject, channel_sigma
 
 
 def test_the_controls_give_the_known_answers(photo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ensemble, "SUBSPACES", (100,))
     monkeypatch.setattr(ensemble, "LEARNERS", 21)
-    refs = security.covers_of(photos.find(f"folder:{photo_folder}", None), 40)
-    rows = security.assess([LsbMatchingSubject(), PhaseSubject(64, "spread 64")], refs, workers=1)
+    refs = evaluate.covers_of(photos.find(f"folder:{photo_folder}", None), 40)
+    rows = evaluate.assess([LsbMatchingSubject(), PhaseSubject(64, "spread 64")], refs, workers=1)
     errors = {row.subject: row.detection_error for row in rows}
     assert errors[LSBM_CONTROL] <= 0.1
-    assert 0.25 <= errors[security.COVER_CONTROL] <= 0.75  # ten pairs a class: wide, but far from both ends
+    assert 0.25 <= errors[evaluate.COVER_CONTROL] <= 0.75  # ten pairs a class: wide, but far from both ends
     assert errors["spread 64"] > errors[LSBM_CONTROL]
 
 
 def test_covers_are_shrunk_by_a_quarter_and_lie_on_their_side(photo_folder: Path) -> None:
     ref = photos.find(f"folder:{photo_folder}", None)[0]
-    assert security.load_cover(ref).shape == (192, 256, 3)
+    assert evaluate.load_cover(ref).shape == (192, 256, 3)
 
 
 def test_a_cover_that_is_not_shrunk_keeps_its_pixels(photo_folder: Path) -> None:
     ref = photos.find(f"folder:{photo_folder}", None)[0]
     with ref.open() as picture:
         pixels = np.asarray(picture)
-    assert np.array_equal(security.load_cover(ref, 1.0), pixels[36:228, 48:304])
+    assert np.array_equal(evaluate.load_cover(ref, 1.0), pixels[36:228, 48:304])
 
 
 def test_the_middle_of_a_cover_has_its_pixels(photo_folder: Path) -> None:
-    whole = covers.load_cover(photos.find(f"folder:{photo_folder}", None)[0])
-    np.testing.assert_array_equal(covers.middle(whole, 0.5), whole[48:144, 64:192])
-    np.testing.assert_array_equal(covers.middle(whole, 1.0), whole)
+    whole = load_cover(photos.find(f"folder:{photo_folder}", None)[0])
+    np.testing.assert_array_equal(middle(whole, 0.5), whole[48:144, 64:192])
+    np.testing.assert_array_equal(middle(whole, 1.0), whole)
 
 
 def test_too_few_large_pictures_are_refused(photo_folder: Path) -> None:
     with pytest.raises(UsageError, match="only 5"):
-        security.covers_of(photos.find(f"folder:{photo_folder}", None)[:5], 100)
+        evaluate.covers_of(photos.find(f"folder:{photo_folder}", None)[:5], 100)
 
 
 def test_features_are_shares_and_feel_a_change(cover_rgb: np.ndarray) -> None:
@@ -96,7 +98,7 @@ def test_an_ensemble_folds_into_the_mean_margin_of_its_learners() -> None:
 
 
 def test_a_subject_writes_what_hide_writes(cover_rgb: np.ndarray) -> None:
-    subject = PhaseSubject(4, "spread 4", channel.LAMBDAS["balanced"])
+    subject = PhaseSubject(4, "spread 4", single.LAMBDAS["balanced"])
     assert channel_sigma(subject, cover_rgb, "seed") == pytest.approx(0.027, abs=0.004)
     stego = subject.stego(cover_rgb, cover_rgb[..., 0], "seed")
     changed = (stego != cover_rgb).any(axis=-1).mean()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stegcli.lab.similarity import MS_SSIM_MIN_SIDE, clipped_share, ms_ssim
+from stegcli.lab.quality.similarity import MS_SSIM_MIN_SIDE, clipped_share, ms_ssim
 
 
 def test_equal_pictures_are_alike_at_every_scale(secret_gray: np.ndarray) -> None:
@@ -16,7 +16,7 @@ def test_pictures_below_the_last_scale_have_none() -> None:
 @pytest.mark.train
 def test_it_is_what_training_uses(secret_gray: np.ndarray) -> None:
     torch = pytest.importorskip("torch")
-    from stegcli.training import losses
+    from stegcli.training.isgan import losses
 
     noisy = np.clip(secret_gray + np.random.default_rng(0).normal(0, 12, secret_gray.shape), 0, 255)
     noisy = noisy.astype(np.uint8)

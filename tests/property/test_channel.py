@@ -9,14 +9,15 @@ from channel_cases import PALETTES, Case, draw_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stegcli import channel
-from stegcli.keys import Keys
-from stegcli.luma import luma_milli
-from stegcli.offsets import wrap
+from stegcli.carriers import scatter
+from stegcli.carriers.phases import single
+from stegcli.carriers.phases.choice import wrap
+from stegcli.carriers.streams import Keys
+from stegcli.pictures.luma import luma_milli
 
 
 def write(case: Case) -> np.ndarray:
-    return case.written_by(channel.write)
+    return case.written_by(single.write)
 
 
 @st.composite
@@ -52,7 +53,7 @@ def test_one_pixel_per_group_changes_besides_the_forced(case: Case) -> None:
     forced[positions] = case.pixels[positions].sum(axis=1) % 2 != bits
     changed = residual(case, stego).any(axis=1)
     assert changed[forced].all()
-    groups = channel.embedding_groups(len(stego), len(case.targets), case.spread, case.keys)
+    groups = scatter.embedding_groups(len(stego), len(case.targets), case.spread, case.keys)
     assert ((changed & ~forced)[groups].sum(axis=1) <= 1).all()
     outside = np.ones(len(stego), dtype=bool)
     outside[groups] = False
@@ -64,11 +65,11 @@ def test_one_pixel_per_group_changes_besides_the_forced(case: Case) -> None:
 def test_reading_is_luma_plus_pad(case: Case) -> None:
     """The rule of the format, said a second time: a reader in another language would do just this."""
     stego = write(case)
-    groups = channel.embedding_groups(len(stego), len(case.targets), case.spread, case.keys)
-    pads = channel.pad(len(case.targets), case.keys)
+    groups = scatter.embedding_groups(len(stego), len(case.targets), case.spread, case.keys)
+    pads = single.pad(len(case.targets), case.keys)
     luma = luma_milli(stego).astype(object)
     expected = [(sum(luma[group]) + int(pad)) % 1000 for group, pad in zip(groups, pads, strict=True)]
-    assert channel.read(stego, case.keys, len(case.targets), case.spread).tolist() == expected
+    assert single.read(stego, case.keys, len(case.targets), case.spread).tolist() == expected
 
 
 @settings(deadline=None, max_examples=150)
@@ -77,7 +78,7 @@ def test_writing_never_makes_a_free_group_worse(case: Case) -> None:
     untouched = case._replace(parity=(np.empty(0, np.int64), np.empty(0, np.uint8)))
     stego = write(untouched)
     before, after = (
-        np.abs(wrap(channel.read(pixels, case.keys, len(case.targets), case.spread) - case.targets))
+        np.abs(wrap(single.read(pixels, case.keys, len(case.targets), case.spread) - case.targets))
         for pixels in (case.pixels, stego)
     )
     assert (after <= before).all()
@@ -91,6 +92,6 @@ def test_symbols_come_back_from_any_cover(palette: str, seed: int, spread: int) 
     targets = rng.integers(0, 1000, 4000)
     keys = Keys(*(sha256(rng.bytes(8)).digest() for _ in range(3)))
     forced = rng.permutation(len(pixels))[:400], rng.integers(0, 2, 400).astype(np.uint8)
-    stego = channel.write(pixels, targets, keys, spread=spread, lam=0.001, parity=forced)
-    error = wrap(channel.read(stego, keys, 4000, spread) - targets) / 1000
+    stego = single.write(pixels, targets, keys, spread=spread, lam=0.001, parity=forced)
+    error = wrap(single.read(stego, keys, 4000, spread) - targets) / 1000
     assert np.sqrt(np.mean(error**2)) < 0.06

@@ -7,7 +7,10 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from stegcli import channel, container, convolution, keys
+from stegcli.carriers import streams
+from stegcli.carriers.parity import pixel_parities
+from stegcli.carriers.phases import single
+from stegcli.envelope import convolution, header, keys
 
 PAIRS = 40
 SIDE = 128
@@ -29,19 +32,21 @@ def photographs() -> list[np.ndarray]:
 
 def hidden_in(cover: np.ndarray, rng: np.random.Generator, locator: bytes, spread: int) -> np.ndarray:
     """A stego of noise, with a header under keys of its own at the locator's positions."""
-    subkeys = keys.Keys(*(rng.bytes(32) for _ in range(3)))
-    sealed = rng.bytes(container.SEALED_BYTES)
-    group = container.group_size(len(cover), spread)
-    plan = container.parity_plan(len(cover), rng.bytes(keys.SALT_BYTES), sealed, locator, group)
-    parity = container.pixel_parities(cover, *plan, None)
+    subkeys = streams.Keys(*(rng.bytes(32) for _ in range(3)))
+    sealed = rng.bytes(header.SEALED_BYTES)
+    group = header.group_size(len(cover), spread)
+    places = header.draw_places(len(cover), locator)
+    plan = header.parity_plan(len(cover), rng.bytes(keys.SALT_BYTES), sealed, places, group)
+    parity = pixel_parities(cover, *plan, None)
     targets = rng.integers(0, 1000, len(cover) // spread)
-    return channel.write(cover, targets, subkeys, spread=spread, lam=0.001, parity=parity)
+    return single.write(cover, targets, subkeys, spread=spread, lam=0.001, parity=parity)
 
 
 def agreement(pixels: np.ndarray, locator: bytes) -> float:
     """Share of the parities at the locator's positions that agree with the nearest codeword of a salt."""
-    salt, group = container.read_salt(pixels, locator)
-    positions, bits = container.parity_plan(len(pixels), salt, bytes(container.SEALED_BYTES), locator, group)
+    places = header.draw_places(len(pixels), locator)
+    salt, group = header.read_salt(pixels, places)
+    positions, bits = header.parity_plan(len(pixels), salt, bytes(header.SEALED_BYTES), places, group)
     salt_bits = convolution.coded_length(8 * keys.SALT_BYTES)
     parities = pixels[positions[:salt_bits]].sum(axis=(1, 2)) % 2
     return float((parities == bits[:salt_bits]).mean())

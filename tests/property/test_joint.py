@@ -7,8 +7,9 @@ from channel_cases import Case, draw_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stegcli import channel, joint
-from stegcli.luma import luma_milli
+from stegcli.carriers import scatter
+from stegcli.carriers.phases import joint
+from stegcli.pictures.luma import luma_milli
 
 
 @st.composite
@@ -36,7 +37,7 @@ def test_four_small_steps_a_block_besides_the_forced(case: Case) -> None:
     free = np.ones(len(stego), dtype=bool)
     free[positions] = False
     blocks = joint.block_count(len(case.targets))
-    groups = channel.embedding_groups(len(stego), blocks, 4 * case.spread, case.keys)
+    groups = scatter.embedding_groups(len(stego), blocks, 4 * case.spread, case.keys)
     changed = (steps > 0) & free
     assert (changed[groups].sum(axis=1) <= 4).all()
     changed[groups] = False
@@ -50,7 +51,7 @@ def test_reading_is_a_sum_of_lumas_and_pad(case: Case) -> None:
     stego = write(case)
     count = len(case.targets)
     blocks = joint.block_count(count)
-    groups = channel.embedding_groups(len(stego), blocks, 4 * case.spread, case.keys)
+    groups = scatter.embedding_groups(len(stego), blocks, 4 * case.spread, case.keys)
     pads = joint.pad(blocks, case.keys)
     luma = luma_milli(stego).tolist()
     expected = {}

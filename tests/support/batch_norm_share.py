@@ -5,7 +5,7 @@ import warnings
 import torch
 from torch import distributed
 
-from stegcli.training.networks.layers import BatchNorm
+from stegcli.training.isgan.layers import BatchNorm
 
 
 def both_halves():

@@ -9,8 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
-from stegcli import channel, container
-from stegcli.keys import Keys
+from stegcli.carriers.parity import Parity, pixel_parities
+from stegcli.carriers.phases import single
+from stegcli.carriers.streams import Keys
+from stegcli.envelope import header
 
 PALETTES = {
     "white": [255],
@@ -29,7 +31,7 @@ class Case(NamedTuple):
     keys: Keys
     spread: int
     lam: float
-    parity: channel.Parity
+    parity: Parity
     cost: np.ndarray | None
 
     def written_by(self, write: Callable[..., np.ndarray]) -> np.ndarray:
@@ -53,7 +55,7 @@ def draw_case(draw: st.DrawFn, rng: np.random.Generator, n: int, symbols: int, s
         targets=rng.integers(0, 1000, symbols),
         keys=Keys(*(sha256(rng.bytes(8)).digest() for _ in range(3))),
         spread=spread,
-        lam=draw(st.sampled_from(sorted(channel.LAMBDAS.values()))),
+        lam=draw(st.sampled_from(sorted(single.LAMBDAS.values()))),
         parity=(rng.permutation(n)[:forced], rng.integers(0, 2, forced).astype(np.uint8)),
         cost=draw(st.sampled_from([None, rng.lognormal(0, 3, n).astype(np.float32)])),
     )
@@ -67,9 +69,10 @@ def random_targets(symbols: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 1000, symbols)
 
 
-def header_parity(pixels: np.ndarray) -> channel.Parity:
-    plan = container.parity_plan(len(pixels), sha256(b"salt").digest()[:16], bytes(range(42)), bytes(32))
-    return container.pixel_parities(pixels, *plan, None)
+def header_parity(pixels: np.ndarray) -> Parity:
+    places = header.draw_places(len(pixels), bytes(32))
+    plan = header.parity_plan(len(pixels), sha256(b"salt").digest()[:16], bytes(range(42)), places)
+    return pixel_parities(pixels, *plan, None)
 
 
 def rms(values: np.ndarray) -> float:

@@ -22,20 +22,26 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stegcli import channel, channels, container, joint, keys, luma, planes
+from stegcli.carriers import scatter, streams
+from stegcli.carriers.parity import GROUP_SIZES, pixel_parities
+from stegcli.carriers.phases import channel, joint, single
+from stegcli.carriers.phases.channel import LUMA_PHASE, PLAIN, Channel
+from stegcli.envelope import keys
+from stegcli.envelope.header import Header, draw_places, group_size, parity_plan, seal
+from stegcli.methods.phase import planes
+from stegcli.methods.phase.body import Body, code_to_sigma
+from stegcli.pictures import luma
 
 SALT = bytes(range(16))
 PASSPHRASES = {"public": None, "plain": "correct horse", "accented": "cafe\u0301"}
-HEADER = container.Header(
-    channel=container.LUMA_PHASE,
-    model=bytes.fromhex("c0ffee42"),
+HEADER = Header(
+    channel=LUMA_PHASE,
     secret_height=3000,
     secret_width=70000,
     hidden_height=60,
     hidden_width=65,
-    spread=1,
-    noise_code=101,
     keyed=True,
+    own=Body(bytes.fromhex("c0ffee42"), spread=1, noise_code=101).to_bytes(),
 )
 PIXEL_COUNTS = (4096, 65_536, 300_000, 2_000_000)
 STEGOS = {"keyed": ("correct horse", 1), "public": (None, 4)}
@@ -77,27 +83,27 @@ def key_vectors() -> dict[str, Any]:
 def stream_vectors() -> dict[str, Any]:
     key = bytes(range(32))
     return {
-        "words32": digest(keys.words32(key, 20_000)),
-        "words64": [int(word) for word in keys.words64(key, 4)],
-        "scaled": digest(keys.scaled(keys.words32(key, 1000), 12_345)),
+        "words32": digest(streams.words32(key, 20_000)),
+        "words64": [int(word) for word in streams.words64(key, 4)],
+        "scaled": digest(streams.scaled(streams.words32(key, 1000), 12_345)),
     }
 
 
 def channel_vectors() -> dict[str, Any]:
     subkeys = keys.derive("correct horse", SALT)
     return {
-        "pad": digest(channel.pad(5000, subkeys)),
+        "pad": digest(single.pad(5000, subkeys)),
         "groups": {
-            f"{n} pixels, {symbols} x {spread}": digest(channel.embedding_groups(n, symbols, spread, subkeys))
+            f"{n} pixels, {symbols} x {spread}": digest(scatter.embedding_groups(n, symbols, spread, subkeys))
             for n, symbols, spread in [(4096, 4096, 1), (4096, 100, 40), (70_001, 10_000, 7)]
         },
     }
 
 
 def container_vectors() -> dict[str, Any]:
-    sealed = container.seal(HEADER, keys.derive("correct horse", SALT))
+    sealed = seal(HEADER, keys.derive("correct horse", SALT))
     plans = {
-        n: container.parity_plan(n, SALT, sealed, keys.derive_locator("correct horse", n))
+        n: parity_plan(n, SALT, sealed, draw_places(n, keys.derive_locator("correct horse", n)))
         for n in PIXEL_COUNTS
     }
     return {
@@ -106,7 +112,7 @@ def container_vectors() -> dict[str, Any]:
         "bits": np.packbits(plans[4096][1]).tobytes().hex(),
         "positions": {str(n): digest(positions) for n, (positions, _) in plans.items()},
         "repeated_bits": {str(n): digest(bits) for n, (_, bits) in plans.items()},
-        "sigma": {str(code): container.code_to_sigma(code) for code in (0, 24, 101, 255)},
+        "sigma": {str(code): code_to_sigma(code) for code in (0, 24, 101, 255)},
     }
 
 
@@ -136,37 +142,34 @@ def make_stego(name: str) -> tuple[np.ndarray, dict[str, Any]]:
     """A full stego without any network: header in the parities, `targets` in the phases."""
     passphrase, spread = STEGOS[name]
     sizes = {"secret_height": 120, "secret_width": 132, "hidden_height": 30, "hidden_width": 33}
-    return _written(handmade_cover(72, 80), passphrase, 1, channels.PLAIN, spread=spread, **sizes)
+    return _written(handmade_cover(72, 80), passphrase, 1, PLAIN, Body(b"hand", spread, 100), **sizes)
 
 
 def _written(
-    cover: np.ndarray, passphrase: str | None, group: int, way: channels.Channel, **fields: int
+    cover: np.ndarray, passphrase: str | None, group: int, way: Channel, body: Body, **sizes: int
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    header = container.Header(
+    header = Header(
         channel=way.number,
-        model=b"hand",
-        noise_code=100,
         keyed=passphrase is not None,
-        **fields,
+        own=body.to_bytes(),
+        **sizes,
     )
     pixels = cover.reshape(-1, 3)
     subkeys = keys.derive(passphrase, SALT)
-    locator = keys.derive_locator(passphrase, len(pixels))
-    plan = container.parity_plan(len(pixels), SALT, container.seal(header, subkeys), locator, group)
-    parity = container.pixel_parities(pixels, *plan, None)
-    wanted = targets(header.symbols)
-    stego = way.write(pixels, wanted, subkeys, spread=header.spread, lam=0.001, parity=parity)
-    phases = way.read(stego, subkeys, header.symbols, header.spread)
+    places = draw_places(len(pixels), keys.derive_locator(passphrase, len(pixels)))
+    plan = parity_plan(len(pixels), SALT, seal(header, subkeys), places, group)
+    parity = pixel_parities(pixels, *plan, None)
+    wanted = targets(planes.count_sent(header.hidden_shape, body.planes))
+    stego = way.write(pixels, wanted, subkeys, spread=body.spread, lam=0.001, parity=parity)
+    phases = way.read(stego, subkeys, len(wanted), body.spread)
     return stego.reshape(cover.shape), {"header": header.to_bytes().hex(), "phases": digest(phases)}
 
 
 def group_vectors() -> dict[str, Any]:
     """Where groups lie, and which places a plane holds."""
-    sealed = container.seal(HEADER, keys.derive("correct horse", SALT))
-    locator = keys.derive_locator("correct horse", 300_000)
-    plans = {
-        group: container.parity_plan(300_000, SALT, sealed, locator, group) for group in container.GROUP_SIZES
-    }
+    sealed = seal(HEADER, keys.derive("correct horse", SALT))
+    places = draw_places(300_000, keys.derive_locator("correct horse", 300_000))
+    plans = {group: parity_plan(300_000, SALT, sealed, places, group) for group in GROUP_SIZES}
     return {
         "positions": {str(group): digest(positions) for group, (positions, _) in plans.items()},
         "plane_of_place": [list(row) for row in planes.PLANE_OF_PLACE],
@@ -177,9 +180,9 @@ def make_grouped(name: str) -> tuple[np.ndarray, dict[str, Any]]:
     """As `make_stego`, with parities of groups and some planes of a map."""
     passphrase, spread, sent = GROUPED[name]
     cover = handmade_cover(240, 200)
-    group = container.group_size(cover[..., 0].size, spread)
+    group = group_size(cover[..., 0].size, spread)
     sizes = {"secret_height": 100, "secret_width": 90, "hidden_height": 100, "hidden_width": 90}
-    stego, told = _written(cover, passphrase, group, channels.PLAIN, spread=spread, planes=sent, **sizes)
+    stego, told = _written(cover, passphrase, group, PLAIN, Body(b"hand", spread, 100, sent), **sizes)
     return stego, {**told, "group": group}
 
 
@@ -193,9 +196,9 @@ def make_joint(name: str) -> tuple[np.ndarray, dict[str, Any]]:
     """As `make_grouped`, four symbols to a block."""
     passphrase, spread, sent = JOINT[name]
     cover = handmade_cover(240, 200)
-    group = container.group_size(cover[..., 0].size, channels.JOINT.reach(spread))
+    group = group_size(cover[..., 0].size, channel.JOINT.reach(spread))
     sizes = {"secret_height": 97, "secret_width": 91, "hidden_height": 97, "hidden_width": 91}
-    stego, told = _written(cover, passphrase, group, channels.JOINT, spread=spread, planes=sent, **sizes)
+    stego, told = _written(cover, passphrase, group, channel.JOINT, Body(b"hand", spread, 100, sent), **sizes)
     return stego, {**told, "group": group}
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from stegcli import channel
-from stegcli.keys import Keys
-from stegcli.offsets import noise_table, wrap
-from stegcli.training.channel_noise import ChannelNoise
+from stegcli.carriers.phases import single
+from stegcli.carriers.phases.choice import noise_table, wrap
+from stegcli.carriers.streams import Keys
 from stegcli.training.config import ChannelSettings
+from stegcli.training.phase.channel_noise import ChannelNoise
 
 pytestmark = pytest.mark.train
 
@@ -29,8 +29,8 @@ def test_the_table_is_what_the_writer_leaves_in_a_picture():
     random = np.random.default_rng(5)
     pixels = random.integers(4, 252, (60_000, 3), dtype=np.uint8)
     targets = random.integers(0, 1000, len(pixels))
-    stego = channel.write(pixels, targets, keys, spread=1, lam=0.001)
-    error = wrap(channel.read(stego, keys, len(targets), 1) - targets) / 1000
+    stego = single.write(pixels, targets, keys, spread=1, lam=0.001)
+    error = wrap(single.read(stego, keys, len(targets), 1) - targets) / 1000
     table = noise_table(0.001)
     assert np.sqrt(np.mean(error**2)) == pytest.approx(np.sqrt(np.mean(table**2)), rel=0.01)
     edges = np.linspace(-0.1, 0.1, 21)

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from stegcli.errors import OutputError, TrainingError
-from stegcli.training import checkpoint
-from stegcli.training.checkpoint import Run
+from stegcli.training.loop import checkpoint
+from stegcli.training.loop.checkpoint import Run
 
 pytestmark = pytest.mark.train
 

@@ -5,7 +5,7 @@ from tiny_runs import tiny_recipe
 
 from stegcli.errors import TrainingError
 from stegcli.training import choices, config
-from stegcli.training.isgan_recipe import IsganRecipe
+from stegcli.training.isgan.recipe import IsganRecipe
 
 pytestmark = pytest.mark.train
 

@@ -5,22 +5,23 @@ import pytest
 import torch
 from tiny_runs import same_state
 
-from stegcli import channel, luma
-from stegcli.costs import hill_cost
+from stegcli.carriers.costs import hill_cost
+from stegcli.carriers.phases import single
+from stegcli.carriers.streams import Keys
 from stegcli.errors import TrainingError, UsageError
-from stegcli.keys import Keys
-from stegcli.lab.covers import covers_of, learning_and_judging
-from stegcli.lab.learned_costs import LearnedCost
-from stegcli.lab.subjects import PhaseSubject
-from stegcli.photos import find, splits
-from stegcli.training import costs
-from stegcli.training.checkpoint import Run
-from stegcli.training.cost_task import CostRecipe, CostTask, rewards
-from stegcli.training.costs import CONTRACT, CoverFeed, log_hill
-from stegcli.training.export import TOLERANCE, Graph, parity, round_weights, to_onnx
-from stegcli.training.fit import Plain
-from stegcli.training.networks.cost import BOUND, HALO, ColourJudge, CostNetwork
-from stegcli.training.simulated_channel import SimulatedChannel
+from stegcli.lab.data.covers import covers_of, learning_and_judging
+from stegcli.lab.data.photos import find, splits
+from stegcli.lab.security.learned_costs import LearnedCost
+from stegcli.lab.security.subjects import PhaseSubject
+from stegcli.pictures import luma
+from stegcli.training.costs import command
+from stegcli.training.costs.command import CONTRACT, CoverFeed, log_hill
+from stegcli.training.costs.networks import BOUND, HALO, ColourJudge, CostNetwork
+from stegcli.training.costs.simulated_channel import SimulatedChannel
+from stegcli.training.costs.train_step import CostRecipe, CostTask, rewards
+from stegcli.training.loop.checkpoint import Run
+from stegcli.training.loop.export import TOLERANCE, Graph, parity, round_weights, to_onnx
+from stegcli.training.loop.fit import Plain
 
 pytestmark = pytest.mark.train
 
@@ -92,7 +93,7 @@ def test_the_simulated_channel_writes_as_the_channel_does(photograph, spread):
     pixels, symbols = cover.reshape(-1, 3), cover.shape[0] * cover.shape[1] // spread
     targets = np.random.default_rng(0).integers(1000, size=symbols)
     subkeys = Keys(*(bytes([number]) * 32 for number in range(3)))
-    real = channel.write(pixels, targets, subkeys, spread=spread, lam=LAMBDA, cost=cost.reshape(-1))
+    real = single.write(pixels, targets, subkeys, spread=spread, lam=LAMBDA, cost=cost.reshape(-1))
     tensor = torch.from_numpy(cover).permute(2, 0, 1)[None].float()
     written = SimulatedChannel(LAMBDA, CPU).write(
         tensor, torch.from_numpy(np.log(cost))[None, None], spread, generator()
@@ -122,7 +123,7 @@ def test_each_group_changes_one_pixel_at_most_and_says_which(photograph):
 
 def test_chances_are_those_of_the_choices():
     """One group of two pixels, the second dearer by one temperature."""
-    from stegcli.training.simulated_channel import TEMPERATURE
+    from stegcli.training.costs.simulated_channel import TEMPERATURE
 
     cover = torch.full((2000, 3, 1, 2), 100.0)
     log_costs = torch.tensor([0.0, TEMPERATURE]).view(1, 1, 1, 2).expand(2000, -1, -1, -1)
@@ -225,17 +226,17 @@ class _Impatient(Plain):
 def test_a_resumed_run_is_the_uninterrupted_one(covers, tmp_path):
     recipe = tiny(covers, validate_every=2)
     whole, pieces = Run(tmp_path / "whole"), Run(tmp_path / "pieces")
-    assert costs.train(recipe, whole.folder, None).finished
-    assert costs.train(recipe, pieces.folder, None, reporter=_Impatient()).interrupted
+    assert command.train(recipe, whole.folder, None).finished
+    assert command.train(recipe, pieces.folder, None, reporter=_Impatient()).interrupted
     assert pieces.load()["step"] == 2
-    assert costs.train(recipe, pieces.folder, None, resumed=True).finished
+    assert command.train(recipe, pieces.folder, None, resumed=True).finished
     assert same_state(whole.load()["state"], pieces.load()["state"])
     assert set(whole.facts()["figures"]) == {f"{covers}/auc_hill", f"{covers}/auc_learned"}
 
 
 def test_an_exported_run_gives_costs_to_the_lab(covers, tmp_path, capsys):
-    costs.train(tiny(covers), tmp_path / "run", None)
-    costs.main(["--export", str(tmp_path / "run"), "--onnx", str(tmp_path / "cost.onnx")])
+    command.train(tiny(covers), tmp_path / "run", None)
+    command.main(["--export", str(tmp_path / "run"), "--onnx", str(tmp_path / "cost.onnx")])
     assert "cost.onnx" in capsys.readouterr().out
     subject = PhaseSubject(4, "learned", cost=LearnedCost(str(tmp_path / "cost.onnx")))
     stego, sigma = subject.write(np.full((64, 64, 3), 90, np.uint8), "seed")
@@ -244,9 +245,9 @@ def test_an_exported_run_gives_costs_to_the_lab(covers, tmp_path, capsys):
 
 
 def test_a_run_is_not_written_over(covers, tmp_path):
-    costs.train(tiny(covers, steps=1), tmp_path, None)
+    command.train(tiny(covers, steps=1), tmp_path, None)
     with pytest.raises(TrainingError, match="holds a run already"):
-        costs.train(tiny(covers, steps=1), tmp_path, None)
+        command.train(tiny(covers, steps=1), tmp_path, None)
 
 
 def test_onnxruntime_computes_what_torch_does_and_tiles_leave_no_seam(photograph, tmp_path, monkeypatch):
@@ -262,7 +263,7 @@ def test_onnxruntime_computes_what_torch_does_and_tiles_leave_no_seam(photograph
     np.testing.assert_allclose(
         np.log(whole / hill_cost(luma_levels))[: inner.shape[0], : inner.shape[1]], inner, atol=1e-3
     )
-    monkeypatch.setattr("stegcli.learned_costs.TILE_PIXELS", 128 * 128)
+    monkeypatch.setattr("stegcli.methods.phase.costs.TILE_PIXELS", 128 * 128)
     tiled = LearnedCost(str(path))(luma_levels)
     assert HALO < 64
     np.testing.assert_allclose(tiled, whole, rtol=1e-3)
@@ -289,6 +290,6 @@ def test_what_makes_no_sense_is_refused(change):
 
 def test_errors_are_told_plainly(tmp_path, capsys):
     with pytest.raises(SystemExit) as caught:
-        costs.main(["--export", str(tmp_path)])
+        command.main(["--export", str(tmp_path)])
     assert caught.value.code == TrainingError.exit_code
     assert "no checkpoint" in capsys.readouterr().err

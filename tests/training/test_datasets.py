@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from stegcli.errors import TrainingError
-from stegcli.training import datasets
+from stegcli.training.data import datasets
 
 pytestmark = pytest.mark.train
 

@@ -14,7 +14,7 @@ pytest.importorskip("pooch")
 pytest.importorskip("torch")
 
 from stegcli.errors import ExitCode, TrainingError
-from stegcli.training import datasets, downloads
+from stegcli.training.data import datasets, downloads
 
 pytestmark = pytest.mark.train
 

@@ -7,12 +7,12 @@ import torch
 from tiny_runs import tiny_recipe
 
 import stegcli
-from stegcli import store
-from stegcli.contract import parse_contract
 from stegcli.errors import TrainingError
-from stegcli.training import export
-from stegcli.training.export import Graph, write_model
-from stegcli.training.phase_task import PhaseCodec
+from stegcli.models import store
+from stegcli.models.contract import parse_contract
+from stegcli.training.loop import export
+from stegcli.training.loop.export import Graph, write_model
+from stegcli.training.phase.train_step import PhaseCodec
 from stegcli.training.run import phase_contract, phase_graphs
 
 pytestmark = pytest.mark.train

@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 from stegcli.errors import TrainingError
-from stegcli.luma import gray as numpy_gray
-from stegcli.training import feeds
-from stegcli.training.feeds import PairFeed, PhaseFeed, Pool
+from stegcli.pictures.luma import gray as numpy_gray
+from stegcli.training.data import feeds
+from stegcli.training.data.feeds import PairFeed, PhaseFeed, Pool
 
 pytestmark = pytest.mark.train
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from stegcli.errors import TrainingError
-from stegcli.training import fit as fit_module
-from stegcli.training.checkpoint import Run
-from stegcli.training.fit import Plan, fit
+from stegcli.training.loop import fit as fit_module
+from stegcli.training.loop.checkpoint import Run
+from stegcli.training.loop.fit import Plan, fit
 
 pytestmark = pytest.mark.train
 
@@ -165,7 +165,7 @@ def test_slow_steps_are_told_at_once(tmp_path, monkeypatch):
 
 
 def test_plain_reports_are_lines(capsys):
-    plain = fit_module.Plain()
+    plain = fit.Plain()
     for step in (50, 1000):
         plain.progress(step, 2000, {"loss": 0.123456})
     plain.validated(2000, {"lfw/psnr_db": 40.0})

@@ -9,14 +9,14 @@ from accelerate import Accelerator  # noqa: E402
 from skimage import data  # noqa: E402
 
 import stegcli  # noqa: E402
-from stegcli import metrics  # noqa: E402
 from stegcli.errors import TrainingError  # noqa: E402
 from stegcli.methods import isgan  # noqa: E402
-from stegcli.training.checkpoint import Run  # noqa: E402
+from stegcli.pictures import metrics  # noqa: E402
 from stegcli.training.config import as_table  # noqa: E402
-from stegcli.training.isgan_recipe import IsganRecipe  # noqa: E402
-from stegcli.training.isgan_task import IsganTask  # noqa: E402
-from stegcli.training.networks.layers import BatchNorm  # noqa: E402
+from stegcli.training.isgan.layers import BatchNorm  # noqa: E402
+from stegcli.training.isgan.recipe import IsganRecipe  # noqa: E402
+from stegcli.training.isgan.train_step import IsganTask  # noqa: E402
+from stegcli.training.loop.checkpoint import Run  # noqa: E402
 from stegcli.training.run import export_run  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -60,7 +60,7 @@ def test_an_export_hides_and_reveals_without_seams(weights, monkeypatch):
 
 
 def test_the_basic_model_exports_and_the_tables_models_do_not(tmp_path, monkeypatch):
-    monkeypatch.setattr("stegcli.training.export.SIZES", ((64, 64),))
+    monkeypatch.setattr("stegcli.training.loop.export.SIZES", ((64, 64),))
     export_run(new_run(tmp_path / "basic", "isgan-basic"), tmp_path / "weights", "isgan-basic-v0")
     assert 'family = "isgan"' in (tmp_path / "weights" / "manifest.toml").read_text(encoding="utf-8")
     with pytest.raises(TrainingError, match="row of the tables"):

@@ -7,11 +7,11 @@ torch = pytest.importorskip("torch")
 from batch_norm_share import both_halves, share  # noqa: E402
 from torch import nn  # noqa: E402
 
-from stegcli.training.networks.baluja import BalujaDecoder, BalujaEncoder  # noqa: E402
-from stegcli.training.networks.isgan import Decoder, Encoder, folded  # noqa: E402
-from stegcli.training.networks.layers import BatchNorm, freeze_statistics  # noqa: E402
-from stegcli.training.networks.rehman import RehmanDecoder, RehmanEncoder  # noqa: E402
-from stegcli.training.networks.steganalyzer import HighPass, Steganalyzer, high_pass_filters  # noqa: E402
+from stegcli.training.isgan.baluja import BalujaDecoder, BalujaEncoder  # noqa: E402
+from stegcli.training.isgan.layers import BatchNorm, freeze_statistics  # noqa: E402
+from stegcli.training.isgan.networks import Decoder, Encoder, folded  # noqa: E402
+from stegcli.training.isgan.rehman import RehmanDecoder, RehmanEncoder  # noqa: E402
+from stegcli.training.isgan.steganalyzer import HighPass, Steganalyzer, high_pass_filters  # noqa: E402
 
 pytestmark = pytest.mark.train
 

@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch")
 
 from stegcli.errors import TrainingError  # noqa: E402
 from stegcli.training import config  # noqa: E402
-from stegcli.training.isgan_recipe import IsganRecipe  # noqa: E402
+from stegcli.training.isgan.recipe import IsganRecipe  # noqa: E402
 from stegcli.training.run import read_recipe  # noqa: E402
 
 pytestmark = pytest.mark.train

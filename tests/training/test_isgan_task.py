@@ -10,12 +10,12 @@ torch = pytest.importorskip("torch")
 from accelerate import Accelerator  # noqa: E402
 from skimage import data  # noqa: E402
 
-from stegcli import metrics  # noqa: E402
 from stegcli.errors import TrainingError  # noqa: E402
-from stegcli.training.adversary import StegoPool  # noqa: E402
+from stegcli.pictures import metrics  # noqa: E402
 from stegcli.training.config import build  # noqa: E402
-from stegcli.training.isgan_recipe import IsganRecipe, SteganalyzerSettings  # noqa: E402
-from stegcli.training.isgan_task import IsganTask  # noqa: E402
+from stegcli.training.isgan.adversary import StegoPool  # noqa: E402
+from stegcli.training.isgan.recipe import IsganRecipe, SteganalyzerSettings  # noqa: E402
+from stegcli.training.isgan.train_step import IsganTask  # noqa: E402
 
 pytestmark = pytest.mark.train
 

@@ -9,9 +9,16 @@ from scipy.ndimage import gaussian_filter  # noqa: E402
 from skimage import data  # noqa: E402
 from skimage.metrics import structural_similarity  # noqa: E402
 
-from stegcli.training import losses  # noqa: E402
-from stegcli.training.generator import Generator  # noqa: E402
-from stegcli.training.losses import TABLE_4, LossSettings, Pictures, loss_terms, similarities, weighted_sum  # noqa: E402
+from stegcli.training.isgan import losses  # noqa: E402
+from stegcli.training.isgan.generator import Generator  # noqa: E402
+from stegcli.training.isgan.losses import (  # noqa: E402
+    TABLE_4,
+    LossSettings,
+    Pictures,
+    loss_terms,
+    similarities,
+    weighted_sum,
+)
 
 pytestmark = pytest.mark.train
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from stegcli.training.muon import Muon, orthogonalise
+from stegcli.training.loop.muon import Muon, orthogonalise
 
 pytestmark = pytest.mark.train
 

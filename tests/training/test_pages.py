@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import ImageFont
 
-from stegcli.training import pages, pool
+from stegcli.training.data import pool
+from stegcli.training.phase import pages
 
 pytestmark = pytest.mark.train
 

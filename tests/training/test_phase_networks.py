@@ -3,8 +3,15 @@
 import pytest
 import torch
 
-from stegcli.training.networks import phase
-from stegcli.training.networks.phase import PhaseDecoder, PhaseEncoder, UNetShape
+from stegcli.training.phase.networks import (
+    SIGMA_REFERENCE,
+    PhaseDecoder,
+    PhaseEncoder,
+    UNetShape,
+    damage_condition,
+    sigma_condition,
+    to_phase_planes,
+)
 
 pytestmark = pytest.mark.train
 
@@ -25,7 +32,7 @@ def test_pictures_of_any_multiple_keep_their_size(shape):
     height, width = 3 * shape.multiple, 5 * shape.multiple
     targets = encoder(torch.rand(2, 1, height, width).double(), SIGMA.expand(2))
     assert targets.shape == (2, 1, height, width)
-    revealed = decoder(phase.to_phase_planes(targets).double(), SIGMA.expand(2), NO_DAMAGE.expand(2))
+    revealed = decoder(to_phase_planes(targets).double(), SIGMA.expand(2), NO_DAMAGE.expand(2))
     assert revealed.shape == (2, 1, height, width)
     with pytest.raises(RuntimeError):
         encoder(torch.rand(1, 1, height + shape.multiple // 2, width).double(), SIGMA)
@@ -68,7 +75,7 @@ def test_a_tile_gives_what_the_whole_gives(shape):
     assert torch.allclose(
         whole[..., inner, halo + tile : halo + 2 * tile], part[..., inner, inner], atol=1e-12
     )
-    planes = phase.to_phase_planes(whole).double()
+    planes = to_phase_planes(whole).double()
     whole = decoder(planes, SIGMA, NO_DAMAGE)
     part = decoder(planes[..., tile : 2 * halo + 2 * tile], SIGMA, NO_DAMAGE)
     assert torch.allclose(
@@ -77,11 +84,11 @@ def test_a_tile_gives_what_the_whole_gives(shape):
 
 
 def test_conditions():
-    assert phase.sigma_condition(torch.tensor([phase.SIGMA_REFERENCE])).item() == 0
-    assert phase.sigma_condition(torch.tensor([4 * phase.SIGMA_REFERENCE])).item() == pytest.approx(2)
-    assert phase.damage_condition(torch.tensor([0.0])).item() == 0
-    assert phase.damage_condition(torch.tensor([0.1])).item() == pytest.approx(1.66, abs=0.01)
-    planes = phase.to_phase_planes(torch.tensor([[[[0.0, 0.25, 1.0]]]]))
+    assert sigma_condition(torch.tensor([SIGMA_REFERENCE])).item() == 0
+    assert sigma_condition(torch.tensor([4 * SIGMA_REFERENCE])).item() == pytest.approx(2)
+    assert damage_condition(torch.tensor([0.0])).item() == 0
+    assert damage_condition(torch.tensor([0.1])).item() == pytest.approx(1.66, abs=0.01)
+    planes = to_phase_planes(torch.tensor([[[[0.0, 0.25, 1.0]]]]))
     assert torch.allclose(planes[0, :, 0], torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]), atol=1e-6)
 
 

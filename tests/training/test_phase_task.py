@@ -6,8 +6,8 @@ import torch
 from accelerate import Accelerator
 from tiny_runs import same_state, tiny_recipe
 
-from stegcli import metrics
-from stegcli.training.phase_task import Case, PhaseTask, _by_optimiser
+from stegcli.pictures import metrics
+from stegcli.training.phase.train_step import Case, PhaseTask, _by_optimiser
 
 pytestmark = pytest.mark.train
 

@@ -9,7 +9,7 @@ from hostile_files import garbage, header_bomb, truncated
 from PIL import Image
 
 from stegcli.errors import TrainingError
-from stegcli.training import datasets, pool
+from stegcli.training.data import datasets, pool
 
 pytestmark = pytest.mark.train
 

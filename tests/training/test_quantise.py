@@ -1,4 +1,4 @@
-"""The torch side of the rounding rules against `stegcli.luma`, their one home."""
+"""The torch side of the rounding rules against `stegcli.pictures.luma`, their one home."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,8 @@ torch = pytest.importorskip("torch")
 
 from skimage import data  # noqa: E402
 
-from stegcli import luma as exact  # noqa: E402
-from stegcli.training import quantise  # noqa: E402
+from stegcli.pictures import luma  # noqa: E402
+from stegcli.training.isgan import quantise  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -34,20 +34,20 @@ def to_array(planes):
 def test_luma_is_exact():
     rgb = photograph()
     ours = quantise.luma(to_tensor(rgb))[0, 0].numpy()
-    np.testing.assert_array_equal(ours, exact.luma_milli(rgb).astype(np.float32) / np.float32(1000))
+    np.testing.assert_array_equal(ours, luma.luma_milli(rgb).astype(np.float32) / np.float32(1000))
 
 
 def test_ycrcb_has_the_same_numbers():
     rgb = photograph()
     ours = to_array(quantise.rgb_to_ycrcb(to_tensor(rgb)))
-    np.testing.assert_allclose(ours, exact.rgb_to_ycrcb(rgb), atol=1e-4)
+    np.testing.assert_allclose(ours, luma.rgb_to_ycrcb(rgb), atol=1e-4)
 
 
 def test_ycrcb_back_to_rgb_has_the_same_numbers():
-    ycrcb = exact.rgb_to_ycrcb(photograph())
+    ycrcb = luma.rgb_to_ycrcb(photograph())
     ycrcb[..., 0] += np.random.default_rng(0).normal(0, 3, ycrcb.shape[:2]).astype(np.float32)
     ours = to_array(quantise.to_8_bits(quantise.ycrcb_to_rgb(to_tensor(ycrcb))))
-    expected = exact.ycrcb_to_rgb(ycrcb)
+    expected = luma.ycrcb_to_rgb(ycrcb)
     assert np.abs(ours - expected).max() <= 1
     assert (ours != expected).mean() < 1e-3, "only where a half falls to either side"
 
@@ -55,11 +55,11 @@ def test_ycrcb_back_to_rgb_has_the_same_numbers():
 def test_stego_keeps_the_chroma_as_the_way_through_ycrcb_does():
     rgb = photograph()
     change = np.random.default_rng(1).normal(0, 4, rgb.shape[:2]).astype(np.float32)
-    ycrcb = exact.rgb_to_ycrcb(rgb)
+    ycrcb = luma.rgb_to_ycrcb(rgb)
     ycrcb[..., 0] += change
     stego_luma = quantise.luma(to_tensor(rgb)) + torch.from_numpy(change)
     ours = to_array(quantise.stego_from_luma(to_tensor(rgb), stego_luma))
-    expected = exact.ycrcb_to_rgb(ycrcb)
+    expected = luma.ycrcb_to_rgb(ycrcb)
     assert np.abs(ours - expected).max() <= 1
     assert (ours != expected).mean() < 1e-3, "only where a half falls to either side"
 
@@ -67,7 +67,7 @@ def test_stego_keeps_the_chroma_as_the_way_through_ycrcb_does():
 def test_rounding_is_that_of_the_files():
     values = np.array([-3.0, 0.5, 1.5, 2.5, 254.5, 254.51, 255.4, 300.0], dtype=np.float32)
     ours = quantise.to_8_bits(torch.from_numpy(values)).numpy()
-    np.testing.assert_array_equal(ours, exact.to_uint8(values))
+    np.testing.assert_array_equal(ours, luma.to_uint8(values))
 
 
 def test_gradient_passes_straight_through():

@@ -11,19 +11,19 @@ from accelerate import Accelerator  # noqa: E402
 from PIL import Image  # noqa: E402
 from skimage import data  # noqa: E402
 
-from stegcli import images  # noqa: E402
 from stegcli.errors import TrainingError  # noqa: E402
-from stegcli.training import measuring, paper, reproduce, steganalysis, trials  # noqa: E402
-from stegcli.training.checkpoint import Run  # noqa: E402
+from stegcli.pictures import reading, writing  # noqa: E402
 from stegcli.training.config import as_table  # noqa: E402
-from stegcli.training.isgan_recipe import IsganRecipe  # noqa: E402
-from stegcli.training.isgan_task import IsganTask  # noqa: E402
-from stegcli.training.judging import JudgeSettings, judge_pairs, train_judge  # noqa: E402
-from stegcli.training.losses import TABLE_4  # noqa: E402
-from stegcli.training.measuring import FIGURES, Exchanged, held_out_pairs, measure  # noqa: E402
+from stegcli.training.detectors.paper import JudgeSettings, judge_pairs, train_judge  # noqa: E402
+from stegcli.training.isgan.losses import TABLE_4  # noqa: E402
+from stegcli.training.isgan.recipe import IsganRecipe  # noqa: E402
+from stegcli.training.isgan.train_step import IsganTask  # noqa: E402
+from stegcli.training.loop.checkpoint import Run  # noqa: E402
+from stegcli.training.paper import measuring, reproduce, steganalysis, tables, trials  # noqa: E402
+from stegcli.training.paper.measuring import FIGURES, Exchanged, held_out_pairs, measure  # noqa: E402
+from stegcli.training.paper.sheets import GAIN, residual_picture, sheet  # noqa: E402
+from stegcli.training.paper.systems import RunSystem, open_system  # noqa: E402
 from stegcli.training.run import export_run  # noqa: E402
-from stegcli.training.sheets import GAIN, residual_picture, sheet  # noqa: E402
-from stegcli.training.systems import RunSystem, open_system  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -72,7 +72,7 @@ def test_a_run_and_its_file_are_measured_alike(folder, tmp_path, model):
     pairs = held_out_pairs(f"folder:{folder}", f"folder:{folder}", None, 1)
     ((cover, secret),) = pairs
     stego, revealed = system.exchange(cover, secret, tmp_path / "stego.png")
-    assert np.array_equal(stego, images.load_stego(tmp_path / "stego.png").rgb)
+    assert np.array_equal(stego, reading.load_stego(tmp_path / "stego.png").rgb)
     assert np.array_equal(stego, system.stego(cover, secret))
     assert revealed.shape == secret.shape
     means = measure(system, pairs).means()
@@ -83,14 +83,14 @@ def test_a_run_and_its_file_are_measured_alike(folder, tmp_path, model):
 
 
 def test_an_exported_model_stands_beside_the_papers_figures(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("stegcli.training.export.SIZES", ((64, 64),))
+    monkeypatch.setattr("stegcli.training.loop.export.SIZES", ((64, 64),))
     export_run(save_run(tmp_path / "run", "isgan"), tmp_path / "weights", "isgan-none-v0")
     monkeypatch.setattr(
-        paper,
+        tables,
         "TABLE_5",
-        {(f"folder:{folder}",) * 2: paper.TABLE_5["lfw", "lfw"], ("folder:/none", "lfw"): {}},
+        {(f"folder:{folder}",) * 2: tables.TABLE_5["lfw", "lfw"], ("folder:/none", "lfw"): {}},
     )
-    monkeypatch.setattr(reproduce, "save_sheet", lambda path, rows: images.save_stego(
+    monkeypatch.setattr(reproduce, "save_sheet", lambda path, rows: writing.save_stego(
         tmp_path / "sheet.png", sheet(rows), None, None, None, force=True))  # fmt: skip
     path = reproduce.reproduce(5, wishes(folder, tmp_path, weights=str(tmp_path / "weights")))
     text = path.read_text(encoding="utf-8")
@@ -119,7 +119,7 @@ def test_table_4_trains_and_measures_its_losses(folder, tmp_path, monkeypatch):
     path = reproduce.reproduce(4, wishes(folder, tmp_path, steps=2))
     text = path.read_text(encoding="utf-8")
     for loss in two:
-        figures = paper.TABLE_4[loss]
+        figures = tables.TABLE_4[loss]
         assert f"| {loss} | isgan-basic | paper | {figures[0]:.2f} |" in text
         assert (tmp_path / f"table-4-{loss}.png").exists()
     again = reproduce.reproduce(4, wishes(folder, tmp_path, steps=2))
@@ -177,7 +177,7 @@ def test_names_that_are_no_system(tmp_path):
 
 
 def test_the_papers_tables_have_the_rows_that_we_measure():
-    assert paper.TABLE_4.keys() == TABLE_4.keys()
+    assert tables.TABLE_4.keys() == TABLE_4.keys()
     table, given = reproduce.parse(
         ["--table", "6", "--budget", "3", "--isgan", "a", "--isgan", "b", "--basic", "c"]
     )

@@ -13,8 +13,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tiny_runs import album_recipe, same_state, tiny_recipe
 
 from stegcli.errors import DeviceError, TrainingError
-from stegcli.training import fit, phase_task, processes, run
-from stegcli.training.checkpoint import Run
+from stegcli.training import processes, run
+from stegcli.training.loop import fit
+from stegcli.training.loop.checkpoint import Run
+from stegcli.training.phase import train_step
 
 pytestmark = pytest.mark.train
 
@@ -25,14 +27,14 @@ def test_resumed_equals_uninterrupted(tmp_path, album, monkeypatch):
     recipe = album_recipe(album, steps=10, mse_share=0.5)
     through = run.start(recipe, tmp_path / "through", CPU)
     assert through.finished
-    step = phase_task.PhaseTask.step
+    step = train_step.PhaseTask.step
 
     def interrupted(task, batch, number):
         if number == 4:
             raise KeyboardInterrupt
         return step(task, batch, number)
 
-    monkeypatch.setattr(phase_task.PhaseTask, "step", interrupted)
+    monkeypatch.setattr(train_step.PhaseTask, "step", interrupted)
     first = run.start(recipe, tmp_path / "pieces", CPU)
     monkeypatch.undo()
     assert (first.step, first.interrupted) == (4, True)
@@ -100,14 +102,14 @@ def test_another_runs_networks_are_a_beginning(tmp_path, album):
 def test_a_loss_that_is_no_number(tmp_path, album, monkeypatch):
     monkeypatch.setattr(fit, "LOG_EVERY", 1)
     recipe = album_recipe(album, steps=8, checkpoint_every=2)
-    update = phase_task.PhaseTask._update
+    update = train_step.PhaseTask._update
 
     def poisoned(task, secret, noise, planes, plain_mse):
         if task.adam.state and next(iter(task.adam.state.values()))["step"] >= 3:
             secret = secret * float("nan")
         return update(task, secret, noise, planes, plain_mse)
 
-    monkeypatch.setattr(phase_task.PhaseTask, "_update", poisoned)
+    monkeypatch.setattr(train_step.PhaseTask, "_update", poisoned)
     with pytest.raises(TrainingError, match="the loss is nan"):
         run.start(recipe, tmp_path / "run", CPU)
     content = Run(tmp_path / "run").load("phase")
@@ -119,7 +121,7 @@ def test_an_interrupted_run_can_be_exported(tmp_path, album, monkeypatch):
     def stop(task, batch, number):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(phase_task.PhaseTask, "step", stop)
+    monkeypatch.setattr(train_step.PhaseTask, "step", stop)
     outcome = run.start(album_recipe(album), tmp_path / "run", CPU)
     assert outcome.interrupted
     errors = run.export_run(tmp_path / "run", tmp_path / "weights", "phase-short")

@@ -4,19 +4,21 @@ import json
 import subprocess
 import sys
 
+import ledger_views
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from stegcli.errors import TrainingError  # noqa: E402
-from stegcli.lab import ledger, statistics, verdicts  # noqa: E402
-from stegcli.lab.covers import cut  # noqa: E402
-from stegcli.lab.subjects import PhaseSubject  # noqa: E402
-from stegcli.photos import find  # noqa: E402
-from stegcli.training import curriculum, pair_file, srnet  # noqa: E402
-from stegcli.training.curriculum import VIEWS, Pairs, StageSettings, scores, train_stage  # noqa: E402
-from stegcli.training.networks.srnet import SRNet  # noqa: E402
+from stegcli.lab import statistics  # noqa: E402
+from stegcli.lab.data.covers import cut  # noqa: E402
+from stegcli.lab.data.photos import find  # noqa: E402
+from stegcli.lab.security import verdicts  # noqa: E402
+from stegcli.lab.security.subjects import PhaseSubject  # noqa: E402
+from stegcli.training.detectors import command, curriculum, pair_file  # noqa: E402
+from stegcli.training.detectors.curriculum import VIEWS, Pairs, StageSettings, scores, train_stage  # noqa: E402
+from stegcli.training.detectors.networks import SRNet  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -31,7 +33,7 @@ def large_album(tmp_path_factory, put_covers):
 @pytest.fixture(scope="module")
 def pair_files(large_album, tmp_path_factory):
     out = tmp_path_factory.mktemp("pairs") / "pairs.npz"
-    srnet.main(
+    command.main(
         ["--prepare", str(out), "--dataset", f"folder:{large_album}", "--spreads", "16,1", "--workers", "1",
          "--megabytes", "0.6"]
     )  # fmt: skip
@@ -155,11 +157,11 @@ def test_the_best_threshold_is_that_of_the_fewest_errors():
     assert statistics.best_threshold(np.zeros(3), np.zeros(3)) <= 0
 
 
-@pytest.mark.parametrize("judge", sorted(srnet.JUDGES))
+@pytest.mark.parametrize("judge", sorted(command.JUDGES))
 def test_a_judge_writes_a_row_of_each_spread(judge, pair_files, tmp_path, monkeypatch):
     monkeypatch.setattr(curriculum, "VIEWS", curriculum.ONE_VIEW)
     out = tmp_path / "rows.json"
-    srnet.main(
+    command.main(
         ["--data", *map(str, pair_files), "--judge", judge, "--steps", "2", "--out", str(out),
          "--device", "cpu", "--batch-pairs", "2", "--crop", "32"]
     )  # fmt: skip
@@ -169,14 +171,14 @@ def test_a_judge_writes_a_row_of_each_spread(judge, pair_files, tmp_path, monkey
     assert names == ([verdicts.COVER_CONTROL, *spreads] if judge == "srnet" else spreads)
     assert found["covers"] == 20
     assert all(row["steps"] == 2 for row in found["rows"])
-    table = ledger.VIEWS["security" if judge == "srnet" else "accuracy"](found, "")
+    table = ledger_views.VIEWS["security" if judge == "srnet" else "accuracy"](found, "")
     assert [line[0] for line in table[1:]] == names
 
 
 def test_training_needs_neither_the_channel_nor_the_program(tmp_path):
     """A borrowed GPU machine may hold torch, numpy and Pillow only."""
     code = (
-        "import sys; import stegcli.training.srnet;"
+        "import sys; import stegcli.training.detectors;"
         "print(*sorted({'cryptography', 'onnxruntime', 'typer', 'rich', 'accelerate'} & set(sys.modules)))"
     )
     done = subprocess.run(

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 import stegcli
-from stegcli import metrics
-from stegcli.methods import envelope
+from stegcli.carriers import pixels
+from stegcli.pictures import metrics
 
 RNG = np.random.default_rng(11)
 COVER = np.asarray(
@@ -63,7 +63,7 @@ def test_half_transparent_pixels_carry_with_a_word_where_there_is_little_else(ex
 
 
 def test_a_file_of_the_time_when_all_visible_pixels_carried_still_reveals(exact_weights, monkeypatch) -> None:
-    monkeypatch.setattr("stegcli.methods.phase.usable_pixels", lambda alpha: alpha > 0)
+    monkeypatch.setattr("stegcli.methods.phase.method.usable_pixels", lambda alpha: alpha > 0)
     old = stegcli.hide(np.dstack((COVER, _alpha(0.8))), SECRET, weights=exact_weights)
     file = io.BytesIO()
     Image.fromarray(np.dstack((old.stego_rgb, old.stego_alpha))).save(file, "PNG")
@@ -77,6 +77,6 @@ def test_a_file_of_the_time_when_all_visible_pixels_carried_still_reveals(exact_
 )
 def test_which_pixels_carry(values, carrying) -> None:
     alpha = np.resize(np.array(values, np.uint8), (128, 128))
-    usable = envelope.usable_pixels(alpha)
+    usable = pixels.usable_pixels(alpha)
     carried = alpha if usable is None else alpha[usable]
     assert sorted(set(carried.ravel().tolist())) == sorted(carrying)

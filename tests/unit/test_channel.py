@@ -4,16 +4,18 @@ import numpy as np
 import pytest
 from channel_cases import header_parity, make_keys, psnr, random_targets, rms
 
-from stegcli import channel, channels, container
-from stegcli.channel import LAMBDAS
-from stegcli.keys import Keys
-from stegcli.luma import luma_milli
-from stegcli.offsets import wrap
+from stegcli.carriers import costs, parity, scatter
+from stegcli.carriers.phases import single
+from stegcli.carriers.phases.channel import PLAIN
+from stegcli.carriers.phases.choice import wrap
+from stegcli.carriers.phases.single import LAMBDAS
+from stegcli.carriers.streams import Keys
+from stegcli.pictures.luma import luma_milli
 
 
 def phase_errors(stego: np.ndarray, targets: np.ndarray, keys: Keys, spread: int) -> np.ndarray:
     """Errors in grey levels."""
-    return wrap(channel.read(stego, keys, len(targets), spread) - targets) / 1000
+    return wrap(single.read(stego, keys, len(targets), spread) - targets) / 1000
 
 
 @pytest.fixture(scope="module")
@@ -23,25 +25,25 @@ def pixels(cover_rgb: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def cost(cover_rgb: np.ndarray) -> np.ndarray:
-    return channel.hill_cost(luma_milli(cover_rgb) / 1000).ravel()
+    return costs.hill_cost(luma_milli(cover_rgb) / 1000).ravel()
 
 
 @pytest.mark.parametrize(("n", "symbols", "spread"), [(1, 1, 1), (2, 1, 2), (4096, 4096, 1), (4099, 7, 585)])
 def test_groups_are_parts_of_a_permutation(n: int, symbols: int, spread: int) -> None:
-    groups = channel.embedding_groups(n, symbols, spread, make_keys(0))
+    groups = scatter.embedding_groups(n, symbols, spread, make_keys(0))
     assert groups.shape == (symbols, spread)
     assert len(np.unique(groups)) == groups.size
     assert 0 <= groups.min() <= groups.max() < n
 
 
 def test_groups_scatter_and_change_with_the_key() -> None:
-    first, second = (channel.embedding_groups(65_536, 65_536, 1, make_keys(seed)).ravel() for seed in (0, 1))
+    first, second = (scatter.embedding_groups(65_536, 65_536, 1, make_keys(seed)).ravel() for seed in (0, 1))
     assert abs(np.corrcoef(first, np.arange(65_536))[0, 1]) < 0.02
     assert np.mean(first == second) < 0.001
 
 
 def test_pad_is_uniform() -> None:
-    counts = np.bincount(channel.pad(100_000, make_keys(0)), minlength=1000)
+    counts = np.bincount(single.pad(100_000, make_keys(0)), minlength=1000)
     assert len(counts) == 1000
     assert np.sum((counts - 100) ** 2 / 100) < 1150  # chi-squared, 999 degrees of freedom: 3.4 sigma
 
@@ -63,7 +65,7 @@ def test_noise_and_change_are_as_specified(
 ) -> None:
     keys, targets = make_keys(spread), random_targets(len(pixels) // spread)
     rho = cost if spread > 1 else None
-    stego = channel.write(
+    stego = single.write(
         pixels, targets, keys, spread=spread, lam=LAMBDAS[favor], parity=header_parity(pixels), cost=rho
     )
     assert psnr(pixels, stego) >= least_psnr_db
@@ -74,16 +76,14 @@ def test_noise_and_change_are_as_specified(
 def test_noise_is_predicted(pixels: np.ndarray, cost: np.ndarray, spread: int) -> None:
     keys, targets = make_keys(9), random_targets(len(pixels) // spread)
     positions, bits = header_parity(pixels)
-    stego = channel.write(
-        pixels, targets, keys, spread=spread, lam=0.001, parity=(positions, bits), cost=cost
-    )
-    predicted = channels.PLAIN.predict_sigma(pixels, cost, 0.001, spread, forced=len(positions))
+    stego = single.write(pixels, targets, keys, spread=spread, lam=0.001, parity=(positions, bits), cost=cost)
+    predicted = PLAIN.predict_sigma(pixels, cost, 0.001, spread, forced=len(positions))
     assert predicted == pytest.approx(rms(phase_errors(stego, targets, keys, spread)), rel=0.08)
 
 
 def test_changes_go_where_they_cost_least(pixels: np.ndarray, cost: np.ndarray) -> None:
     targets = random_targets(len(pixels) // 16)
-    stego = channel.write(pixels, targets, make_keys(0), spread=16, lam=0.001, cost=cost)
+    stego = single.write(pixels, targets, make_keys(0), spread=16, lam=0.001, cost=cost)
     changed = (stego != pixels).any(axis=1)
     assert np.median(cost[changed]) < 0.6 * np.median(cost)
 
@@ -95,8 +95,8 @@ def test_stego_depends_on_nothing_but_symbol_minus_keystream(
     targets, pads = random_targets(len(pixels)), random_targets(len(pixels), 1)
     stegos = []
     for other in (np.zeros(len(pixels), int), random_targets(len(pixels), 2)):
-        monkeypatch.setattr(channel, "pad", lambda *_, other=other: (pads + other) % 1000)
-        stegos.append(channel.write(pixels, (targets + other) % 1000, make_keys(2), spread=1, lam=0.001))
+        monkeypatch.setattr(single, "pad", lambda *_, other=other: (pads + other) % 1000)
+        stegos.append(single.write(pixels, (targets + other) % 1000, make_keys(2), spread=1, lam=0.001))
     np.testing.assert_array_equal(stegos[0], stegos[1])
 
 
@@ -104,7 +104,7 @@ def test_observed_phases_tell_nothing_of_the_symbols(pixels: np.ndarray) -> None
     secrets = [np.zeros(len(pixels), int), np.full(len(pixels), 500), np.arange(len(pixels)) // 70 % 1000]
     counts = [
         np.bincount(
-            luma_milli(channel.write(pixels, secret, make_keys(seed), spread=1, lam=0.001)) % 1000 // 50
+            luma_milli(single.write(pixels, secret, make_keys(seed), spread=1, lam=0.001)) % 1000 // 50
         )
         for seed, secret in enumerate(secrets)
     ]
@@ -117,7 +117,7 @@ def test_observed_phases_tell_nothing_of_the_symbols(pixels: np.ndarray) -> None
 
 def test_other_keys_read_noise(pixels: np.ndarray) -> None:
     targets = np.arange(len(pixels)) // 70 % 1000
-    stego = channel.write(pixels, targets, make_keys(0), spread=1, lam=0.001)
+    stego = single.write(pixels, targets, make_keys(0), spread=1, lam=0.001)
     for reader in (make_keys(1), Keys(b"", make_keys(0).keystream, make_keys(1).permutation)):
         turns = np.exp(2j * np.pi * phase_errors(stego, targets, reader, 1))
         assert abs(turns.mean()) < 4 / np.sqrt(len(targets))
@@ -125,7 +125,7 @@ def test_other_keys_read_noise(pixels: np.ndarray) -> None:
 
 def test_damage_stays_where_it_is(pixels: np.ndarray) -> None:
     keys, targets = make_keys(3), random_targets(len(pixels))
-    stego = channel.write(pixels, targets, keys, spread=1, lam=0.001).reshape(256, 256, 3).copy()
+    stego = single.write(pixels, targets, keys, spread=1, lam=0.001).reshape(256, 256, 3).copy()
     stego[100:120] = 0
     spoilt = np.abs(phase_errors(stego.reshape(-1, 3), targets, keys, 1)) > 0.15
     assert np.mean(spoilt) == pytest.approx(20 / 256 * 0.7, abs=0.01)
@@ -136,19 +136,19 @@ def test_damage_stays_where_it_is(pixels: np.ndarray) -> None:
 @pytest.mark.parametrize("spread", [1, 3])
 def test_smallest_cover_carries_both(spread: int) -> None:
     rng = np.random.default_rng(0)
-    pixels = rng.integers(0, 256, (container.MIN_PIXELS, 3), dtype=np.uint8)
+    pixels = rng.integers(0, 256, (parity.MIN_PIXELS, 3), dtype=np.uint8)
     keys, targets = make_keys(0), random_targets(len(pixels) // spread)
     positions, bits = header_parity(pixels)
-    stego = channel.write(pixels, targets, keys, spread=spread, lam=0.001, parity=(positions, bits))
+    stego = single.write(pixels, targets, keys, spread=spread, lam=0.001, parity=(positions, bits))
     assert (stego[positions].sum(axis=1) % 2 == bits).all()
     assert rms(phase_errors(stego, targets, keys, spread)) < 0.035
 
 
 def test_spread_beyond_a_chunk(monkeypatch: pytest.MonkeyPatch, pixels: np.ndarray, cost: np.ndarray) -> None:
     keys, targets = make_keys(4), random_targets(9)
-    written = channel.write(pixels, targets, keys, spread=7000, lam=0.001, cost=cost)
-    monkeypatch.setattr(channel, "_CHUNK_PIXELS", 1000)
+    written = single.write(pixels, targets, keys, spread=7000, lam=0.001, cost=cost)
+    monkeypatch.setattr(single, "_CHUNK_PIXELS", 1000)
     np.testing.assert_array_equal(
-        channel.write(pixels, targets, keys, spread=7000, lam=0.001, cost=cost), written
+        single.write(pixels, targets, keys, spread=7000, lam=0.001, cost=cost), written
     )
     assert np.count_nonzero((written != pixels).any(axis=1)) <= 9

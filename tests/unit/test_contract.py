@@ -2,8 +2,8 @@
 
 import pytest
 
-from stegcli.contract import Contract, parse_contract
 from stegcli.errors import ModelError
+from stegcli.models.contract import Contract, parse_contract
 
 
 def test_every_value_is_read(good_metadata):

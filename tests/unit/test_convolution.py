@@ -5,7 +5,7 @@ import heapq
 import numpy as np
 import pytest
 
-from stegcli import convolution
+from stegcli.envelope import convolution
 
 
 def votes_for(bits: np.ndarray) -> np.ndarray:

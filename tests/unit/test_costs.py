@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from stegcli.costs import hill_cost, relative_cost
-from stegcli.luma import luma_milli
+from stegcli.carriers.costs import hill_cost, relative_cost
+from stegcli.pictures.luma import luma_milli
 
 
 def reference(luma: np.ndarray) -> np.ndarray:
@@ -25,7 +25,7 @@ def test_hill_is_as_published(cover_rgb: np.ndarray) -> None:
 def test_strips_leave_no_seam(monkeypatch: pytest.MonkeyPatch, cover_rgb: np.ndarray) -> None:
     luma = luma_milli(cover_rgb).astype(np.float32) / np.float32(1000)
     whole = hill_cost(luma)
-    monkeypatch.setattr("stegcli.costs._STRIP_PIXELS", 1000)
+    monkeypatch.setattr("stegcli.carriers.costs._STRIP_PIXELS", 1000)
     np.testing.assert_array_equal(hill_cost(luma), whole)
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from stegcli import drafts
 from stegcli.errors import OutputError
+from stegcli.pictures import drafts
 
 needs_unix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files or permissions")
 
@@ -224,7 +224,7 @@ def _quietly(race, own: bytes) -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux writes files without a name")
 def test_a_killed_program_leaves_nothing(tmp_path: Path) -> None:
     program = (
-        "import os, signal\nfrom stegcli.drafts import replacing\n"
+        "import os, signal\nfrom stegcli.pictures.drafts import replacing\n"
         "with replacing('a', False) as draft:\n"
         "    draft.file.write(b'secret'); draft.file.flush()\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

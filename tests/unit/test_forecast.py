@@ -5,7 +5,7 @@ import itertools
 import pytest
 from scipy import stats
 
-from stegcli.forecast import deflection, risk_at
+from stegcli.detection.risk import deflection, risk_at
 
 
 @pytest.mark.parametrize("apart", [0.1, 1.0, 3.0])

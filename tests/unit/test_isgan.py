@@ -5,9 +5,14 @@ import pytest
 from PIL import Image
 
 import stegcli
-from stegcli import luma, methods, metrics, pipeline
+from stegcli import pipeline
+from stegcli.envelope import opening
+from stegcli.envelope.header import Header
 from stegcli.errors import ImageError, ModelError, NothingFoundError, UsageError
-from stegcli.methods import envelope, isgan
+from stegcli.methods import isgan, table
+from stegcli.methods.phase.body import Body
+from stegcli.models.loading import Models
+from stegcli.pictures import luma, metrics
 
 
 def wave(height, width, low=40, high=215):
@@ -108,23 +113,21 @@ def test_small_covers_are_refused(weights):
 
 
 def test_a_header_of_another_size_opens_nothing():
-    header = isgan._header(wave(64, 64), wave(64, 64), b"abcd", keyed=False)
+    header = Header(isgan.CHANNEL, 64, 64, 64, 64, keyed=False, own=Body(b"abcd").to_bytes())
     stego = gray_cover(32, 128)
-    received = envelope.Received(
-        stego, stego.reshape(-1, 3), header, keys=None, damage=0.0, usable=None, plan=None
-    )
+    opened = opening.Opened(stego, stego.reshape(-1, 3), header, keys=None, usable=None, plan=None)
     with pytest.raises(NothingFoundError):
-        isgan.reveal(received, decoder=None)
+        isgan.IsganMethod().reveal(opened, Models())
 
 
 def test_every_family_and_channel_has_one_method():
-    from stegcli.contract import ROLES
+    from stegcli.models.contract import ROLES
 
     hiding = [family for family, roles in ROLES.items() if "encoder" in roles]
-    assert [method.family for method in methods.METHODS] == hiding
-    channels = [channel for method in methods.METHODS for channel in method.channels]
+    assert [method.family for method in table.METHODS] == hiding
+    channels = [channel for method in table.METHODS for channel in method.channels]
     assert len(set(channels)) == len(channels)
     with pytest.raises(ModelError, match="family wgan"):
-        methods.for_family("wgan")
+        table.for_family("wgan")
     with pytest.raises(ModelError, match="a way that this stegcli does not know"):
-        methods.for_channel(9)
+        table.for_channel(9)

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from channel_cases import header_parity, make_keys, psnr, random_targets, rms
 
-from stegcli import channel, channels, container, joint
-from stegcli.luma import luma_milli
-from stegcli.offsets import wrap
+from stegcli.carriers import costs, scatter
+from stegcli.carriers.phases import joint, single
+from stegcli.carriers.phases.channel import JOINT, PLAIN, Channel, numbered, suited
+from stegcli.carriers.phases.choice import wrap
+from stegcli.envelope import header
+from stegcli.pictures.luma import luma_milli
 
 
 def errors(stego: np.ndarray, targets: np.ndarray, keys: object, spread: int) -> np.ndarray:
@@ -23,7 +26,7 @@ def pixels(cover_rgb: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def cost(cover_rgb: np.ndarray) -> np.ndarray:
-    return channel.hill_cost(luma_milli(cover_rgb) / 1000).ravel()
+    return costs.hill_cost(luma_milli(cover_rgb) / 1000).ravel()
 
 
 # Header included.
@@ -48,7 +51,7 @@ def test_noise_and_change_are_as_specified(
         targets,
         keys,
         spread=spread,
-        lam=channel.LAMBDAS[favor],
+        lam=single.LAMBDAS[favor],
         parity=header_parity(pixels),
         cost=cost,
     )
@@ -61,9 +64,9 @@ def test_changes_cost_less_than_for_symbols_of_their_own(
     pixels: np.ndarray, cost: np.ndarray, spread: int, share: float
 ) -> None:
     keys, targets = make_keys(0), random_targets(len(pixels) // spread)
-    alone = channel.write(pixels, targets, keys, spread=spread, lam=0.001, cost=cost)
+    alone = single.write(pixels, targets, keys, spread=spread, lam=0.001, cost=cost)
     together = joint.write(pixels, targets, keys, spread=spread, lam=0.001, cost=cost)
-    own_error = wrap(channel.read(alone, keys, len(targets), spread) - targets) / 1000
+    own_error = wrap(single.read(alone, keys, len(targets), spread) - targets) / 1000
     assert rms(errors(together, targets, keys, spread)) < 1.01 * rms(own_error)
     paid = [cost[(stego != pixels).any(axis=1)].sum() for stego in (alone, together)]
     assert paid[1] < share * paid[0]
@@ -89,7 +92,7 @@ def test_the_best_of_all_ways_is_found() -> None:
 
 def test_a_parity_that_must_turn_lets_symbols_say_how(pixels: np.ndarray) -> None:
     keys, targets = make_keys(7), random_targets(len(pixels) // 4)
-    blocks = channel.embedding_groups(len(pixels), len(targets) // 4, 16, keys)
+    blocks = scatter.embedding_groups(len(pixels), len(targets) // 4, 16, keys)
     positions = blocks[:, 0]
     own = (pixels[positions].sum(axis=1) % 2).astype(np.uint8)
     stegos = [
@@ -123,7 +126,7 @@ def test_noise_is_predicted(pixels: np.ndarray, cost: np.ndarray, spread: int) -
     keys, targets = make_keys(9), random_targets(len(pixels) // spread)
     positions, bits = header_parity(pixels)
     stego = joint.write(pixels, targets, keys, spread=spread, lam=0.001, parity=(positions, bits), cost=cost)
-    predicted = channels.JOINT.predict_sigma(pixels, cost, 0.001, spread, forced=len(positions))
+    predicted = JOINT.predict_sigma(pixels, cost, 0.001, spread, forced=len(positions))
     assert predicted == pytest.approx(rms(errors(stego, targets, keys, spread)), rel=0.08)
 
 
@@ -161,7 +164,7 @@ def test_a_destroyed_pixel_spoils_four_symbols_far_apart(pixels: np.ndarray) -> 
     stego = joint.write(pixels, targets, keys, spread=16, lam=0.001)
     before = joint.read(stego, keys, 4000, 16)
     scars = np.zeros(len(pixels), dtype=bool)
-    scars[channel.embedding_groups(len(pixels), 1000, 64, keys)[123, 5]] = True
+    scars[scatter.embedding_groups(len(pixels), 1000, 64, keys)[123, 5]] = True
     damaged = stego.copy()
     damaged[scars] ^= 7
     spoiled = joint.spoiled(scars, keys, 4000, 16)
@@ -189,17 +192,17 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch, pixels: np.ndarr
 @pytest.mark.parametrize(
     ("room", "symbols", "expected", "spread"),
     [
-        (4096, 4096, channels.PLAIN, 1),
-        (4096, 2049, channels.PLAIN, 1),
-        (4096, 2048, channels.JOINT, 2),
-        (4096, 2045, channels.JOINT, 2),  # the last block is paid for in full
-        (4096, 1025, channels.JOINT, 3),
-        (4096, 1024, channels.JOINT, 4),
-        (4110, 2055, channels.PLAIN, 2),  # it would not fit
-        (12_000_000, 1, channels.JOINT, 3_000_000),
-        (100_000_000, 1, channels.JOINT, container.MAX_SIZE),
+        (4096, 4096, PLAIN, 1),
+        (4096, 2049, PLAIN, 1),
+        (4096, 2048, JOINT, 2),
+        (4096, 2045, JOINT, 2),  # the last block is paid for in full
+        (4096, 1025, JOINT, 3),
+        (4096, 1024, JOINT, 4),
+        (4110, 2055, PLAIN, 2),  # it would not fit
+        (12_000_000, 1, JOINT, 3_000_000),
+        (100_000_000, 1, JOINT, header.MAX_SIZE),
     ],
 )
-def test_the_channel_that_suits(room: int, symbols: int, expected: channels.Channel, spread: int) -> None:
-    assert channels.suited(room, symbols) == (expected, spread)
-    assert channels.numbered(expected.number) is expected
+def test_the_channel_that_suits(room: int, symbols: int, expected: Channel, spread: int) -> None:
+    assert suited(room, symbols) == (expected, spread)
+    assert numbered(expected.number) is expected

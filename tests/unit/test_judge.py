@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stegcli import judge, pipeline, residuals
+from stegcli import pipeline
+from stegcli.detection import judge, residuals
 
 SHRUNK, AS_IT_IS, ENLARGED = range(3)
 MARGINS = np.array([[1, 10, 100], [2, 20, 200], [3, 30, 300]])
@@ -12,7 +13,7 @@ MARGINS = np.array([[1, 10, 100], [2, 20, 200], [3, 30, 300]])
 
 
 def ratings(picture):
-    return judge.rate(residuals.colour(picture)[None])
+    return judge.rate(residuals.colour(picture)[None], judge.load())
 
 
 def weighed(cover, stego, spread):
@@ -30,9 +31,9 @@ def scaled(picture, factor):
 
 def test_a_full_stego_scores_far_above_its_cover_and_a_quarter_full_one(cover_rgb, secret_gray):
     quarter, full = (pipeline.hide(cover_rgb, secret_gray[:side, :side]).stego_rgb for side in (128, 256))
-    least = judge.score(cover_rgb, full, 1) - 4
-    assert judge.score(cover_rgb, cover_rgb, 1) < least
-    assert judge.score(cover_rgb, quarter, 4) < least  # which may well look like its cover
+    least = judge.score(cover_rgb, full, 1, judge.load()) - 4
+    assert judge.score(cover_rgb, cover_rgb, 1, judge.load()) < least
+    assert judge.score(cover_rgb, quarter, 4, judge.load()) < least  # which may well look like its cover
 
 
 @pytest.mark.parametrize("kind", [SHRUNK, AS_IT_IS, ENLARGED])
@@ -73,10 +74,10 @@ def test_a_large_picture_is_rated_by_nine_crops_of_it(cover_rgb):
     seen = np.mean([ratings(large[y : y + 256, x : x + 256]) for y, x in places], axis=0)
     flat = np.full_like(large, 90)
     expected = weighed(ratings(flat[:256, :256]), seen, 4)
-    assert judge.score(flat, large, 4) == pytest.approx(expected[0], rel=1e-4)
+    assert judge.score(flat, large, 4, judge.load()) == pytest.approx(expected[0], rel=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(1, 5), (7, 3000), (300, 8)])
 def test_any_shape_has_a_score(cover_rgb, shape):
     picture = np.resize(cover_rgb, (*shape, 3))
-    assert np.isfinite(judge.score(picture, picture, 4))
+    assert np.isfinite(judge.score(picture, picture, 4, judge.load()))

@@ -5,7 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from stegcli import keys
+from stegcli.carriers import streams
+from stegcli.envelope import keys
 from stegcli.errors import UsageError
 
 SALT = bytes(16)
@@ -50,16 +51,18 @@ def test_two_threads_may_derive_at_the_same_time() -> None:
     assert not any(thread.is_alive() for thread in threads)
 
 
-def test_no_passphrase_is_the_public_one() -> None:
-    assert keys.derive(None, SALT) == keys.derive(keys.PUBLIC_PASSPHRASE, SALT)
-    assert keys.derive_locator(None, 4096) == keys.derive_locator(keys.PUBLIC_PASSPHRASE, 4096)
+def test_no_passphrase_is_the_public_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    public = keys.PUBLIC_PASSPHRASE
+    without = keys.derive(None, SALT), keys.derive_locator(None, 4096)
+    monkeypatch.setattr(keys, "PUBLIC_PASSPHRASE", "another one")
+    assert without == (keys.derive(public, SALT), keys.derive_locator(public, 4096))
 
 
 def test_accents_may_be_typed_either_way() -> None:
     assert keys.derive("caf\u00e9", SALT) == keys.derive("cafe\u0301", SALT)
 
 
-@pytest.mark.parametrize("passphrase", ["", "\udc80"])
+@pytest.mark.parametrize("passphrase", ["", "\udc80", " ", "\t\u3000", "p\0", keys.PUBLIC_PASSPHRASE])
 def test_what_is_no_passphrase_is_refused_with_a_cure(passphrase: str) -> None:
     for derive, known in ((keys.derive, SALT), (keys.derive_locator, 4096)):
         with pytest.raises(UsageError) as refusal:
@@ -74,16 +77,16 @@ def test_repr_keeps_keys_to_itself() -> None:
 def test_stream_is_chacha20() -> None:
     # RFC 8439, appendix A.1, test vector 1.
     expected = bytes.fromhex("76b8e0ada0f13d90405d6ae55386bd28bdd219b8a08ded1aa836efcc8b770dc7")
-    assert keys.words32(bytes(32), 8).astype("<u4").tobytes() == expected
-    assert keys.words64(bytes(32), 4).astype("<u8").tobytes() == expected
+    assert streams.words32(bytes(32), 8).astype("<u4").tobytes() == expected
+    assert streams.words64(bytes(32), 4).astype("<u8").tobytes() == expected
 
 
 @pytest.mark.parametrize("count", [0, 1, 16_383, 16_384, 40_001])
 def test_shorter_stream_is_the_beginning_of_a_longer_one(count: int) -> None:
-    assert keys.words32(SALT * 2, count).tolist() == keys.words32(SALT * 2, 50_000)[:count].tolist()
+    assert streams.words32(SALT * 2, count).tolist() == streams.words32(SALT * 2, 50_000)[:count].tolist()
 
 
 def test_scaled_words_cover_their_range_evenly() -> None:
-    places = keys.scaled(keys.words32(SALT * 2, 100_000), 10)
+    places = streams.scaled(streams.words32(SALT * 2, 100_000), 10)
     assert np.bincount(places, minlength=10).min() > 9_600
-    assert keys.scaled(np.array([0, 2**32 - 1], np.uint32), 12_000_000).tolist() == [0, 11_999_999]
+    assert streams.scaled(np.array([0, 2**32 - 1], np.uint32), 12_000_000).tolist() == [0, 11_999_999]

@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stegcli import learned_costs, luma, pipeline, session, store
-from stegcli.costs import hill_cost
+from stegcli import pipeline
+from stegcli.carriers.costs import hill_cost
 from stegcli.errors import ModelError
-from stegcli.learned_costs import learned_cost, model_cost
-from stegcli.session import Loader
+from stegcli.methods.phase import costs
+from stegcli.methods.phase.costs import learned_cost, model_cost
+from stegcli.models import session
+from stegcli.models.loading import Models
+from stegcli.pictures import luma
 
 Bytes = Callable[[float], bytes]
 Weights = Callable[..., Path]
@@ -25,7 +28,7 @@ def luma_of(rgb: np.ndarray) -> np.ndarray:
 def test_the_correction_is_a_factor_in_every_tile(
     cover_rgb: np.ndarray, cost_bytes: Bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(learned_costs, "TILE_PIXELS", 60 * 60)
+    monkeypatch.setattr(costs, "TILE_PIXELS", 60 * 60)
     levels = luma_of(cover_rgb[:101, :155])
     found = learned_cost(levels, session.open_network(cost_bytes(0.5), "cost", "cpu"))
     np.testing.assert_allclose(found, np.sqrt(hill_cost(levels)), rtol=1e-4)
@@ -33,8 +36,8 @@ def test_the_correction_is_a_factor_in_every_tile(
 
 def test_a_model_without_a_network_uses_the_programs(cover_rgb: np.ndarray, exact_weights: Path) -> None:
     levels = luma_of(cover_rgb)
-    load = Loader(store.find(weights=exact_weights), "cpu")
-    in_the_box = Loader(store.find("phase-v1"), "cpu")
+    load = Models(exact_weights, "cpu").find()
+    in_the_box = Models(device="cpu").find("phase-v1")
     np.testing.assert_array_equal(model_cost(levels, load), learned_cost(levels, in_the_box("cost")))
 
 
@@ -46,9 +49,9 @@ def test_hide_changes_what_the_network_says_and_reveal_asks_no_network(
     folder = make_weights(cost=cost_bytes(2.0))
     hill = hill_cost(luma_of(cover_rgb))
     changed = {}
-    for costs in (True, False):
-        report = pipeline.hide(cover_rgb, secret, weights=folder if costs else make_weights())
-        changed[costs] = hill[(report.stego_rgb != cover_rgb).any(axis=2)].mean()
+    for learned in (True, False):
+        report = pipeline.hide(cover_rgb, secret, weights=folder if learned else make_weights())
+        changed[learned] = hill[(report.stego_rgb != cover_rgb).any(axis=2)].mean()
         again = pipeline.reveal(report.stego_rgb, weights=make_weights()).revealed_gray
         np.testing.assert_array_equal(again, report.revealed_gray)
     assert changed[True] > 2 * changed[False]
@@ -57,7 +60,7 @@ def test_hide_changes_what_the_network_says_and_reveal_asks_no_network(
 @pytest.mark.parametrize("model", ["phase-v1", "phase-progressive-v1"])
 def test_the_models_in_the_box_bring_their_network(cover_rgb: np.ndarray, model: str) -> None:
     levels = luma_of(cover_rgb)
-    load = Loader(store.find(model), "cpu")
+    load = Models(device="cpu").find(model)
     contract = load("cost").contract
     assert (contract.family, contract.role) == ("phase", "cost")
     correction = np.log(model_cost(levels, load) / hill_cost(levels))
@@ -66,7 +69,7 @@ def test_the_models_in_the_box_bring_their_network(cover_rgb: np.ndarray, model:
 
 
 def test_a_flat_cover_has_finite_costs() -> None:
-    cost = model_cost(np.full((64, 67), 255, dtype=np.float32), Loader(store.find("phase"), "cpu"))
+    cost = model_cost(np.full((64, 67), 255, dtype=np.float32), Models(device="cpu").find("phase"))
     assert np.isfinite(cost).all()
     assert cost.min() > 0
 
@@ -83,4 +86,4 @@ def test_a_damaged_network_is_no_reason_to_use_hill(
 def test_a_decoder_in_the_place_of_the_network_is_refused(make_weights: Weights, cost_bytes: Bytes) -> None:
     folder = make_weights(cost=(make_weights() / "phase-tiny" / "decoder.onnx").read_bytes())
     with pytest.raises(ModelError, match="not phase cost"):
-        Loader(store.find(weights=folder), "cpu")("cost")
+        Models(folder, "cpu").find()("cost")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stegcli import luma
+from stegcli.pictures import luma
 
 
 @pytest.fixture(scope="module")

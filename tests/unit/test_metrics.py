@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from stegcli import metrics
+from stegcli.pictures import metrics
 
 SHAPES = [(11, 11), (11, 300), (58, 58), (59, 827), (200, 333), (256, 256, 3), (100, 75, 3)]
 RNG = np.random.default_rng(1)

@@ -3,7 +3,7 @@
 import pytest
 
 from stegcli.errors import ModelError
-from stegcli.models import parse_manifest
+from stegcli.models.manifest import parse_manifest
 
 SHA = "ab" * 32
 ENTRY = """

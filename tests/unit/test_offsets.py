@@ -5,8 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from stegcli import offsets
-from stegcli.channel import LAMBDAS, noise_table
+from stegcli.carriers.phases import choice
+from stegcli.carriers.phases.choice import noise_table
+from stegcli.carriers.phases.single import LAMBDAS
 
 COLOURS = [(100, 100, 100), (0, 50, 50), (255, 255, 255), (0, 0, 0), (1, 254, 128), (255, 0, 1)]
 
@@ -26,34 +27,34 @@ def best_price(colour: tuple[int, ...], residue: int, lam: float, rho: float, pa
 
 @pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize("parity", [None, 0, 1])
-@pytest.mark.parametrize("level", [0, offsets.NEUTRAL_LEVEL, 15])
+@pytest.mark.parametrize("level", [0, choice.NEUTRAL_LEVEL, 15])
 def test_table_holds_the_minimum(colour: tuple[int, ...], parity: int | None, level: int) -> None:
     pixel = np.array([colour], dtype=np.uint8)
     bit = np.array([(sum(colour) + (parity or 0)) % 2], dtype=np.uint8)
-    base = offsets.free_kinds(pixel) if parity is None else offsets.forced_kinds(pixel, bit)
+    base = choice.free_kinds(pixel) if parity is None else choice.forced_kinds(pixel, bit)
     kind = int(base[0]) + level
-    table = offsets.ChoiceTable.for_kinds(np.array([kind]), lam=0.001)
+    table = choice.ChoiceTable.for_kinds(np.array([kind]), lam=0.001)
     for residue in range(0, 1000, 13):
-        expected = best_price(colour, residue, 0.001, float(offsets.LEVEL_COSTS[level]), parity)
+        expected = best_price(colour, residue, 0.001, float(choice.LEVEL_COSTS[level]), parity)
         assert table.price[kind * 1000 + residue] == pytest.approx(expected, abs=1e-6)
 
 
 def test_only_the_size_counts_at_the_cheapest_level() -> None:
-    kind = int(offsets.forced_kinds(np.array([[9, 9, 9]], np.uint8), np.array([0], np.uint8))[0])
-    kind += offsets.CHEAPEST_LEVEL
-    table = offsets.ChoiceTable.for_kinds(np.array([kind]), lam=0.0002)
+    kind = int(choice.forced_kinds(np.array([[9, 9, 9]], np.uint8), np.array([0], np.uint8))[0])
+    kind += choice.CHEAPEST_LEVEL
+    table = choice.ChoiceTable.for_kinds(np.array([kind]), lam=0.0002)
     chosen = table.offset[kind * 1000 : kind * 1000 + 1000]
-    assert set(offsets.SQUARED_SIZES[chosen]) == {1.0}
+    assert set(choice.SQUARED_SIZES[chosen]) == {1.0}
 
 
 def test_no_change_is_offset_zero() -> None:
-    assert offsets.OFFSETS[0].tolist() == [0, 0, 0]
-    assert len(np.unique(offsets.OFFSETS, axis=0)) == 125
+    assert choice.OFFSETS[0].tolist() == [0, 0, 0]
+    assert len(np.unique(choice.OFFSETS, axis=0)) == 125
 
 
 def test_costs_go_to_the_nearest_level() -> None:
     cost = np.array([1e-9, 0.0625, 1.0, 1.1, 1.5, 1e9], dtype=np.float32)
-    assert offsets.cost_levels(cost).tolist() == [0, 0, 8, 8, 9, 15]
+    assert choice.cost_levels(cost).tolist() == [0, 0, 8, 8, 9, 15]
 
 
 def test_noise_table_has_the_measured_spread() -> None:

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 import stegcli
-from stegcli import metrics, pipeline
+from stegcli import pipeline
 from stegcli.errors import ImageError, ModelError, NothingFoundError, OutputError, UsageError
+from stegcli.pictures import metrics
 
 
 def photo(height, width, seed=0):
@@ -233,7 +234,7 @@ def test_a_stego_that_was_not_proved_never_appears(
     def fail(*_):
         raise trouble
 
-    monkeypatch.setattr(pipeline, "receive", fail)
+    monkeypatch.setattr(pipeline.table, "open_stego", fail)
     expected = OutputError if trouble is NothingFoundError else trouble
     fresh = tmp_path / "fresh"
     fresh.mkdir()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stegcli.provenance import commit
+from stegcli.lab.provenance import commit
 
 
 def git(folder: Path, *words: str) -> str:

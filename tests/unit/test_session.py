@@ -2,15 +2,16 @@
 
 import sys
 import types
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnxruntime
 import pytest
 
-from stegcli import session, tiling
-from stegcli.contract import Contract
 from stegcli.errors import DeviceError, ModelError, UsageError
-from stegcli.store import find
+from stegcli.models import session, tiling
+from stegcli.models.contract import Contract
+from stegcli.models.loading import Models
 
 SIGMA = {"sigma": 0.03}
 
@@ -82,13 +83,16 @@ def test_progress_ends_at_one(network_bytes):
     assert shares[-1] == 1
 
 
-def test_a_model_is_loaded_once_per_process(exact_weights):
-    files = find(weights=exact_weights)
-    assert session.load_network(files, "encoder", "cpu") is session.load_network(files, "encoder", "cpu")
+def test_a_model_is_loaded_once_by_its_owner(exact_weights):
+    models = Models(exact_weights, "cpu")
+    with ThreadPoolExecutor(8) as threads:
+        networks = set(threads.map(lambda _: models.find()("encoder"), range(8)))
+    assert len(networks) == 1
+    assert Models(exact_weights, "cpu").find()("encoder") not in networks
 
 
 def test_the_device_is_the_real_one(exact_weights):
-    network = session.load_network(find(weights=exact_weights), "encoder", "auto")
+    network = Models(exact_weights).find()("encoder")
     has_cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
     assert network.device == ("cuda" if has_cuda else "cpu")
 
@@ -165,7 +169,7 @@ def test_garbage_is_a_model_error(content):
 def test_a_graph_in_the_wrong_role_is_a_model_error(make_weights, exact_weights):
     folder = make_weights(encoder=(exact_weights / "phase-tiny" / "decoder.onnx").read_bytes())
     with pytest.raises(ModelError, match="phase decoder, not phase encoder"):
-        session.load_network(find(weights=folder), "encoder", "cpu")
+        Models(folder, "cpu").find()("encoder")
 
 
 def test_a_decoder_that_cannot_be_told_of_damage_is_a_model_error(encoder_bytes):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from PIL import Image
 
 import stegcli
-from stegcli import container, images, metrics, pipeline
-from stegcli.methods import sizes
-from stegcli.planes import padded
+from stegcli import pipeline
+from stegcli.methods.phase import sizes
+from stegcli.methods.phase.planes import padded
+from stegcli.pictures import metrics, reading
 
 PROGRESSIVE = "phase-progressive-v1"
 
@@ -51,19 +50,7 @@ def test_a_margin_repeats_the_edge_where_there_is_room(shape, whole) -> None:
 )
 def test_a_header_tells_a_margin_from_a_size(hidden, shown) -> None:
     """Format 1 never carried more than the secret in phases, so that no old file is cut."""
-    header = container.Header(
-        channel=container.LUMA_PHASE,
-        model=b"abcd",
-        secret_height=100,
-        secret_width=90,
-        hidden_height=hidden[0],
-        hidden_width=hidden[1],
-        spread=1,
-        noise_code=9,
-        keyed=False,
-    )
-    assert header.shown_size == shown
-    assert replace(header, channel=container.ISGAN).shown_size == hidden
+    assert sizes.without_margin((100, 90), hidden) == shown
 
 
 @pytest.mark.parametrize("shape", [(1, 400), (400, 1), (3, 250), (12, 100), (100, 100), (1, 1), (61, 7)])
@@ -94,7 +81,7 @@ def test_a_target_sends_the_whole_size_where_its_planes_fit(cover_rgb, secret_gr
 def test_what_reducing_loses_counts_against_the_target(cover_rgb, secret_gray) -> None:
     """At twice the cover's pixels fewer planes do not give it, and neither does the reduced picture alone."""
     large = np.array(Image.fromarray(secret_gray).resize((512, 512), Image.Resampling.LANCZOS))
-    small = images.resize_gray(images.resize_gray(large, (256, 256)), large.shape)
+    small = reading.resize_gray(reading.resize_gray(large, (256, 256)), large.shape)
     target = min(metrics.psnr(large, small) - 1, 45.0)
     report = pipeline.hide(cover_rgb, large, target=target)
     if report.hidden_size == (256, 256):

@@ -10,13 +10,13 @@ import threading
 
 import pytest
 
-from stegcli import store
 from stegcli.errors import ModelError, UsageError
+from stegcli.models import store
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 READ_BOTH = """
 import sys, json
-from stegcli import store
+from stegcli.models import store
 from stegcli.errors import StegError
 try:
     files = store.find(weights=sys.argv[1])

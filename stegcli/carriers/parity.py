@@ -1,0 +1,135 @@
+"""Bits as parities of R + G + B, a property that phases leave free: both live in the same pixels."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from stegcli.carriers.streams import scaled, words32
+from stegcli.errors import ImageError
+
+Parity = tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]
+"""Positions, (K,) in 0..n-1 without repeats, and the parity, 0 or 1, that R + G + B must have there."""
+
+MIN_PIXELS: Final = 64 * 64
+"""Usable pixels that the header needs; below, its parities would crowd out everything else."""
+
+_STEPS_KEY: Final = sha256(b"stegcli/1/steps").digest()
+
+_BLUE: Final = 2
+_WHITE: Final = 255
+
+GROUP_SIZES: Final = (1, 2, 4, 8, 16)
+"""Pixels that a parity may be of; together a header's groups take at most half of the pixels."""
+
+_SPARED_SHARE: Final = 0.065
+"""Measured at 256x256: the header still opens with a tenth of the pixels destroyed on top, and more."""
+
+
+def parities(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """(K, ..., 3) uint8 pixels, or groups of them -> (K,) uint8 parities, 0 or 1, of all their R + G + B."""
+    sums: npt.NDArray[np.uint64] = values.sum(axis=tuple(range(1, values.ndim)), dtype=np.uint64)
+    return (sums & np.uint64(1)).astype(np.uint8)
+
+
+def spared_count(count: int) -> int:
+    """How many of so many parities `spare_dearest` leaves wrong."""
+    return int(_SPARED_SHARE * count)
+
+
+def spare_dearest(
+    pixels: npt.NDArray[np.uint8],
+    positions: npt.NDArray[np.int64],
+    bits: npt.NDArray[np.uint8],
+    cost: npt.NDArray[np.float32],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+    """The plan without those parities that are wrong where a change costs most.
+
+    The code corrects them. They stand at random places, the smooth ones too, where a detector looks: at large
+    spreads they are what gives a stego away.
+
+    Args:
+        pixels: (n, 3) uint8 cover.
+        positions: of `parity_plan`.
+        bits: likewise.
+        cost: (n,) float32, what a change costs at each pixel.
+    """
+    wrong = np.flatnonzero(parities(pixels[positions]) != bits)
+    dearest_first = np.argsort(-cost[positions[wrong]].min(axis=1), kind="stable")
+    kept = np.ones(len(bits), dtype=np.bool_)
+    kept[wrong[dearest_first[: spared_count(len(bits))]]] = False
+    return positions[kept], bits[kept]
+
+
+def pixel_parities(
+    pixels: npt.NDArray[np.uint8],
+    positions: npt.NDArray[np.int64],
+    bits: npt.NDArray[np.uint8],
+    cost: npt.NDArray[np.float32] | None,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+    """A plan for groups -> what each of their pixels must be: (K * group,) positions and bits.
+
+    Where a group's parity is wrong its cheapest pixel turns; all others keep what they have.
+    """
+    wanted = parities(pixels[positions.reshape(-1)]).reshape(positions.shape)
+    wrong = np.flatnonzero(parities(pixels[positions]) != bits)
+    turning = np.zeros(len(wrong), np.intp) if cost is None else cost[positions[wrong]].argmin(axis=1)
+    wanted[wrong, turning] ^= np.uint8(1)
+    return positions.reshape(-1), wanted.reshape(-1)
+
+
+def destroyed_share(
+    pixels: npt.NDArray[np.uint8],
+    positions: npt.NDArray[np.int64],
+    bits: npt.NDArray[np.uint8],
+    spared: int = 0,
+) -> float:
+    """Share of (n, 3) pixels destroyed since `parity_plan`'s bits were written, 0..1, estimated from them.
+
+    A group with a destroyed pixel has the right parity one half of the time. A single wrong one says nothing:
+    it may be the only pixel that was changed. `spared` parities were wrong from the start.
+    """
+    wrong = int(np.count_nonzero(parities(pixels[positions]) != bits)) - spared
+    if wrong <= 1:
+        return 0.0
+    hit = min(1.0, 2 * wrong / (len(bits) - 2 * spared))
+    return float(1 - (1 - hit) ** (1 / positions.shape[1]))
+
+
+def force_parity(
+    pixels: npt.NDArray[np.uint8], positions: npt.NDArray[np.int64], bits: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.uint8]:
+    """(n, 3) uint8 -> the same with one step of blue wherever a parity is wrong, in the group's first pixel.
+
+    Luma feels blue least. Up or down is a fair draw, as in LSB matching, except at 0 and 255.
+    """
+    wrong = positions[parities(pixels[positions]) != bits, 0]
+    blue = pixels[wrong, _BLUE].astype(np.int64)
+    steps = 1 - 2 * (words32(_STEPS_KEY, len(wrong)) & 1).astype(np.int64)
+    steps = np.where(blue == 0, 1, np.where(blue == _WHITE, -1, steps))
+    forced = pixels.copy()
+    forced[wrong, _BLUE] = blue + steps
+    return forced
+
+
+def positions_of(pixel_count: int, count: int, locator: bytes) -> npt.NDArray[np.int64]:
+    """(count,) int64 positions: the locator's stream scaled to 0..n-1, repeats left out.
+
+    The positions of a smaller count are the first of those of a larger one: one drawing serves all.
+
+    Raises:
+        ImageError: fewer than `MIN_PIXELS` pixels.
+    """
+    if pixel_count < MIN_PIXELS:
+        raise ImageError(f"the picture has {pixel_count} usable pixels", f"At least {MIN_PIXELS} are needed.")
+    draws = 2 * count
+    while True:
+        places = scaled(words32(locator, draws), pixel_count)
+        first = np.unique(places, return_index=True)[1]
+        if len(first) >= count:
+            in_order: npt.NDArray[np.intp] = np.sort(first)[:count]
+            return places[in_order]
+        draws *= 2

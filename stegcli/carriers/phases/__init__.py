@@ -1,0 +1,1 @@
+"""The luma-phase channel: symbols in the fraction of a cover's luma."""

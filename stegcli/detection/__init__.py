@@ -1,0 +1,1 @@
+"""What a detector would say of one stego, before it is sent."""

@@ -1,0 +1,1 @@
+"""Photographs to measure on: data sets, covers, pairs of cover and secret."""

@@ -1,0 +1,135 @@
+"""Pictures made into covers that a detector is shown: from JPEG, shrunk by a quarter, 256x192."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from stegcli.errors import ImageError, UsageError, one_line
+from stegcli.lab.data import photos
+from stegcli.pictures.files import DECODER_ERRORS
+
+__all__ = [
+    "COVER_SHAPE",
+    "MIN_COVERS",
+    "SHRINK",
+    "covers_of",
+    "cut",
+    "judging_covers",
+    "learning_and_judging",
+    "unlearned",
+    "load_cover",
+    "middle",
+]
+
+U8 = NDArray[np.uint8]
+
+SHRINK: Final = 0.75
+"""A JPEG's block grid is gone after this."""
+COVER_SHAPE: Final = (192, 256)
+MIN_COVERS: Final = 20
+LEARNED: Final = ("imagenet", "voc2012")
+"""Data sets that the costs of `phase-v1` learned from."""
+JUDGING_SHARE: Final = 0.4
+"""A detector needs more covers than the tenth of a data set that codecs leave out of their training."""
+
+
+def covers_of(refs: Sequence[photos.ImageRef], count: int, shrink: float = SHRINK) -> list[photos.ImageRef]:
+    """The first pictures that can be read and are large enough for `COVER_SHAPE` after shrinking.
+
+    Raises:
+        UsageError: fewer than `MIN_COVERS` are.
+    """
+    found: list[photos.ImageRef] = []
+    for ref in refs:
+        if _is_fit(ref, shrink):
+            found.append(ref)
+        if len(found) == count:
+            break
+    if len(found) < MIN_COVERS:
+        raise UsageError(
+            f"only {len(found)} pictures are large enough to be covers",
+            f"Give {MIN_COVERS} of {COVER_SHAPE[1] / shrink:.0f}x{COVER_SHAPE[0] / shrink:.0f} or more.",
+        )
+    return found
+
+
+def _is_fit(ref: photos.ImageRef, shrink: float) -> bool:
+    """Whether a picture is large enough and whole; a data set's few damaged files are no reason to stop."""
+    try:
+        with ref.open() as image:
+            is_large = (
+                min(image.size) * shrink >= COVER_SHAPE[0] and max(image.size) * shrink >= COVER_SHAPE[1] - 1
+            )
+            if is_large:
+                image.load()
+    except DECODER_ERRORS:
+        return False
+    return is_large
+
+
+def learning_and_judging(
+    dataset: str, data_root: Path | None
+) -> tuple[list[photos.ImageRef], list[photos.ImageRef]]:
+    """A data set's pictures for costs to learn from, and for detectors to judge what they learned.
+
+    The latter hold the pictures that no model of the project learns from (`photos.splits`), and more.
+    """
+    return photos.split(photos.find(dataset, data_root), JUDGING_SHARE, photos.SPLIT_SEED)
+
+
+def unlearned(dataset: str, data_root: Path | None) -> list[photos.ImageRef]:
+    """Pictures of a data set that no costs learned from: of a known one the judging part, else all."""
+    if dataset in LEARNED:
+        return learning_and_judging(dataset, data_root)[1]
+    return photos.find(dataset, data_root)
+
+
+def judging_covers(data_root: Path | None, count: int | None = None) -> list[photos.ImageRef]:
+    """Covers of `LEARNED` that no costs learned from, in an order that is always the same; None for all."""
+    refs = [ref for name in LEARNED for ref in unlearned(name, data_root)]
+    random.Random(0).shuffle(refs)  # noqa: S311 - repeatable on purpose
+    return covers_of(refs, len(refs) if count is None else count)
+
+
+def load_cover(ref: photos.ImageRef, shrink: float = SHRINK) -> U8:
+    """(192, 256, 3) uint8: see `cut`; ImageError if the picture cannot be read."""
+    try:
+        with ref.open() as opened:
+            return cut(opened, shrink)
+    except DECODER_ERRORS as error:
+        raise ImageError(
+            f"{ref.key}: cannot be read ({one_line(error)})",
+            "Remove it from the pictures, or get a whole copy.",
+        ) from error
+
+
+def cut(picture: Image.Image, shrink: float = SHRINK) -> U8:
+    """(192, 256, 3) uint8: the centre of a picture shrunk so far or more, portraits laid on a side.
+
+    At 1 its pixels are as they are, and the block grid of a JPEG with them; above, it is enlarged.
+    """
+    image = picture.convert("RGB")
+    if image.width < image.height:
+        image = image.transpose(Image.Transpose.ROTATE_90)
+    height, width = COVER_SHAPE
+    # Much larger ones are shrunk further, so that a cover shows a scene and not a wall.
+    fits = max(height / image.height, width / image.width)
+    scale = shrink if shrink >= 1 else min(shrink, fits)
+    size = (max(width, round(image.width * scale)), max(height, round(image.height * scale)))
+    image = image.resize(size, Image.Resampling.LANCZOS)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return np.asarray(image.crop((left, top, left + width, top + height)))
+
+
+def middle(picture: U8, part: float) -> U8:
+    """(H, W, ...) -> its middle, `part` of each side: as many pixels less, and the same pixels."""
+    height, width = (round(side * part) for side in picture.shape[:2])
+    top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
+    return np.ascontiguousarray(picture[top : top + height, left : left + width])

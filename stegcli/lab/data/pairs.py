@@ -1,0 +1,134 @@
+"""Covers and secrets to measure with: from a folder of pairs, or drawn from a data set by a seed."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import UnidentifiedImageError
+
+from stegcli.errors import ImageError, UsageError
+from stegcli.lab.data import photos
+from stegcli.pictures import luma, reading
+
+__all__ = ["Pair", "PairSource", "from_dataset", "from_folder"]
+
+Array = NDArray[np.uint8]
+_ROLES = ("cover", "secret")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One measurement's pictures.
+
+    Attributes:
+        name: of both files.
+        cover_rgb: (H, W, 3) uint8.
+        secret_gray: (h, w) uint8.
+    """
+
+    name: str
+    cover_rgb: Array
+    secret_gray: Array
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over both pictures' pixels."""
+        shapes = repr((self.cover_rgb.shape, self.secret_gray.shape)).encode()
+        return hashlib.sha256(shapes + self.cover_rgb.tobytes() + self.secret_gray.tobytes()).hexdigest()
+
+    def with_secret_side(self, share: float) -> Pair:
+        """The same with the secret's sides reduced to this share of their length."""
+        height, width = (max(1, round(side * share)) for side in self.secret_gray.shape)
+        return Pair(self.name, self.cover_rgb, reading.resize_gray(self.secret_gray, (height, width)))
+
+
+@dataclass(frozen=True)
+class PairSource:
+    """Where pairs come from; decoded one at a time.
+
+    Attributes:
+        description: the data set's name, for reports.
+        dataset: how its pictures are cut square; empty for pairs that are used as they are.
+        members: (cover, secret) of each pair.
+    """
+
+    description: str
+    dataset: str
+    members: tuple[tuple[photos.ImageRef, photos.ImageRef], ...]
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __iter__(self) -> Iterator[Pair]:
+        for cover, secret in self.members:
+            yield Pair(
+                f"{Path(cover.key).name} + {Path(secret.key).name}",
+                self._rgb(cover),
+                self._gray(secret),
+            )
+
+    def _gray(self, ref: photos.ImageRef) -> Array:
+        return luma.gray(self._rgb(ref)) if self.dataset else reading.load_secret(ref.path)[0]
+
+    def _rgb(self, ref: photos.ImageRef) -> Array:
+        if not self.dataset:
+            return reading.load_cover(ref.path).rgb
+        try:
+            with ref.open() as image:
+                return np.asarray(photos.square(self.dataset, image.convert("RGB")))
+        except (OSError, ValueError, SyntaxError, UnidentifiedImageError) as error:
+            raise ImageError(f"{ref.key}: cannot be decoded", "Take it out of the data set.") from error
+
+
+def from_dataset(dataset: str, data_root: Path | None, count: int, seed: int) -> PairSource:
+    """Pairs of 256x256 squares: of a known data set only from its held-out pictures; no picture twice.
+
+    Args:
+        dataset: "lfw", "voc2012", "imagenet" or "folder:PATH".
+        data_root: where the known ones lie.
+        count: at most this many pairs.
+        seed: which of them.
+
+    Raises:
+        UsageError: there are fewer than two pictures.
+    """
+    if dataset in photos.KNOWN:
+        refs = sorted(photos.splits(dataset, data_root)[1], key=lambda ref: ref.key)
+    else:
+        refs = photos.find(dataset, data_root)
+    if len(refs) < 2:
+        raise UsageError(f"{dataset} holds {len(refs)} pictures", "Give at least two: a cover and a secret.")
+    random.Random(seed).shuffle(refs)  # noqa: S311 - repeatable on purpose
+    half = min(count, len(refs) // 2)
+    name = Path(dataset.removeprefix("folder:")).name
+    return PairSource(name, dataset, tuple(zip(refs[:half], refs[half : 2 * half], strict=True)))
+
+
+def from_folder(folder: Path) -> PairSource:
+    """Pairs as they are: DIR/cover/NAME with DIR/secret/NAME, or DIR/NAME.cover.png with DIR/NAME.secret.png.
+
+    Raises:
+        UsageError: there are none.
+    """
+    refs = photos.find(f"folder:{folder}", None)
+    found: dict[str, dict[str, photos.ImageRef]] = {role: {} for role in _ROLES}
+    for ref in refs:
+        path = Path(ref.path)
+        name, _, ending = path.stem.rpartition(".")
+        role = path.parent.name if path.parent != folder else ending
+        if role in found:
+            found[role][path.stem if path.parent != folder else name] = ref
+    names = sorted(found["cover"].keys() & found["secret"].keys())
+    if not names:
+        raise UsageError(
+            f"{folder} holds no pairs",
+            "Name them NAME.cover.png and NAME.secret.png, or cover/NAME.png and secret/NAME.png.",
+        )
+    members = tuple((found["cover"][name], found["secret"][name]) for name in names)
+    return PairSource(folder.name, "", members)

@@ -1,0 +1,1 @@
+"""How good stegos and revealed pictures are, and how much damage they bear."""

@@ -1,0 +1,235 @@
+"""What a user could pick instead of a network: the secret raw, or as a WebP or AVIF file, written by LSBs.
+
+| name | what is written | how |
+|---|---|---|
+| lsb-332 | the 8 bits of each pixel, encrypted | in the last 3, 3 and 2 bits of R, G and B |
+| webp-lsbm, avif-lsbm | best file that keeps the stego's PSNR, encrypted | LSB matching |
+| webp-hill, avif-hill | best file that keeps the stego's PSNR | ideal coder with HILL costs, simulated |
+| avif-lsbm-40, avif-hill-40 | smallest file that reveals at 40 dB, or the best that fits | as above |
+
+Encrypted with ChaCha20. No error correction: that is how these are used.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import numpy as np
+import PIL
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from stegcli.carriers import streams
+from stegcli.errors import UsageError
+from stegcli.lab import writing
+from stegcli.lab.quality.hiders import Hidden, seed_bytes
+from stegcli.pictures import metrics, reading
+
+__all__ = ["NAMES", "baseline", "choose"]
+
+U8 = NDArray[np.uint8]
+
+_BEST_QUALITY: Final = 100
+_LENGTH_BITS: Final = 32
+_DEFAULT_PSNR: Final = 52.0
+"""Stego PSNR to aim at, in dB, when no model goes before: that of `phase` at spread 1."""
+_DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+)
+
+
+@dataclass(frozen=True)
+class RawBaseline:
+    """`lsb-332`."""
+
+    name: str = "lsb-332"
+    identity: str = "raw 8 bits per pixel in LSB 3-3-2, ChaCha20"
+
+    def hide(self, cover_rgb: U8, secret_gray: U8, seed: str, stego_psnr_db: float | None) -> Hidden:
+        """Reduced to fit, as `hide` does, if the secret is larger than the cover."""
+        del stego_psnr_db  # it has its own
+        room = cover_rgb.shape[0] * cover_rgb.shape[1]
+        share = min(1.0, (room / secret_gray.size) ** 0.5)
+        height, width = (max(1, int(side * share)) for side in secret_gray.shape)
+        hidden = reading.resize_gray(secret_gray, (height, width))
+        places = writing.carriers(room, hidden.size, _rng(seed, "places"))
+        stego = writing.replace_332(cover_rgb, places, _encrypted(hidden.reshape(-1), seed))
+        return Hidden(
+            stego,
+            partial(_reveal_raw, places, seed, hidden.shape, secret_gray.shape),
+            spread=room // hidden.size,
+            written_bits=8 * hidden.size,
+        )
+
+
+@dataclass(frozen=True)
+class FileBaseline:
+    """The secret as a lossy file.
+
+    Attributes:
+        name: as in the table above.
+        codec: "WEBP" or "AVIF".
+        adaptive: the ideal coder with HILL costs instead of LSB matching.
+        revealed_psnr_db: smallest file that reveals at this; None for the best one at the stego's PSNR.
+    """
+
+    name: str
+    codec: str
+    adaptive: bool
+    revealed_psnr_db: float | None = None
+
+    @property
+    def identity(self) -> str:
+        """What the name stands for."""
+        how = "ideal coder, HILL, simulated" if self.adaptive else "LSB matching"
+        return f"{self.codec} by {how}, ChaCha20, Pillow {PIL.__version__}"
+
+    def hide(self, cover_rgb: U8, secret_gray: U8, seed: str, stego_psnr_db: float | None) -> Hidden:
+        """Choose the file, then write it."""
+        changes = _changes(cover_rgb, _DEFAULT_PSNR if stego_psnr_db is None else stego_psnr_db)
+        coder = writing.IdealCoder.on(cover_rgb) if self.adaptive else None
+        # LSB matching changes every second sample that it writes to.
+        room = min(2 * changes, cover_rgb.size) if coder is None else coder.capacity(changes)
+        everything = cover_rgb.size if coder is None else coder.capacity(cover_rgb.size)
+        content = self._file(secret_gray, int(room) - _LENGTH_BITS, int(everything) - _LENGTH_BITS)
+        bits = 8 * len(content) + _LENGTH_BITS
+        if coder is not None:
+            stego = coder.write(bits, _rng(seed, "changes"))
+            # The draw stands for a stego that carries the file, so what is revealed is the file.
+            return Hidden(stego, lambda _: _decode(content, secret_gray.shape), 0, bits, simulated=True)
+        if bits > cover_rgb.size:
+            raise UsageError(f"{self.name}: the smallest file does not fit the cover", "Take larger covers.")
+        places = writing.carriers(cover_rgb.size, cover_rgb.size, _rng(seed, "places"))
+        message = len(content).to_bytes(_LENGTH_BITS // 8, "big") + content
+        cipher = _encrypted(np.frombuffer(message, np.uint8), seed)
+        stego = writing.lsb_match(
+            cover_rgb, places[:bits], writing.bits_of(cipher.tobytes()), _rng(seed, "steps")
+        )
+        return Hidden(stego, partial(_reveal_file, places, seed, secret_gray.shape), 0, bits)
+
+    def _file(self, gray: U8, bits: int, most_bits: int) -> bytes:
+        """The file to write: within `bits`, or as small as its quality allows if `most_bits` hold it."""
+        encode = partial(_encode, gray, self.codec)
+        if self.revealed_psnr_db is None:
+            return _best_within(encode, bits)
+        content = _smallest_reaching(encode, gray, self.revealed_psnr_db)
+        return content if 8 * len(content) <= most_bits else _best_within(encode, most_bits)
+
+
+_TABLE: Final = (
+    RawBaseline(),
+    FileBaseline("webp-lsbm", "WEBP", adaptive=False),
+    FileBaseline("avif-lsbm", "AVIF", adaptive=False),
+    FileBaseline("webp-hill", "WEBP", adaptive=True),
+    FileBaseline("avif-hill", "AVIF", adaptive=True),
+    FileBaseline("avif-lsbm-40", "AVIF", adaptive=False, revealed_psnr_db=40.0),
+    FileBaseline("avif-hill-40", "AVIF", adaptive=True, revealed_psnr_db=40.0),
+)
+NAMES: Final = tuple(each.name for each in _TABLE)
+
+
+def baseline(name: str) -> RawBaseline | FileBaseline:
+    """By name.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    for each in _TABLE:
+        if each.name == name:
+            return each
+    raise UsageError(f"there is no baseline {name!r}", f"Choices: all, none, {', '.join(NAMES)}.")
+
+
+def choose(text: str) -> list[RawBaseline | FileBaseline]:
+    """Baselines by "all", "none" or names with commas between them."""
+    if text in ("", "none"):
+        return []
+    return [baseline(name) for name in (NAMES if text == "all" else text.split(","))]
+
+
+def _changes(cover_rgb: U8, psnr_db: float) -> float:
+    """How many samples may change by one."""
+    return metrics.PEAK**2 / 10 ** (psnr_db / 10) * cover_rgb.size
+
+
+def _rng(seed: str, purpose: str) -> np.random.Generator:
+    return np.random.default_rng(int.from_bytes(seed_bytes(seed, purpose, 16), "big"))
+
+
+def _encrypted(data: U8, seed: str) -> U8:
+    """Data xor keystream; the same function decrypts."""
+    stream = streams.words32(seed_bytes(seed, "file"), -(-data.size // 4)).view(np.uint8)[: data.size]
+    return data ^ stream
+
+
+def _encode(gray: U8, codec: str, quality: int) -> bytes:
+    file = io.BytesIO()
+    image = Image.fromarray(gray)
+    if codec == "AVIF":
+        image.save(file, "AVIF", quality=quality, subsampling="4:0:0", speed=6, max_threads=1)
+    else:
+        image.save(file, "WEBP", quality=quality, method=4)
+    return file.getvalue()
+
+
+def _best_within(encode: Callable[[int], bytes], bits: int) -> bytes:
+    """The file of highest quality within so many bits; the smallest one if none fits."""
+    low, high, best = 0, _BEST_QUALITY, encode(0)
+    while low <= high:
+        middle = (low + high) // 2
+        content = encode(middle)
+        if 8 * len(content) <= bits:
+            low, best = middle + 1, content
+        else:
+            high = middle - 1
+    return best
+
+
+def _smallest_reaching(encode: Callable[[int], bytes], gray: U8, psnr_db: float) -> bytes:
+    """The file of lowest quality that reaches this PSNR; that of the highest if none does."""
+    low, high, best = 0, _BEST_QUALITY, encode(_BEST_QUALITY)
+    while low <= high:
+        middle = (low + high) // 2
+        content = encode(middle)
+        decoded = _decode(content, gray.shape)
+        if decoded is not None and metrics.psnr(gray, decoded) >= psnr_db:
+            high, best = middle - 1, content
+        else:
+            low = middle + 1
+    return best
+
+
+def _decode(content: bytes, shape: tuple[int, int]) -> U8 | None:
+    """(h, w) uint8, or None for a file that is damaged."""
+    try:
+        with Image.open(io.BytesIO(content), formats=("WEBP", "AVIF")) as image:
+            gray = np.asarray(image.convert("L"))
+    except _DECODER_ERRORS:
+        return None
+    return gray if gray.shape == shape else None
+
+
+def _reveal_raw(
+    places: NDArray[np.int64], seed: str, hidden: tuple[int, int], shape: tuple[int, int], stego_rgb: U8
+) -> U8:
+    values = _encrypted(writing.read_332(stego_rgb, places), seed)
+    return reading.resize_gray(values.reshape(hidden), shape)
+
+
+def _reveal_file(places: NDArray[np.int64], seed: str, shape: tuple[int, int], stego_rgb: U8) -> U8 | None:
+    # The stream is decrypted whole: how long the file is stands in its first bits.
+    everything = writing.bytes_of(writing.read_lsb(stego_rgb, places))
+    message = _encrypted(np.frombuffer(everything, np.uint8), seed).tobytes()
+    length = int.from_bytes(message[: _LENGTH_BITS // 8], "big")
+    content = message[_LENGTH_BITS // 8 :][:length]
+    return _decode(content, shape) if len(content) == length else None

@@ -1,0 +1,174 @@
+"""Quality of models and baselines over many pairs, at one or several spreads."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stegcli._version import __version__
+from stegcli.lab.data.pairs import Pair, PairSource
+from stegcli.lab.quality.hiders import Hider
+from stegcli.lab.quality.journal import Journal
+from stegcli.lab.quality.measure import FIGURES, Measured, measure
+from stegcli.lab.statistics import Summary, summarise
+from stegcli.progress import Progress
+
+__all__ = ["Evaluation", "Line", "evaluate", "samples", "target_of"]
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One hider at one spread.
+
+    Attributes:
+        hider: its name.
+        spread: cover pixels per pixel of the secret.
+        simulated: see `Hidden`.
+        summaries: by the names of `FIGURES`.
+        values: the same, one value per pair.
+    """
+
+    hider: str
+    spread: int
+    simulated: bool
+    summaries: dict[str, Summary]
+    values: dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A finished evaluation.
+
+    Attributes:
+        settings: everything that it depends on.
+        pairs: names and digests.
+        lines: hiders in the order given, spreads rising.
+    """
+
+    settings: Row
+    pairs: tuple[tuple[str, str], ...]
+    lines: tuple[Line, ...]
+
+    def as_json(self) -> Row:
+        """Summaries and what they rest on; the values of single pairs are the journal's."""
+        return {
+            **self.settings,
+            "pairs": len(self.pairs),
+            "pair_sha256": [digest for _, digest in self.pairs],
+            "version": __version__,
+            "rows": [
+                {
+                    "hider": line.hider,
+                    "spread": line.spread,
+                    "simulated": line.simulated,
+                    **{name: vars(summary) for name, summary in line.summaries.items()},
+                }
+                for line in self.lines
+            ],
+        }
+
+
+def settings_of(
+    hiders: Sequence[Hider], source: PairSource, spreads: Sequence[int], favor: str, seed: int
+) -> Row:
+    """What two runs must have in common to be one."""
+    return {
+        "what": "quality",
+        "source": source.description,
+        "favor": favor,
+        "seed": seed,
+        "spreads": list(spreads),
+        "hiders": {hider.name: hider.identity for hider in hiders},
+        "members": hashlib.sha256(repr([(c.key, s.key) for c, s in source.members]).encode()).hexdigest(),
+    }
+
+
+def evaluate(
+    hiders: Sequence[Hider],
+    source: PairSource,
+    *,
+    spreads: Sequence[int] = (1,),
+    favor: str = "balanced",
+    seed: int = 0,
+    journal: Path | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Measure every hider on every pair.
+
+    Args:
+        hiders: the first is the one whose stego PSNR the baselines aim at.
+        source: the pairs.
+        spreads: the secret's sides are divided by the square root of each.
+        favor: of the models, for the record.
+        seed: whatever is random follows from it.
+        journal: finished rows; those that it holds are not measured again.
+        progress: told the share of the work done.
+    """
+    settings = settings_of(hiders, source, spreads, favor, seed)
+    book = Journal(journal, settings)
+    rows: dict[tuple[str, int], list[Row]] = {}
+    names: list[tuple[str, str]] = []
+    for number, pair in enumerate(source):
+        names.append((pair.name, pair.digest))
+        for spread in spreads:
+            for hider, row in _pair_rows(hiders, pair, spread, f"{seed}/{number}", book):
+                rows.setdefault((hider, spread), []).append(row)
+        if progress is not None:
+            progress("measure", (number + 1) / len(source))
+    lines = [
+        _line(hider.name, spread, rows[hider.name, spread], seed) for hider in hiders for spread in spreads
+    ]
+    return Evaluation(settings, tuple(names), tuple(lines))
+
+
+def samples(
+    hiders: Sequence[Hider], source: PairSource, count: int, spread: int, seed: int
+) -> list[tuple[Pair, list[tuple[str, Measured]]]]:
+    """The pictures of the first pairs, made again: everything follows from the seed."""
+    found = []
+    for number, pair in zip(range(count), source, strict=False):
+        small = pair.with_secret_side(spread**-0.5)
+        row: list[tuple[str, Measured]] = []
+        for hider in hiders:
+            target = None if not row else row[0][1].figures["stego_psnr_db"]
+            row.append((hider.name, measure(hider, small, f"{seed}/{number}/{spread}", target)))
+        found.append((small, row))
+    return found
+
+
+def target_of(first: Row | None) -> float | None:
+    """The stego PSNR that the hiders after the first aim at."""
+    return None if first is None else _number(first["stego_psnr_db"])
+
+
+def _pair_rows(
+    hiders: Sequence[Hider], pair: Pair, spread: int, seed: str, book: Journal
+) -> Iterable[tuple[str, Row]]:
+    small = pair.with_secret_side(spread**-0.5)
+    first: Row | None = None
+    for hider in hiders:
+        key = f"{small.digest}/{spread}/{hider.name}"
+        row = book.get(key)
+        if row is None:
+            measured = measure(hider, small, f"{seed}/{spread}", target_of(first))
+            row = book.add(key, {"pair": pair.name, "hider": hider.name, **measured.row()})
+        first = first or row
+        yield hider.name, row
+
+
+def _line(hider: str, spread: int, rows: list[Row], seed: int) -> Line:
+    values = {name: [_number(row[name]) for row in rows if row[name] is not None] for name in FIGURES}
+    present = {name: each for name, each in values.items() if each}
+    summaries = {name: summarise(np.array(each), seed) for name, each in present.items()}
+    return Line(hider, spread, bool(rows[0]["simulated"]), summaries, present)
+
+
+def _number(value: float | str) -> float:
+    return float(value)

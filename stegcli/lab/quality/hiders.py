@@ -1,0 +1,135 @@
+"""Everything that can hide a picture, behind one door: the program's models and the baselines.
+
+A hider gives a stego and a way to read it. Baselines are for measurement alone: they carry no header, know
+the secret's size, and their keys come from a seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stegcli.envelope.keys import SALT_BYTES, Keyring
+from stegcli.errors import NothingFoundError, UsageError
+from stegcli.methods import table
+from stegcli.methods.base import Cover, Job, Wishes
+from stegcli.models import store
+from stegcli.models.loading import Models
+from stegcli.pictures import reading
+
+__all__ = ["Hidden", "Hider", "ModelHider", "seed_bytes"]
+
+Array = NDArray[np.uint8]
+Reveal = Callable[[Array], Array | None]
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A stego in memory.
+
+    Attributes:
+        stego_rgb: (H, W, 3) uint8.
+        reveal: stego pixels, maybe damaged -> (h, w) uint8 at the secret's size, or None if nothing opens.
+        spread: cover pixels per hidden pixel, or 0 where that says nothing.
+        written_bits: bits of a file that were written; 0 where the picture is not a file.
+        simulated: whether the stego is a draw of what an ideal coder would write, and so cannot be read.
+    """
+
+    stego_rgb: Array
+    reveal: Reveal
+    spread: int = 0
+    written_bits: int = 0
+    simulated: bool = False
+
+
+class Hider(Protocol):
+    """One row of the tables."""
+
+    @property
+    def name(self) -> str:
+        """As users ask for it."""
+
+    @property
+    def identity(self) -> str:
+        """What makes two runs comparable: a checksum or a description of its settings."""
+
+    def hide(self, cover_rgb: Array, secret_gray: Array, seed: str, stego_psnr_db: float | None) -> Hidden:
+        """Hide.
+
+        Args:
+            cover_rgb: (H, W, 3) uint8.
+            secret_gray: (h, w) uint8.
+            seed: whatever is random follows from it.
+            stego_psnr_db: what a hider that can choose aims at: that of the model it is compared with.
+        """
+
+
+def seed_bytes(seed: str, purpose: str, count: int = 32) -> bytes:
+    """At most 32 bytes that follow from the seed."""
+    return hashlib.sha256(f"{purpose}/{seed}".encode()).digest()[:count]
+
+
+def _decibels(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no number of dB", "Write ID@DB, as phase@40.") from None
+
+
+class ModelHider:
+    """A model of the program, run as `hide` and `reveal` run it.
+
+    Args:
+        model: id, family or folder of weights; "ID@DB" asks for revealed pictures of so many dB and no more.
+        weights: folder or hub address where an id is looked for; None for the program's own.
+        favor: as for `stegcli hide`.
+        device: as for `stegcli hide`.
+    """
+
+    def __init__(self, model: str, weights: str | None, favor: str, device: str) -> None:
+        name, _, target = model.partition("@")
+        self._target = _decibels(target) if target else None
+        is_folder = store.is_folder_of_weights(name)
+        self._models = Models(name if is_folder else weights, device)
+        self._model = self._models.find(None if is_folder else name, progressive=self._target is not None)
+        self._favor = favor if self._model.family == "phase" else "balanced"
+        self._method = table.for_family(self._model.family)
+        self._keyring = Keyring(None)
+
+    @property
+    def name(self) -> str:
+        """The model's id, whatever name found it, and the target."""
+        return self._model.id + ("" if self._target is None else f"@{self._target:g}")
+
+    @property
+    def identity(self) -> str:
+        """Checksums of its graphs."""
+        return " ".join(f"{role} {digest}" for role, digest in sorted(self._model.files.entry.sha256.items()))
+
+    def hide(self, cover_rgb: Array, secret_gray: Array, seed: str, stego_psnr_db: float | None) -> Hidden:
+        """Hide with the public key; the salt follows from the seed."""
+        del stego_psnr_db  # a model has its own
+        made = self._method.hide(
+            Job(
+                Cover(cover_rgb),
+                secret_gray,
+                self._model,
+                self._keyring,
+                Wishes(self._favor, self._target),
+                seed_bytes(seed, "salt", SALT_BYTES),
+            )
+        )
+        return Hidden(made.rgb, partial(self._reveal, secret_gray.shape), made.facts.spread)
+
+    def _reveal(self, shape: tuple[int, int], stego_rgb: Array) -> Array | None:
+        try:
+            method, opened = table.open_stego(stego_rgb, None, self._keyring)
+        except NothingFoundError:
+            return None
+        return reading.resize_gray(method.reveal(opened, self._models).gray, shape)

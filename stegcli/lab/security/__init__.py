@@ -1,0 +1,1 @@
+"""How often detectors err about stegos."""

@@ -1,0 +1,149 @@
+"""Ready-made security evaluations: which covers, which subjects, which detectors."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from stegcli._version import __version__
+from stegcli.lab.data.covers import unlearned
+from stegcli.lab.quality.baselines import baseline
+from stegcli.lab.quality.hiders import Hider
+from stegcli.lab.security import evaluate
+from stegcli.lab.security.subjects import HiderSubject, LsbMatchingSubject, PhaseSubject, Subject
+from stegcli.lab.security.verdicts import SecurityRow
+from stegcli.progress import Progress
+
+__all__ = ["PRESETS", "Preset", "SecurityResult", "run"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How much to look at.
+
+    Attributes:
+        covers: at most so many.
+        spreads: of the phase channel.
+        rivals: (baseline, spread) to judge beside it.
+    """
+
+    covers: int
+    spreads: tuple[int, ...]
+    rivals: tuple[tuple[str, int], ...]
+
+
+MODEL_SPREADS: Final = (1, 4)
+"""At which models are judged with real secrets."""
+
+PRESETS: Final = {
+    "small": Preset(300, (1, 4, 16, 64), (("avif-hill-40", 1), ("avif-hill-40", 4))),
+    "phase": Preset(300, (1, 4, 16, 64), ()),
+    "full": Preset(
+        500,
+        (1, 2, 4, 8, 16, 64),
+        (("lsb-332", 1), *(("avif-hill-40", spread) for spread in (1, 4, 16, 64))),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class SecurityResult:
+    """A finished evaluation.
+
+    Attributes:
+        sources: data sets.
+        covers: how many.
+        covers_sha256: over their names.
+        feature_set: of the detectors.
+        shrink: how far pictures were shrunk to become covers, at least.
+        seed: of everything random.
+        models: name -> checksums.
+        rows: controls first.
+        accuracies: of the paper's steganalyzer, by subject; empty if it was not asked for.
+    """
+
+    sources: tuple[str, ...]
+    covers: int
+    covers_sha256: str
+    feature_set: str
+    shrink: float
+    seed: int
+    models: dict[str, str]
+    rows: tuple[SecurityRow, ...]
+    accuracies: dict[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything."""
+        return {"what": "security", "version": __version__, **asdict(self)}
+
+
+def run(
+    preset: str,
+    datasets: Sequence[str],
+    data_root: Path | None,
+    *,
+    models: Sequence[Hider] = (),
+    feature_set: str = "colour",
+    covers: int | None = None,
+    shrink: float = evaluate.SHRINK,
+    steganalyzer: bool = False,
+    seed: int = 0,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> SecurityResult:
+    """Judge the phase channel, its rivals and the given models on photographs.
+
+    Args:
+        preset: one of `PRESETS`.
+        datasets: as for `photos.find`; of those that costs learned from, the part that they did not see.
+        data_root: where the known ones lie.
+        models: also judged, with real secrets.
+        feature_set: one of `features.FEATURES`.
+        covers: how many instead of the preset's.
+        shrink: as for `security.assess`.
+        steganalyzer: whether the paper's network judges too.
+        seed: of everything random.
+        workers: processes; None for one per core.
+        progress: told the stage and its share.
+    """
+    chosen = PRESETS[preset]
+    refs = [ref for dataset in datasets for ref in unlearned(dataset, data_root)]
+    random.Random(seed).shuffle(refs)  # noqa: S311 - repeatable on purpose
+    refs = evaluate.covers_of(refs, covers or chosen.covers, shrink)
+    subjects = _subjects(chosen, models)
+    rows = evaluate.assess(
+        subjects, refs, feature_set=feature_set, shrink=shrink, seed=seed, workers=workers, progress=progress
+    )
+    accuracies = {}
+    if steganalyzer:
+        from stegcli.lab.security import paper_judge
+
+        accuracies = {each.name: paper_judge.accuracy(each, refs, seed) for each in subjects}
+    return SecurityResult(
+        sources=tuple(Path(name.removeprefix("folder:")).name for name in datasets),
+        covers=len(refs),
+        covers_sha256=hashlib.sha256("\n".join(ref.key for ref in refs).encode()).hexdigest(),
+        feature_set=feature_set,
+        shrink=shrink,
+        seed=seed,
+        models={model.name: model.identity for model in models},
+        rows=tuple(rows),
+        accuracies=accuracies,
+    )
+
+
+def _subjects(preset: Preset, models: Sequence[Hider]) -> list[Subject]:
+    return [
+        LsbMatchingSubject(),
+        *(PhaseSubject(spread, f"phase, spread {spread}") for spread in preset.spreads),
+        *(HiderSubject(baseline(name), f"{name}, spread {spread}", spread) for name, spread in preset.rivals),
+        *(
+            HiderSubject(model, f"{model.name}, spread {spread}", spread)
+            for model in models
+            for spread in MODEL_SPREADS
+        ),
+    ]

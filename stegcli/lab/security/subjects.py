@@ -1,0 +1,166 @@
+"""What a detector is shown: covers with something in them, by every way that is compared.
+
+The phase channel is shown without its networks. Its keystream is a one-time pad, so that the phases to write
+are uniform whatever the picture: random ones give stegos of the same distribution, a hundred times as fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stegcli.carriers import parity
+from stegcli.carriers.phases import single
+from stegcli.carriers.phases.channel import Channel, suited
+from stegcli.carriers.streams import Keys
+from stegcli.envelope import header
+from stegcli.lab import writing
+from stegcli.lab.quality.hiders import Hider, seed_bytes
+from stegcli.lab.security.learned_costs import program_cost
+from stegcli.pictures import luma, reading
+
+__all__ = ["LSBM_CONTROL", "HiderSubject", "LsbMatchingSubject", "PhaseSubject", "Subject", "channel_sigma"]
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+Cost = Callable[[F32], F32]
+
+LSBM_CONTROL: Final = "LSB matching, every sample"
+
+
+class Subject(Protocol):
+    """One row of a security table."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in the table."""
+
+    def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
+        """(H, W, 3) and (H, W) uint8 -> (H, W, 3) uint8."""
+
+
+@dataclass(frozen=True)
+class LsbMatchingSubject:
+    """Random bits by LSB matching.
+
+    Attributes:
+        name: as it stands in the table.
+        rate: bits per sample; at 1 every detector worth its name catches it.
+    """
+
+    name: str = LSBM_CONTROL
+    rate: float = 1.0
+
+    def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
+        """The secret plays no part."""
+        del secret_gray
+        rng = _rng(seed, self.name)
+        count = round(self.rate * cover_rgb.size)
+        bits = rng.integers(2, size=count, dtype=np.uint8)
+        return writing.lsb_match(cover_rgb, writing.carriers(cover_rgb.size, count, rng), bits, rng)
+
+
+@dataclass(frozen=True)
+class PhaseSubject:
+    """The phase channel with its header, as `stegcli hide` writes it.
+
+    Attributes:
+        spread: cover pixels per symbol.
+        name: as it stands in the table.
+        lam: see `single.LAMBDAS`.
+        cost: (H, W) luma in grey levels -> costs; the program's own unless another is being tried.
+        with_header: whether the parities of a header are written too.
+        spares: whether the dearest of them are left wrong, as `hide` does.
+        way: the channel; None for the one that `hide` takes at this spread.
+    """
+
+    spread: int
+    name: str
+    lam: float = single.LAMBDAS["balanced"]
+    cost: Cost = program_cost
+    with_header: bool = True
+    spares: bool = True
+    way: Channel | None = None
+
+    def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
+        """The secret plays no part: see the head of this file."""
+        del secret_gray
+        stego, _ = self.write(cover_rgb, seed)
+        return stego
+
+    def write(self, cover_rgb: U8, seed: str) -> tuple[U8, float]:
+        """The stego and the root mean square of its phase errors, in grey levels."""
+        pixels = np.ascontiguousarray(cover_rgb).reshape(-1, 3)
+        way, symbols = self._way(len(pixels))
+        targets = _rng(seed, "targets").integers(luma.MILLI, size=symbols).astype(np.int16)
+        subkeys = Keys(*(seed_bytes(seed, purpose) for purpose in ("header", "keystream", "permutation")))
+        stego = way.write(
+            pixels,
+            targets,
+            subkeys,
+            spread=self.spread,
+            lam=self.lam,
+            parity=self._parity_for(cover_rgb, seed),
+            cost=self._costs(cover_rgb),
+        )
+        error = (way.read(stego, subkeys, symbols, self.spread) - targets + 500) % luma.MILLI - 500
+        sigma = float(np.sqrt(np.mean((error / luma.MILLI) ** 2)))
+        return stego.reshape(cover_rgb.shape), sigma
+
+    def _parity_for(self, cover_rgb: U8, seed: str) -> parity.Parity | None:
+        if not self.with_header:
+            return None
+        pixels, costs = cover_rgb.reshape(-1, 3), self._costs(cover_rgb)
+        sealed = _rng(seed, "sealed").bytes(header.SEALED_BYTES)
+        salt, locator = seed_bytes(seed, "salt", 16), seed_bytes(seed, "locator")
+        group = header.group_size(len(pixels), self._way(len(pixels))[0].reach(self.spread))
+        places = header.draw_places(len(pixels), locator)
+        plan = header.parity_plan(len(pixels), salt, sealed, places, group)
+        if costs is not None and self.spares:
+            plan = parity.spare_dearest(pixels, *plan, costs)
+        return parity.pixel_parities(pixels, *plan, costs)
+
+    def _way(self, room: int) -> tuple[Channel, int]:
+        """The channel that `hide` takes at this spread, and how many symbols fill the cover."""
+        way = self.way or suited(room, room // self.spread)[0]
+        return way, room // way.reach(self.spread) * way.reach(1)
+
+    def _costs(self, cover_rgb: U8) -> F32 | None:
+        if self.spread == 1:
+            return None
+        luma_levels = luma.luma_milli(cover_rgb).astype(np.float32) / np.float32(luma.MILLI)
+        return self.cost(luma_levels).reshape(-1)
+
+
+@dataclass(frozen=True)
+class HiderSubject:
+    """A model or baseline with real secrets.
+
+    Attributes:
+        hider: what hides.
+        name: as it stands in the table.
+        spread: the secret's sides are divided by its square root.
+    """
+
+    hider: Hider
+    name: str
+    spread: int = 1
+
+    def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
+        """Hide the secret."""
+        shape = tuple(max(1, round(side * self.spread**-0.5)) for side in secret_gray.shape)
+        small = reading.resize_gray(secret_gray, (shape[0], shape[1]))
+        return self.hider.hide(cover_rgb, small, seed, None).stego_rgb
+
+
+def channel_sigma(subject: PhaseSubject, cover_rgb: U8, seed: str) -> float:
+    """Root mean square phase error in grey levels that a subject leaves in a cover."""
+    return subject.write(cover_rgb, seed)[1]
+
+
+def _rng(seed: str, purpose: str) -> np.random.Generator:
+    return np.random.default_rng(int.from_bytes(seed_bytes(seed, purpose, 16), "big"))

@@ -1,0 +1,52 @@
+"""Costs that a network corrects: HILL says where a change hides, the network where HILL errs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from stegcli.carriers.costs import hill_cost
+from stegcli.models.contract import COST
+from stegcli.models.session import run_tiled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from stegcli.models.loading import Loader
+    from stegcli.models.session import Network
+    from stegcli.models.tiling import Tile
+
+    F32 = NDArray[np.float32]
+
+__all__ = ["learned_cost", "model_cost"]
+
+_FAMILY: Final = "phase"
+
+TILE_PIXELS: Final = 1 << 20
+"""The network works at full resolution and takes more memory a pixel than codecs do."""
+
+
+def model_cost(luma_levels: F32, load: Loader) -> F32:
+    """(H, W) luma in grey levels -> (H, W) float32 costs > 0: the model's own, or else the program's.
+
+    They say where the cover hides a change, whatever the code: a model trained elsewhere needs none.
+    """
+    own = load if load.has(COST) else load.models.bundled(_FAMILY)
+    return learned_cost(luma_levels, own(COST))
+
+
+def learned_cost(luma_levels: F32, network: Network) -> F32:
+    """(H, W) luma in grey levels -> (H, W) float32 costs > 0: HILL's times exp(the network's correction)."""
+    hill = hill_cost(luma_levels)
+
+    def planes(tile: Tile) -> F32:
+        seen = np.stack([luma_levels[tile.rows, tile.cols], np.log(hill[tile.rows, tile.cols])])
+        missing = [(0, whole - there) for whole, there in zip(tile.shape, seen.shape[1:], strict=True)]
+        padded: F32 = np.pad(seen, [(0, 0), *missing], mode="edge")[None]
+        return padded
+
+    cost = np.empty_like(hill)
+    for rows, cols, correction in run_tiled(network, planes, hill.shape, {}, budget=TILE_PIXELS):
+        cost[rows, cols] = hill[rows, cols] * np.exp(correction[0])
+    return cost

@@ -1,0 +1,158 @@
+"""The table of models: a `manifest.toml` beside the files, naming each with its checksum."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from stegcli.errors import ModelError
+from stegcli.models.contract import EXTRA_ROLES, FAMILIES, ROLES
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
+
+__all__ = ["DEFAULT_FAMILY", "Manifest", "ModelEntry", "parse_manifest"]
+
+DEFAULT_FAMILY = "phase"
+_SCHEMA = 1
+_KEYS = frozenset(["family", "default", "progressive", "description", "hub", "revision"])
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One model: its graphs, where they are, and what they must hash to.
+
+    Attributes:
+        id: family-data-version, as `phase-v1`.
+        family: one of `contract.FAMILIES`.
+        files: role, of the family's `contract.ROLES` or `EXTRA_ROLES` -> path below the manifest's folder (or
+            in the hub repository).
+        sha256: role -> 64 hexadecimal digits.
+        default: the one of its family that is used when only the family is named.
+        progressive: whether it can send fewer planes than all, see `planes`.
+        description: one line for `stegcli models`.
+        hub: Hugging Face Hub repository, "owner/name"; empty when the files lie beside the manifest.
+        revision: its commit, 40 hexadecimal digits.
+    """
+
+    id: str
+    family: str
+    files: dict[str, str]
+    sha256: dict[str, str]
+    default: bool = False
+    progressive: bool = False
+    description: str = ""
+    hub: str = ""
+    revision: str = ""
+
+    def __post_init__(self) -> None:
+        _require(re.fullmatch(r"[a-z0-9][a-z0-9._-]*", self.id), "its id is not of the form phase-v1")
+        _require(self.family in FAMILIES, f"family must be one of {', '.join(FAMILIES)}")
+        for role in self.files:
+            _require(is_inside(self.files[role]), f"{role} must be a path below the manifest's folder")
+            _require(
+                re.fullmatch(r"[0-9a-f]{64}", self.sha256[role]),
+                f"{role}_sha256 must be 64 hexadecimal digits",
+            )
+        if self.hub:
+            _require(re.fullmatch(r"[\w.-]+/[\w.-]+", self.hub), 'hub must be "owner/name"')
+            _require(is_revision(self.revision), "revision must be a commit, 40 hexadecimal digits")
+
+    @property
+    def fingerprint(self) -> bytes:
+        """What a stego's header names the model by: first 4 bytes of its last graph's SHA-256."""
+        return bytes.fromhex(self.sha256[ROLES[self.family][-1]][:8])
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Every model of one folder, in the file's order."""
+
+    models: tuple[ModelEntry, ...]
+
+    def __post_init__(self) -> None:
+        defaults = [entry.family for entry in self.models if entry.default]
+        _require(len(defaults) == len(set(defaults)), "two models of one family are both the default")
+
+    def choose(self, name: str | None, *, progressive: bool = False) -> ModelEntry:
+        """Id, family or None (the default) -> the model; if only a family, a progressive one where asked.
+
+        Raises:
+            ModelError: no such model; the choices are listed.
+        """
+        exact = [entry for entry in self.models if entry.id == name]
+        family = [entry for entry in self.models if entry.family == (name or DEFAULT_FAMILY)]
+        wanted = [entry for entry in family if entry.progressive] if progressive else []
+        candidates = exact or wanted or [entry for entry in family if entry.default] or family
+        if not candidates and name is None:
+            candidates = list(self.models)
+        if not candidates:
+            known = ", ".join(entry.id for entry in self.models) or "none"
+            raise ModelError(f"there is no model {name or DEFAULT_FAMILY!r}", f"Models here: {known}.")
+        return candidates[0]
+
+    def by_fingerprint(self, fingerprint: bytes) -> ModelEntry | None:
+        """4 bytes of a stego's header -> the model, or None if it is not in this table."""
+        return next((entry for entry in self.models if entry.fingerprint == fingerprint), None)
+
+
+def parse_manifest(text: str, source: str) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        ModelError: not TOML, a later schema, a missing or unknown key, or a value out of its range.
+    """
+    try:
+        table = tomllib.loads(text)
+        _require(table.get("schema") == _SCHEMA, f"schema must be {_SCHEMA}")
+        return Manifest(tuple(_entry(name, values) for name, values in table.get("models", {}).items()))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"{source} is not a valid manifest: {error}", "Take it from where the weights came from."
+        ) from error
+
+
+def is_inside(path: str) -> bool:
+    """Whether a relative path with forward slashes stays below its folder, on every system."""
+    parts = path.split("/")
+    return bool(path) and all(re.fullmatch(r"[\w.-]+", part) and part not in (".", "..") for part in parts)
+
+
+def is_revision(text: str) -> bool:
+    """Whether this pins a commit: a branch or tag may move."""
+    return re.fullmatch(r"[0-9a-f]{40}", text) is not None
+
+
+def _entry(name: str, values: dict[str, Any]) -> ModelEntry:
+    family = values.get("family", "")
+    extra = [role for role in EXTRA_ROLES.get(family, ()) if role in values]
+    roles = (*ROLES.get(family, ("encoder", "decoder")), *extra)
+    file_keys = (*roles, *(f"{role}_sha256" for role in roles))
+    unknown = sorted(values.keys() - _KEYS.union(file_keys))
+    _require(not unknown, f"models.{name}: unknown key {', '.join(unknown)}")
+    needed = ["family", *file_keys]
+    missing = [key for key in needed if not isinstance(values.get(key), str)]
+    _require(not missing, f"models.{name}: {', '.join(missing)} must be given as text")
+    try:
+        return ModelEntry(
+            id=name,
+            family=values["family"],
+            files={role: values[role] for role in roles},
+            sha256={role: values[f"{role}_sha256"] for role in roles},
+            default=bool(values.get("default", False)),
+            progressive=bool(values.get("progressive", False)),
+            description=str(values.get("description", "")),
+            hub=str(values.get("hub", "")),
+            revision=str(values.get("revision", "")),
+        )
+    except ValueError as error:
+        raise ValueError(f"models.{name}: {error}") from error
+
+
+def _require(holds: object, message: str) -> None:
+    if not holds:
+        raise ValueError(message)

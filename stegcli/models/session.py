@@ -1,0 +1,211 @@
+"""Run networks: the only room that knows ONNX Runtime. Chooses the device, checks that it got it, and tiles.
+
+Asked for CUDA where it cannot be had, the runtime gives the CPU and merely warns: what was given is compared
+with what was asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stegcli.errors import DeviceError, ModelError, UsageError
+from stegcli.models.contract import Contract, parse_contract
+from stegcli.models.tiling import TILE_PIXELS, plan_tiles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from stegcli.models.tiling import Tile
+
+    Planes = NDArray[np.float32]
+    LoadTile = Callable[[Tile], Planes]
+
+__all__ = ["DEVICES", "HINT", "Network", "open_network", "run_tiled"]
+
+DEVICES = ("auto", "cpu", "cuda")
+
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+
+
+class Network:
+    """One graph, ready to run.
+
+    Args:
+        session: the runtime's session.
+        run_options: the runtime's options of a last run: it gives the working memory back.
+        contract: what the graph promises.
+        device: "cpu" or "cuda", where it really runs.
+        source: name for messages.
+    """
+
+    def __init__(self, session: Any, run_options: Any, contract: Contract, device: str, source: str) -> None:  # noqa: ANN401
+        self.contract = contract
+        self.device = device
+        self._session = session
+        self._run_options = run_options
+        self._source = source
+        self._picture, self._scalars = _input_names(session, source)
+        missing = sorted(contract.conditions - self._scalars)
+        if missing:
+            raise ModelError(f"{source} breaks its contract: it has no input {', '.join(missing)}", HINT)
+
+    def run(self, planes: Planes, scalars: Mapping[str, float], *, more_to_come: bool = False) -> Planes:
+        """Run the graph once.
+
+        Args:
+            planes: (1, C, H, W) float32, sizes multiples of the contract's.
+            scalars: the values that its conditions may ask for, by name.
+            more_to_come: keep the working memory for the next run, which then need not touch fresh pages.
+
+        Returns:
+            (C', H, W) float32.
+
+        Raises:
+            ModelError: it asks for something else, fails, or answers with anything but numbers.
+        """
+        unknown = sorted(self._scalars - scalars.keys())
+        if unknown:
+            raise ModelError(
+                f"{self._source} needs inputs that this stegcli does not know: {', '.join(unknown)}", HINT
+            )
+        feeds = {name: np.array([scalars[name]], dtype=np.float32) for name in self._scalars}
+        with _translated(self._source, self.device):
+            run_options = None if more_to_come else self._run_options
+            answer = self._session.run(None, {self._picture: planes, **feeds}, run_options)[0]
+        if answer.ndim != 4 or answer.shape[2:] != planes.shape[2:] or not np.isfinite(answer).all():
+            raise ModelError(f"{self._source} does not answer with a picture of its input's size", HINT)
+        return answer[0]  # type: ignore[no-any-return]
+
+
+HINT = "Use weights made for this version of stegcli."
+
+
+def open_network(content: bytes, source: str, device: str = "auto") -> Network:
+    """Make a graph ready to run.
+
+    Args:
+        content: the ONNX file.
+        source: its name, for messages.
+        device: one of `DEVICES`; auto takes CUDA where it works, else the CPU.
+    """
+    import onnxruntime as ort
+
+    if device not in DEVICES:
+        raise UsageError(f"there is no device {device!r}", f"Devices: {', '.join(DEVICES)}.")
+    session = None if device == "cpu" else _cuda_session(ort, content)
+    real_device = "cpu" if session is None else "cuda"
+    if session is None:
+        with _translated(source, "cpu"):
+            session = ort.InferenceSession(content, _options(ort), providers=[_CPU])
+        if device == "cuda":  # the graph is good, so it was the device
+            raise DeviceError(
+                "CUDA was asked for, but onnxruntime cannot use it here",
+                "With CUDA on this machine: `pip uninstall onnxruntime`, then `pip install 'stegcli[gpu]'`. "
+                "Without: --device cpu.",
+            )
+    contract = parse_contract(session.get_modelmeta().custom_metadata_map, source)
+    return Network(session, _run_options(ort, real_device), contract, real_device, source)
+
+
+def run_tiled(
+    network: Network,
+    load: LoadTile,
+    shape: tuple[int, int],
+    scalars: Mapping[str, float],
+    *,
+    budget: int = TILE_PIXELS,
+    progress: Callable[[float], None] | None = None,
+) -> Iterator[tuple[slice, slice, Planes]]:
+    """Run a network over a picture of any size.
+
+    Args:
+        network: the graph.
+        load: tile -> (1, C, h, w) float32, already padded where the tile leaves the picture.
+        shape: (height, width) of the picture.
+        scalars: as for `Network.run`.
+        budget: most pixels per tile.
+        progress: told the share done, 0..1, after each tile.
+
+    Yields:
+        rows, columns and (C', h, w) float32 values of each part of the picture, once each.
+    """
+    height, width = shape
+    contract = network.contract
+    tiles = plan_tiles(contract.padded(height), contract.padded(width), contract, budget)
+    for done, tile in enumerate(tiles, start=1):
+        kept = tile.keep(network.run(load(tile), scalars, more_to_come=done < len(tiles)))
+        rows = slice(tile.kept_rows.start, min(tile.kept_rows.stop, height))
+        cols = slice(tile.kept_cols.start, min(tile.kept_cols.stop, width))
+        yield rows, cols, kept[:, : rows.stop - rows.start, : cols.stop - cols.start]
+        if progress is not None:
+            progress(done / len(tiles))
+
+
+def _input_names(session: Any, source: str) -> tuple[str, set[str]]:  # noqa: ANN401
+    """Name of the one input that is a picture (4 axes), and of the others, which are conditions (1 axis)."""
+    inputs = session.get_inputs()
+    pictures = [each.name for each in inputs if len(each.shape) == 4]
+    if len(pictures) != 1 or any(len(each.shape) != 1 for each in inputs if each.name != pictures[0]):
+        raise ModelError(f"{source} does not have the inputs of a stegcli model", HINT)
+    return pictures[0], {each.name for each in inputs} - set(pictures)
+
+
+def _options(ort: Any) -> Any:  # noqa: ANN401
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = _cores()
+    options.enable_mem_pattern = False  # plans one block for all tensors, twice what is alive at a time
+    options.log_severity_level = 4  # errors come back as exceptions; the terminal is the caller's
+    return options
+
+
+def _run_options(ort: Any, device: str) -> Any:  # noqa: ANN401
+    options = ort.RunOptions()
+    if device == "cpu":  # encoder and decoder live in one process: neither keeps its memory between runs
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
+
+
+def _cores() -> int:
+    """Cores that this process may use, which in a container are fewer than the machine has."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else (os.cpu_count() or 1)
+
+
+def _cuda_session(ort: Any, content: bytes) -> Any:  # noqa: ANN401
+    """A session that really runs on CUDA, or None: asked for what it lacks, the runtime only warns."""
+    if _CUDA not in ort.get_available_providers():
+        return None
+    # Exhaustive search, the default, takes seconds for every new shape.
+    providers = [(_CUDA, {"cudnn_conv_algo_search": "HEURISTIC"}), _CPU]
+    try:
+        # Its own fallback prints to stdout.
+        session = ort.InferenceSession(content, _options(ort), providers=providers, enable_fallback=0)
+    except _foreign_errors():
+        return None
+    return session if _CUDA in session.get_providers() else None
+
+
+@contextmanager
+def _translated(source: str, device: str) -> Iterator[None]:
+    """Turn the runtime's exceptions, which share no base class, into ours."""
+    try:
+        yield
+    except _foreign_errors() as error:
+        reason = str(error).strip().splitlines()[0]
+        if device == "cuda":
+            raise DeviceError(f"{source} failed on CUDA: {reason}", "Use --device cpu.") from error
+        raise ModelError(f"{source} cannot be run: {reason}", HINT) from error
+
+
+def _foreign_errors() -> tuple[type[Exception], ...]:
+    """Everything that the runtime raises."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    own = (each for each in vars(state).values() if isinstance(each, type) and issubclass(each, Exception))
+    return (*own, RuntimeError)  # CUDA that does not start

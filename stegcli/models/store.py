@@ -1,0 +1,180 @@
+"""Find model files and make sure that they are what the manifest says.
+
+Searched in this order: the folder or hub repository given by the user; the models that travel with the
+program; the Hugging Face cache of this machine; the Hugging Face Hub. The network is only asked for a model
+whose manifest entry names a hub repository and whose files lie nowhere here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stegcli.errors import ModelError, UsageError
+from stegcli.models.manifest import Manifest, ModelEntry, is_revision, parse_manifest
+
+if TYPE_CHECKING:
+    import os
+
+    PathLike = str | os.PathLike[str]
+
+__all__ = ["ModelFiles", "catalog", "find", "find_by_fingerprint", "is_folder_of_weights"]
+
+MANIFEST = "manifest.toml"
+_HUB_SCHEME = "hf://"
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A model and the folder that its files are looked for in."""
+
+    entry: ModelEntry
+    folder: Path
+
+    def read(self, role: str) -> bytes:
+        """Read one graph, checked against its SHA-256.
+
+        Args:
+            role: one of the entry's files.
+
+        Raises:
+            ModelError: missing, unreadable, not to be fetched, or not the file that the manifest means.
+        """
+        path = self._locate(role)
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ModelError(
+                f"cannot read the {role} of {self.entry.id}: {path} ({error.strerror})",
+                "Install stegcli again, or give the folder of the weights with --weights.",
+            ) from error
+        if hashlib.sha256(content).hexdigest() != self.entry.sha256[role]:
+            raise ModelError(
+                f"{path} is damaged or not the {role} of {self.entry.id}: its SHA-256 is not the manifest's",
+                "Fetch it again: install stegcli again, or copy the weights anew.",
+            )
+        return content
+
+    def is_local(self) -> bool:
+        """Whether its graphs lie in the folder, so that no network is needed."""
+        return all((self.folder / name).is_file() for name in self.entry.files.values())
+
+    def _locate(self, role: str) -> Path:
+        path = self.folder / self.entry.files[role]
+        if self.entry.hub and not path.is_file():
+            return _fetch(self.entry.hub, self.entry.revision, self.entry.files[role])
+        return path
+
+
+def find(
+    name: str | None = None, weights: PathLike | None = None, *, progressive: bool = False
+) -> ModelFiles:
+    """Find a model to hide with.
+
+    Args:
+        name: id or family; None for the default.
+        weights: folder with a manifest, or `hf://owner/repo@revision`; None for the models of the program.
+        progressive: whether one is wanted that can send fewer planes than all.
+
+    Raises:
+        ModelError: there is no such model.
+    """
+    manifest, folder = _open(weights)
+    return ModelFiles(manifest.choose(name, progressive=progressive), folder)
+
+
+def find_by_fingerprint(fingerprint: bytes, weights: PathLike | None = None) -> ModelFiles:
+    """Find the model that a stego's header names, in the given weights first, then in the program's own.
+
+    Args:
+        fingerprint: first 4 bytes of the decoder's SHA-256.
+        weights: as for `find`.
+
+    Raises:
+        ModelError: it is in neither.
+    """
+    for place in (weights, None) if weights is not None else (None,):
+        manifest, folder = _open(place)
+        entry = manifest.by_fingerprint(fingerprint)
+        if entry is not None:
+            return ModelFiles(entry, folder)
+    raise ModelError(
+        f"the picture was hidden with model {fingerprint.hex()}, which is not here",
+        "Give the folder of the weights that it was hidden with: --weights DIR; or upgrade stegcli.",
+    )
+
+
+def is_folder_of_weights(name: str) -> bool:
+    """Whether a name that may be a model's id is a folder with a manifest."""
+    return (Path(name) / MANIFEST).is_file()
+
+
+def catalog(weights: PathLike | None = None) -> tuple[ModelFiles, ...]:
+    """List every model of one place, in the manifest's order."""
+    manifest, folder = _open(weights)
+    return tuple(ModelFiles(entry, folder) for entry in manifest.models)
+
+
+def _open(weights: PathLike | None) -> tuple[Manifest, Path]:
+    if weights is None:
+        return _open_folder(_bundled_folder())
+    if str(weights).startswith(_HUB_SCHEME):
+        return _open_hub(str(weights))
+    return _open_folder(Path(weights))
+
+
+def _open_folder(folder: Path) -> tuple[Manifest, Path]:
+    path = folder / MANIFEST
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(
+            f"cannot read {path}",
+            f"A folder of weights holds {MANIFEST}; `stegcli export` writes one.",
+        ) from error
+    return parse_manifest(text, str(path)), folder
+
+
+def _open_hub(address: str) -> tuple[Manifest, Path]:
+    repository, _, revision = address.removeprefix(_HUB_SCHEME).partition("@")
+    if repository.count("/") != 1 or not is_revision(revision):
+        raise UsageError(
+            f"{address} does not pin a commit",
+            "Write hf://owner/repo@REVISION with all 40 digits: a branch may change under you.",
+        )
+    manifest, folder = _open_folder(_fetch(repository, revision, MANIFEST).parent)
+    return Manifest(tuple(_in_hub(entry, repository, revision) for entry in manifest.models)), folder
+
+
+def _in_hub(entry: ModelEntry, repository: str, revision: str) -> ModelEntry:
+    return entry if entry.hub else replace(entry, hub=repository, revision=revision)
+
+
+def _bundled_folder() -> Path:
+    try:
+        return Path(import_module("stegcli.weights").__path__[0])
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            "the models of the program are not installed",
+            "Install it with `pip install .`, or give --weights DIR.",
+        ) from error
+
+
+def _fetch(repository: str, revision: str, name: str) -> Path:
+    """Path of one file in the Hugging Face cache; the network is asked only if it is not there."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    disable_progress_bars()  # the caller owns the terminal
+    try:
+        return Path(hf_hub_download(repository, name, revision=revision))
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"cannot fetch {name} from {repository} at {revision[:12]}: {reason}",
+            "Check the network and try again, or copy the folder of the weights here and give --weights DIR.",
+        ) from error

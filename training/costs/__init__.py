@@ -1,0 +1,1 @@
+"""A network that says where a change hides, learned against a steganalyzer."""

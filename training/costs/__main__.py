@@ -1,0 +1,5 @@
+"""`python -m stegcli.training.costs`."""
+
+from stegcli.training.costs.command import main
+
+main()

@@ -1,0 +1,48 @@
+"""Where training pictures come from: photographs that are here (`stegcli.lab.data.photos`), or a download."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+from stegcli.errors import TrainingError, UsageError
+from stegcli.lab.data import photos
+from stegcli.lab.data.photos import KNOWN, ImageRef, digest, split
+from stegcli.training.data import downloads
+
+__all__ = ["KNOWN", "ImageRef", "digest", "find", "split", "splits"]
+
+
+def find(dataset: str, data_root: Path | None) -> list[ImageRef]:
+    """All pictures of "lfw", "voc2012", "imagenet" or "folder:PATH", sorted by key.
+
+    A known data set that is not in `data_root` (None: the current folder) is downloaded into the cache.
+    """
+    try:
+        return photos.find(dataset, _root(dataset, data_root))
+    except UsageError as error:
+        raise TrainingError(error.message, error.hint) from error
+    except (OSError, tarfile.TarError) as error:
+        raise TrainingError(
+            f"{dataset} cannot be read: {error}", "fetch it anew, or give another --data-root"
+        ) from error
+
+
+def _root(dataset: str, data_root: Path | None) -> Path | None:
+    """Where a data set lies: where it was said to be, else unpacked or downloaded into the cache."""
+    if dataset not in KNOWN:
+        return data_root
+    if data_root is not None and not data_root.is_dir():
+        raise TrainingError(f"{data_root} is not a folder", "--data-root takes a folder with data sets")
+    places = photos.located(dataset, data_root or Path())
+    if not places:
+        return downloads.fetch(dataset)
+    if places[0].suffix in downloads.COMPRESSED:
+        return downloads.unpacked(places[0])
+    return data_root
+
+
+def splits(dataset: str, data_root: Path | None) -> tuple[list[ImageRef], list[ImageRef]]:
+    """(training, held-out) pictures of a data set under the project's protocol."""
+    refs = find(dataset, data_root)
+    return split(refs, photos.HELD_OUT, photos.SPLIT_SEED, by_person=dataset == "lfw")

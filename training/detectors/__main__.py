@@ -1,0 +1,5 @@
+"""`python -m stegcli.training.detectors`."""
+
+from stegcli.training.detectors.command import main
+
+main()

@@ -1,0 +1,344 @@
+"""How well networks tell covers from stegos of the phase channel: SRNet, and the paper's steganalyzer.
+
+First, where the program and the photographs are (ten pictures a second and processor):
+
+    python -m stegcli.training.detectors --prepare pairs.npz --dataset imagenet,voc2012 --data-root photos
+
+Then, on any machine with torch, numpy and Pillow; on a GPU, if it is to take minutes:
+
+    python -m stegcli.training.detectors --data pairs.npz --judge srnet --minutes 1,1.3,1.3,0.7 --out s.json
+    python -m stegcli.training.detectors --data pairs.npz --judge paper --minutes 0.3 --out paper.json
+
+SRNet is trained from the smallest spread to the largest, each stage from the former's weights (see
+`curriculum`). A fixed share of the covers is for learning, one for choosing weights and threshold, one for
+the figures. A last stage learns to tell covers from other covers, from the same weights by the same code, and
+must end at 0.5 on pictures that it did not learn.
+
+The paper's steganalyzer (Zhang, Dong and Liu 2019, Table 6) starts anew at each spread and learns from five
+pictures in seven, as there; its figure is its accuracy on the other two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from stegcli.errors import ExitCode, StegError, UsageError
+from stegcli.lab import statistics
+from stegcli.lab.security import verdicts
+from stegcli.pictures import metrics
+from stegcli.pictures.writing import check_absent, save_text
+from stegcli.training.detectors import curriculum, pair_file
+from stegcli.training.detectors.curriculum import Pairs, StageSettings
+from stegcli.training.detectors.networks import SRNet
+from stegcli.training.detectors.pair_file import PairSet
+from stegcli.training.detectors.paper import JudgeSettings, judge_pairs, rights, train_judge
+from stegcli.training.loop.checkpoint import environment
+
+U8 = NDArray[np.uint8]
+Rows = list[dict[str, Any]]
+
+FIRST = {"learning_rate": 1e-3, "gain": 4.0}
+LATER = {"learning_rate": 5e-4}
+"""Settings of SRNet's first stage, and of those that go on from what it knows. At twice the rate, or without
+the gain, short first stages ended at chance or near it."""
+LEARNED, VALIDATION = 0.65, 0.1
+"""Shares of the covers for SRNet; the rest gives the figures."""
+PAPER_LEARNED = 5 / 7
+SPREADS = (1, 4, 16, 64)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the command line asks for."""
+
+    judge: str
+    out: Path
+    spreads: tuple[int, ...]
+    minutes: tuple[float, ...]
+    """Of each spread's training."""
+    control_minutes: float
+    steps: int | None
+    seed: int
+    device: torch.device
+    batch_pairs: int
+    crop: int
+    full_precision: bool
+    compiled: bool
+
+    def stage(self, minutes: float, *, first: bool) -> StageSettings:
+        """Settings of one of SRNet's stages."""
+        return StageSettings(
+            **(FIRST if first else LATER),
+            minutes=minutes,
+            steps=self.steps,
+            seed=self.seed,
+            batch_pairs=self.batch_pairs,
+            crop=self.crop,
+            half_precision=self.device.type == "cuda" and not self.full_precision,
+            compiled=self.compiled,
+        )
+
+
+def judged_by_srnet(pairs: PairSet, wishes: Wishes, written: Callable[[Rows], None]) -> None:
+    """Train SRNet by curriculum, then the control; `written` is given the rows after each stage."""
+    parts = _parts(len(pairs.covers), (LEARNED, VALIDATION), wishes.seed)
+    torch.manual_seed(wishes.seed)
+    network = SRNet().to(wishes.device)
+    if wishes.device.type == "cuda":
+        network = network.to(memory_format=torch.channels_last)
+    rows: Rows = []
+    covers = torch.from_numpy(pairs.covers).to(wishes.device)
+    places = [torch.from_numpy(part).to(wishes.device) for part in parts]
+    for spread, minutes in zip(wishes.spreads, wishes.minutes, strict=True):
+        stegos = torch.from_numpy(pairs.stegos[spread]).to(wishes.device)
+        sides = [Pairs(covers[part], stegos[part]) for part in places]
+        psnr = _psnr(pairs.covers[parts[2]], pairs.stegos[spread][parts[2]])
+        rows.append(
+            _stage(f"phase, spread {spread}", network, sides, wishes.stage(minutes, first=not rows), psnr)
+        )
+        written(rows)
+    if wishes.control_minutes:
+        sides = [_halves(covers[part]) for part in places]
+        settings = wishes.stage(wishes.control_minutes, first=False)
+        rows.insert(0, _stage(verdicts.COVER_CONTROL, network, sides, settings, None))
+        written(rows)
+
+
+def _stage(
+    name: str, network: SRNet, sides: Sequence[Pairs], settings: StageSettings, psnr_db: float | None
+) -> dict[str, Any]:
+    learned, validation, held_out = sides
+    stage = curriculum.train_stage(
+        network, learned, validation, settings, lambda line: _say(f"{name}: {line}")
+    )
+    half = settings.half_precision
+    own = curriculum.scores(
+        network, Pairs(learned.covers[: len(held_out)], learned.stegos[: len(held_out)]), half
+    )
+    found = curriculum.scores(network, held_out, half, curriculum.VIEWS)
+    row = verdicts.row(
+        name,
+        found[0],
+        found[1],
+        settings.seed,
+        stego_psnr_db=psnr_db,
+        threshold=stage.threshold,
+    )
+    interval = f"{row.error_low:.3f} to {row.error_high:.3f}"
+    _say(f"{name}: P_E {row.detection_error:.3f} ({interval}), AUC {row.auc:.3f}, {stage.steps} steps")
+    return {
+        **asdict(row),
+        "auc_on_what_it_learned": statistics.auc(*own),
+        **asdict(stage),
+        "settings": asdict(settings),
+    }
+
+
+def _halves(covers: torch.Tensor) -> Pairs:
+    """The first half against the second."""
+    half = len(covers) // 2
+    return Pairs(covers[:half], covers[half : 2 * half])
+
+
+def judged_by_paper(pairs: PairSet, wishes: Wishes, written: Callable[[Rows], None]) -> None:
+    """Train the paper's steganalyzer at each spread; `written` is given the rows after each."""
+    learned, held_out = _parts(len(pairs.covers), (PAPER_LEARNED,), wishes.seed)
+    rows: Rows = []
+    for spread, minutes in zip(wishes.spreads, wishes.minutes, strict=True):
+        begun = time.monotonic()
+        settings = JudgeSettings(high_pass=False, minutes=minutes, seed=wishes.seed, steps=wishes.steps)
+        covers, stegos = pairs.covers, pairs.stegos[spread]
+        judge, steps = train_judge(covers[learned], stegos[learned], settings, wishes.device.type, _loss_line)
+        found = rights(judge, covers[held_out], stegos[held_out])
+        low, high = statistics.bootstrap_interval(found.mean(axis=1), wishes.seed)
+        own = judge_pairs(judge, covers[learned[: len(held_out)]], stegos[learned[: len(held_out)]])
+        covers_right, stegos_right = found.mean(axis=0).tolist()
+        rows.append(
+            {
+                "subject": f"phase, spread {spread}",
+                "pairs": len(held_out),
+                "stego_psnr_db": _psnr(covers[held_out], stegos[held_out]),
+                "accuracy": float(found.mean()),
+                "accuracy_low": low,
+                "accuracy_high": high,
+                "covers_right": covers_right,
+                "stegos_right": stegos_right,
+                "accuracy_on_what_it_learned": own.accuracy,
+                "steps": steps,
+                "minutes": (time.monotonic() - begun) / 60,
+            }
+        )
+        _say(f"spread {spread}: accuracy {found.mean():.3f} ({low:.3f} to {high:.3f}), {steps} steps")
+        written(rows)
+
+
+def _loss_line(step: int, loss: float) -> None:
+    if step % 500 == 0:
+        _say(f"step {step}, loss {loss:.4f}")
+
+
+def _parts(count: int, shares: Sequence[float], seed: int) -> list[NDArray[np.int64]]:
+    """Places of so many pictures, shuffled, in parts of these shares; the last is what remains."""
+    ends = np.round(np.cumsum(shares) * count).astype(int)
+    return np.split(np.random.default_rng(seed).permutation(count), ends)
+
+
+def _psnr(covers: U8, stegos: U8) -> float:
+    return float(np.mean([metrics.psnr(c, s) for c, s in zip(covers, stegos, strict=True)]))
+
+
+JUDGES: dict[str, Callable[[PairSet, Wishes, Callable[[Rows], None]], None]] = {
+    "srnet": judged_by_srnet,
+    "paper": judged_by_paper,
+}
+
+
+def measure(pairs: PairSet, wishes: Wishes) -> None:
+    """Train and judge as wished, and write the JSON, anew after each row."""
+    begun = time.monotonic()
+    facts = {
+        "command": _command(sys.argv[1:]),
+        "what": "security",
+        "version": pairs.version,
+        "detector": {"srnet": "SRNet, by curriculum", "paper": "the paper's steganalyzer"}[wishes.judge],
+        "sources": list(pairs.sources),
+        "covers": len(pairs.covers),
+        "covers_sha256": pairs.digest,
+        "learned": round((LEARNED if wishes.judge == "srnet" else PAPER_LEARNED) * len(pairs.covers)),
+        "seed": wishes.seed,
+        "environment": environment(wishes.device),
+    }
+
+    def written(rows: Rows) -> None:
+        minutes = (time.monotonic() - begun) / 60
+        text = json.dumps({**facts, "minutes": minutes, "rows": rows}, indent=2) + "\n"
+        save_text(wishes.out, text, force=True)
+
+    JUDGES[wishes.judge](pairs, wishes, written)
+
+
+def _command(words: Sequence[str]) -> str:
+    """What was typed, files without their folders: where they lay on one machine says nothing elsewhere."""
+    named = [Path(word).name if "/" in word else word for word in words]
+    return shlex.join(["python", "-m", "stegcli.training.detectors", *named])
+
+
+def make(given: argparse.Namespace) -> list[Path]:
+    """Make covers and stegos as the command line says."""
+    from stegcli.training.detectors import (
+        pair_making,  # the whole program, which a bare machine need not have
+    )
+
+    paths: list[Path] = pair_making.prepare(
+        given.prepare,
+        given.dataset.split(","),
+        given.data_root,
+        count=given.covers,
+        spreads=given.spreads or SPREADS,
+        megabytes=given.megabytes,
+        seed=given.seed,
+        workers=given.workers,
+    )
+    return paths
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - a command's talk
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(sorted({int(part) for part in text.split(",")}))
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stegcli.training.detectors",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    task = parser.add_mutually_exclusive_group(required=True)
+    task.add_argument("--prepare", type=Path, metavar="OUT.npz", help="make covers and stegos")
+    task.add_argument("--data", type=Path, nargs="+", metavar="FILE.npz", help="train on what --prepare made")
+    parser.add_argument("--spreads", type=_numbers, metavar="LIST", help="1,4,16,64 (or those of the data)")
+    parser.add_argument("--seed", type=int, default=0)
+    making = parser.add_argument_group("with --prepare")
+    making.add_argument("--dataset", default="imagenet,voc2012", metavar="SETS")
+    making.add_argument("--data-root", type=Path, help="where the data sets lie")
+    making.add_argument("--covers", type=int, default=100_000, metavar="N", help="at most so many")
+    making.add_argument("--megabytes", type=float, help="several files, none larger than this")
+    making.add_argument("--workers", type=int, help="processes (default: one per core)")
+    training = parser.add_argument_group("with --data")
+    training.add_argument("--judge", choices=sorted(JUDGES), default="srnet")
+    training.add_argument("--out", type=Path, default=Path("srnet.json"), metavar="FILE.json")
+    training.add_argument("--force", action="store_true", help="replace FILE.json")
+    training.add_argument("--minutes", default="1", metavar="LIST", help="of each spread, or one for all")
+    training.add_argument("--control-minutes", type=float, default=0.3, help="of SRNet's control; 0 for none")
+    training.add_argument("--steps", type=int, help="of each training, instead of minutes")
+    training.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    training.add_argument("--batch-pairs", type=int, default=32, help="of SRNet")
+    training.add_argument("--crop", type=int, default=192, help="side of SRNet's windows, at most 192")
+    training.add_argument("--full-precision", action="store_true", help="no bfloat16 on a GPU")
+    training.add_argument("--compile", action="store_true", help="torch.compile: a minute, then faster")
+    return parser.parse_args(arguments)
+
+
+def _wishes(given: argparse.Namespace, pairs: PairSet) -> Wishes:
+    spreads = given.spreads or tuple(sorted(pairs.stegos))
+    if not set(spreads) <= set(pairs.stegos):
+        raise UsageError("not every spread is in the data", f"It holds {', '.join(map(str, pairs.stegos))}.")
+    minutes = tuple(float(part) for part in given.minutes.split(","))
+    minutes = minutes * len(spreads) if len(minutes) == 1 else minutes
+    if len(minutes) != len(spreads):
+        raise UsageError(
+            f"{len(minutes)} times for {len(spreads)} spreads", "Give --minutes as many, or one."
+        )
+    cuda = torch.cuda.is_available() if given.device == "auto" else given.device == "cuda"
+    return Wishes(
+        judge=given.judge,
+        out=given.out,
+        spreads=spreads,
+        minutes=minutes,
+        control_minutes=given.control_minutes,
+        steps=given.steps,
+        seed=given.seed,
+        device=torch.device("cuda" if cuda else "cpu"),
+        batch_pairs=given.batch_pairs,
+        crop=given.crop,
+        full_precision=given.full_precision,
+        compiled=given.compile,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Make pairs, or train on them and write the figures."""
+    given = parse(arguments)
+    try:
+        if given.prepare:
+            print(*make(given), sep="\n")  # noqa: T201 - a command's output
+            return
+        check_absent(given.out, given.force)
+        begun = time.monotonic()
+        pairs = pair_file.load(given.data)
+        _say(f"{len(pairs.covers)} covers, read in {time.monotonic() - begun:.0f} s")
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.benchmark = True  # windows of one size: the search for a kernel pays
+        measure(pairs, _wishes(given, pairs))
+        print(given.out)  # noqa: T201
+    except StegError as error:
+        print(f"error: {error.message}\n  {error.hint}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)

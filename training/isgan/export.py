@@ -1,0 +1,56 @@
+"""What a run of ISGAN or its basic model gives its users: two folded graphs and their promises.
+
+checkpoint.pt ─> Generator ─ fold the batch normalisation ─> encoder.onnx (halo 16), decoder.onnx (halo 5)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from stegcli.errors import TrainingError
+from stegcli.training.isgan.generator import FAMILIES, Generator
+from stegcli.training.isgan.networks import Decoder, Encoder, folded
+from stegcli.training.loop.export import Graph
+
+CONTRACT = {"contract": "1", "family": "isgan", "multiple": "1"}
+"""What both files promise (stegcli.models.contract); the halo is each one's own."""
+
+
+def trained_generator(content: Mapping[str, Any]) -> Generator:
+    """Checkpoint of a run -> its networks, in evaluation mode."""
+    generator = Generator(content["model"])
+    generator.load_state_dict(content["state"]["generator"])
+    return generator.eval()
+
+
+def isgan_graphs(content: Mapping[str, Any]) -> list[Graph]:
+    """Both networks with their inputs as hide and reveal feed them.
+
+    Raises TrainingError for a model that is a row of the tables only.
+    """
+    if not FAMILIES[content["model"]].in_luma:
+        raise TrainingError(
+            f"{content['model']} is a row of the tables, not a way to hide with stegcli",
+            hint="`stegcli evaluate --models RUN` measures it; export a run of isgan, isgan-basic or phase",
+        )
+    generator = trained_generator(content)
+    planes, stego_luma = torch.rand(1, 2, 64, 64), torch.rand(1, 1, 64, 64)
+    return [
+        Graph(
+            "encoder",
+            folded(generator.encoder),
+            {"planes": planes},
+            "stego_luma",
+            {"halo": str(Encoder.HALO)},
+        ),
+        Graph(
+            "decoder",
+            folded(generator.decoder),
+            {"stego_luma": stego_luma},
+            "revealed",
+            {"halo": str(Decoder.HALO)},
+        ),
+    ]

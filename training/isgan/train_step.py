@@ -1,0 +1,214 @@
+"""Training of the image-in-image networks in two stages: the basic model, then against a steganalyzer.
+
+    step ─ generator: mixed loss (+ adversarial loss in the second stage), Adam
+         └ every few steps of the second stage, the steganalyzer: cross entropy, SGD
+
+A steganalyzer that wins (both accuracies near 1, a growing adversarial loss), loses (both near 0.5) or
+collapses (one near 1, one near 0; no gradient) shows in the `steganalyzer_*` scalars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from stegcli.training.data.feeds import step_generator
+from stegcli.training.isgan.adversary import Adversary
+from stegcli.training.isgan.generator import Generator, Hidden
+from stegcli.training.isgan.layers import freeze_statistics
+from stegcli.training.isgan.losses import ssim, weighted_sum
+from stegcli.training.isgan.quantise import luma
+from stegcli.training.isgan.recipe import IsganRecipe
+from stegcli.training.loop.muon import Muon
+from stegcli.training.loop.task import Batch
+
+ADVERSARY_STREAM = 2
+PIXEL_PLANES = 4
+"""A convolution from or to at most this many planes reads or writes pixels."""
+RESIDUAL_GAIN = 10
+"""Residuals in the sample grids are shown this many times larger, around gray."""
+
+
+class IsganTask:
+    """Generator, adversary, their losses and validation (the Task protocol)."""
+
+    def __init__(self, recipe: IsganRecipe, accelerator: Accelerator, *, compiled: bool = False) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.accelerator, self.device = recipe, accelerator, accelerator.device
+        layout = torch.channels_last if self.device.type == "cuda" else torch.contiguous_format
+        self.generator = Generator(recipe.model).to(self.device, memory_format=layout)
+        wrapped = accelerator.prepare_model(self.generator)
+        self.forward = torch.compile(wrapped) if compiled else wrapped
+        self.optimisers = _optimisers(self.generator, recipe)
+        self.adversary = (
+            Adversary(recipe.steganalyzer, accelerator, compiled=compiled)
+            if recipe.adversarial_steps
+            else None
+        )
+
+    def step(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        """One generator step, and the steganalyzer's when it is due.
+
+        Scalars: loss, its parts and every term by name, stego_psnr_db and revealed_psnr_db of the batch,
+        gradient_norm, rate; in the second stage adversarial_loss and the figures of the steganalyzer's last
+        step.
+        """
+        freeze_statistics(self.generator, step >= self.recipe.steps - self.recipe.frozen_steps)
+        with self.accelerator.autocast():
+            hidden = Hidden(*self.forward(batch["cover"], batch["secret"]))
+        sums = weighted_sum(hidden.terms, self.recipe.loss, ms_ssim_yet=step >= self.recipe.ssim_only_steps)
+        adversarial = self._adversarial_loss(hidden.stego_rgb, step)
+        loss = sums["basic_loss"] + self.recipe.adversarial_weight * adversarial.get("adversarial_loss", 0.0)
+        self.accelerator.backward(loss)
+        norm = self._update(step)
+        scalars = {"loss": loss, **sums, **hidden.terms, **adversarial, "gradient_norm": norm}
+        scalars["rate"] = torch.tensor(self.recipe.rate(step))
+        scalars |= _training_psnr(batch["cover"], hidden)
+        scalars |= self._adversary_step(batch["cover"], hidden.stego_rgb, step)
+        return {name: value.detach() for name, value in scalars.items()}
+
+    def _adversarial_loss(self, stego_rgb: Tensor, step: int) -> dict[str, Tensor]:
+        """Nothing until the steganalyzer has had its own first steps."""
+        start = self.recipe.basic_steps + self.recipe.steganalyzer.warmup_steps
+        if self.adversary is None or step < start:
+            return {}
+        return {"adversarial_loss": self.adversary.verdict_on(stego_rgb, flip_labels=self.recipe.flip_labels)}
+
+    def _adversary_step(self, cover: Tensor, stego_rgb: Tensor, step: int) -> dict[str, Tensor]:
+        """Lets the steganalyzer learn when it is due; returns the figures of its last step."""
+        into_stage = step - self.recipe.basic_steps
+        if self.adversary is None or into_stage < 0:
+            return {}
+        settings = self.recipe.steganalyzer
+        if into_stage < settings.warmup_steps or into_stage % settings.interval == 0:
+            stream = ADVERSARY_STREAM + 4 * self.accelerator.process_index
+            generator = step_generator(self.recipe.seed, step, self.device, stream)
+            self.adversary.learn(cover, stego_rgb, generator)
+        return self.adversary.last
+
+    def _update(self, step: int) -> Tensor:
+        """One step of the optimisers; returns the gradient's norm before clipping."""
+        norm: Tensor = nn.utils.clip_grad_norm_(self.generator.parameters(), self.recipe.gradient_clip)
+        bases = (self.recipe.learning_rate, self.recipe.muon_learning_rate)
+        for optimiser, base in zip(self.optimisers, bases, strict=False):
+            for group in optimiser.param_groups:
+                group["lr"] = base * self.recipe.rate(step)
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        return norm
+
+    @torch.no_grad()
+    def validate(self, batches: Mapping[str, list[Batch]]) -> dict[str, float]:
+        """Figures per data set, from 8-bit pixels, in float32 and with running statistics.
+
+        PSNR (dB) and SSIM of stego against cover (RGB; SSIM of the luma, too) and of revealed against secret,
+        and the steganalyzer's error.
+        """
+        figures: dict[str, float] = {}
+        for name, parts in batches.items():
+            rows: dict[str, list[Tensor]] = {}
+            for part in parts:
+                for figure, values in self._figures(part).items():
+                    rows.setdefault(figure, []).append(values)
+            figures |= {
+                f"{name}/{figure}": float(torch.cat(values).mean()) for figure, values in rows.items()
+            }
+        return figures
+
+    def _figures(self, batch: Batch) -> dict[str, Tensor]:
+        """Name -> (B,)."""
+        cover, secret = batch["cover"].float(), batch["secret"].float()
+        stego, revealed = self._hide_and_reveal(batch)
+        figures = {
+            "stego_psnr_db": psnr_db(stego, cover),
+            "stego_ssim": ssim(stego / 255, cover / 255),
+            "stego_luma_ssim": ssim(luma(stego) / 255, luma(cover) / 255),
+            "revealed_psnr_db": psnr_db(revealed, secret),
+            "revealed_ssim": ssim(revealed / 255, secret / 255),
+        }
+        if self.adversary is not None:
+            figures["detection_error"] = self.adversary.detection_error(cover, stego)
+        return figures
+
+    def _hide_and_reveal(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Stego (B,3,H,W) and revealed (B,1,H,W): whole numbers in 0..255, float32."""
+        generator = self.generator
+        generator.eval()
+        stego = generator.hide(batch["cover"].float(), batch["secret"].float() / 255)
+        revealed = generator.decoder(generator.carrier(stego))
+        generator.train()
+        return stego, (255 * revealed).clamp(0, 255).round()
+
+    @torch.no_grad()
+    def samples(self, batch: Batch) -> dict[str, Tensor]:
+        """Up to four rows: cover, stego, residual, secret, revealed, residual (times RESIDUAL_GAIN)."""
+        batch = {name: pictures[:4] for name, pictures in batch.items()}
+        cover, secret = batch["cover"].float(), batch["secret"].float()
+        stego, revealed = self._hide_and_reveal(batch)
+        columns = [
+            *(cover, stego, 127.5 + RESIDUAL_GAIN * (stego - cover)),
+            *(secret, revealed, 127.5 + RESIDUAL_GAIN * (revealed - secret)),
+        ]
+        row = torch.cat([column.expand(-1, 3, -1, -1) for column in columns], dim=3)
+        grid = torch.cat(list(row), dim=1) / 255
+        return {f"cover_stego_secret_revealed_residuals_x{RESIDUAL_GAIN}": grid.clamp(0, 1).cpu()}
+
+    def begin_from(self, state: dict[str, Any]) -> None:
+        """All that the other run had, its optimisers too."""
+        self.load_state_dict(state)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Generator, its optimisers, and the adversary where there is one."""
+        state = {
+            "generator": self.generator.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+        }
+        return state if self.adversary is None else {**state, "adversary": self.adversary.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Undo `state_dict`; with a basic model's state the adversary stays new, for the second stage."""
+        self.generator.load_state_dict(state["generator"])
+        for optimiser, part in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(part)
+        if self.adversary is not None and "adversary" in state:
+            self.adversary.load_state_dict(state["adversary"])
+
+
+def psnr_db(a: Tensor, b: Tensor) -> Tensor:
+    """(B,C,H,W) each in 0..255 -> (B,): dB, peak 255; 108 for equal pictures."""
+    return 10 * torch.log10(255**2 / (a - b).square().mean((1, 2, 3)).clamp_min(1e-6))
+
+
+@torch.no_grad()
+def _training_psnr(cover: Tensor, hidden: Hidden) -> dict[str, Tensor]:
+    """Of the mean error of the batch."""
+    stego_mse = (hidden.stego_rgb - cover).square().mean() / 255**2
+    return {
+        "stego_psnr_db": -10 * torch.log10(stego_mse.clamp_min(1e-10)),
+        "revealed_psnr_db": -10 * torch.log10(hidden.terms["secret_mse"].clamp_min(1e-10)),
+    }
+
+
+def _optimisers(network: nn.Module, recipe: IsganRecipe) -> list[torch.optim.Optimizer]:
+    """Adam, and Muon for the inner convolutions where the recipe gives it a rate.
+
+    Convolutions that stay with Adam are regularised; biases and batch normalisation are not.
+    """
+    convolutions = [p for p in network.parameters() if p.ndim == 4]
+    others = [p for p in network.parameters() if p.ndim != 4]
+    inner = [p for p in convolutions if min(p.shape[:2]) > PIXEL_PLANES] if recipe.muon_learning_rate else []
+    known = {id(p) for p in inner}
+    edges = [p for p in convolutions if id(p) not in known]
+    adam = torch.optim.Adam(
+        [{"params": edges, "weight_decay": recipe.l2}, {"params": others, "weight_decay": 0.0}],
+        lr=recipe.learning_rate,
+        betas=(recipe.betas[0], recipe.betas[1]),
+        fused=others[0].is_cuda,
+    )
+    if not inner:
+        return [adam]
+    return [adam, Muon(inner, recipe.muon_learning_rate, weight_decay=recipe.muon_weight_decay)]

@@ -1,0 +1,1 @@
+"""What every training shares: the loop, checkpoints, export to ONNX, the Muon optimiser."""

@@ -1,0 +1,245 @@
+"""The training loop: one for every family.
+
+    feed.batch(step) ─> task.step ─> scalars ─> reporter, TensorBoard
+                          └ every so often: validate, samples, checkpoint
+
+A batch and all random numbers of a step are functions of (seed, step), and a checkpoint holds the networks
+and their optimisers, so a resumed run is the uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor, distributed
+
+from stegcli.errors import TrainingError
+from stegcli.training.loop.checkpoint import Run
+from stegcli.training.loop.task import Feed, Task
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+LOG_EVERY = 50
+LOG_SECONDS = 2.0
+"""Steps, and seconds, after which the scalars are read again: each reading waits for the device."""
+
+PATIENCE = 3
+"""Readings in a row whose loss is not finite before the run stops: one bad batch is no disaster."""
+
+
+class Reporter(Protocol):
+    """Who tells a person how the training goes."""
+
+    def progress(self, step: int, steps: int, scalars: Mapping[str, float]) -> None:
+        """After every reading of the scalars."""
+        ...
+
+    def validated(self, step: int, figures: Mapping[str, float]) -> None:
+        """After every validation."""
+        ...
+
+
+class Plain:
+    """A line of text per report."""
+
+    def progress(self, step: int, steps: int, scalars: Mapping[str, float]) -> None:
+        """One line every 1,000 steps."""
+        if step % (20 * LOG_EVERY) == 0:
+            self._line(f"step {step}/{steps}", scalars)
+
+    def validated(self, step: int, figures: Mapping[str, float]) -> None:
+        """One line."""
+        self._line(f"validation at {step}", figures)
+
+    @staticmethod
+    def _line(head: str, values: Mapping[str, float]) -> None:
+        text = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
+        print(f"{head}: {text}", flush=True)  # noqa: T201 - this class is the reporter of plain runs
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How far a loop goes and how often it looks up."""
+
+    model: str
+    recipe: dict[str, Any]
+    steps: int
+    validate_every: int
+    checkpoint_every: int
+    minutes: float | None = None
+    """Stop with a checkpoint after this many minutes, to be resumed."""
+    writes: bool = True
+    """Whether this process keeps the run's folder: one of several does."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a loop ended."""
+
+    step: int
+    finished: bool
+    interrupted: bool
+    figures: Mapping[str, float]
+
+
+def fit(task: Task, feed: Feed, run: Run, plan: Plan, reporter: Reporter, start: int = 0) -> Outcome:
+    """Train from step `start` to the end, the time limit, or Ctrl-C; each ends with a checkpoint.
+
+    Raises TrainingError when the loss is not finite (the last good checkpoint stays) or memory runs out.
+    """
+    loop = _Loop(task, feed, run, plan, reporter, start)
+    try:
+        with memory_checked():
+            return loop.run_steps()
+    finally:
+        loop.close()
+
+
+@contextmanager
+def memory_checked() -> Iterator[None]:
+    """Memory that runs out, on the device or beside it, becomes a TrainingError that says what to lower."""
+    try:
+        yield
+    except (torch.cuda.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        # On the CPU torch raises a plain RuntimeError.
+        if type(error) is RuntimeError and "allocate memory" not in str(error):
+            raise
+        raise TrainingError(
+            "memory ran out", hint="lower batch_size (--batch-size N), or crop or the widths in the recipe"
+        ) from error
+
+
+class _Loop:
+    def __init__(self, task: Task, feed: Feed, run: Run, plan: Plan, reporter: Reporter, start: int) -> None:
+        self.task, self.feed, self.run, self.plan, self.reporter = task, feed, run, plan, reporter
+        self.writer = _writer(run.folder) if plan.writes else None
+        self.step = start
+        self.bad = 0
+        self.scalars: Mapping[str, Tensor] = {}
+        self.read_at = time.monotonic()
+        self.figures: Mapping[str, float] = {}
+
+    def run_steps(self) -> Outcome:
+        interrupted = _is_interrupted(self._train)
+        if not self._is_sound():
+            raise self._not_finite()
+        self._save()
+        interrupted = interrupted or _is_interrupted(self._validate)
+        return Outcome(self.step, self.step >= self.plan.steps, interrupted, self.figures)
+
+    def close(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
+
+    def _train(self) -> None:
+        begun, plan = time.monotonic(), self.plan
+        while self.step < plan.steps and not self._time_is_up(begun):
+            self.scalars = self.task.step(self.feed.batch(self.step), self.step)
+            self.step += 1
+            if self._log_is_due():
+                self._log(_over_processes(self.scalars))
+            if self.step % plan.validate_every == 0 and self.step < plan.steps:
+                self._validate()
+            if self.step % plan.checkpoint_every == 0 and self._is_sound():
+                self._save()
+
+    def _time_is_up(self, begun: float) -> bool:
+        if self.plan.minutes is None:
+            return False
+        return _in_any_process(time.monotonic() - begun > 60 * self.plan.minutes)
+
+    def _log_is_due(self) -> bool:
+        if self.step % LOG_EVERY == 0 or self.step == self.plan.steps:
+            return True
+        # Several processes read together, and their clocks differ.
+        return _processes() == 1 and time.monotonic() - self.read_at > LOG_SECONDS
+
+    def _is_sound(self) -> bool:
+        """Whether the last step's loss was a number: what it left is worth a checkpoint."""
+        return not self.scalars or math.isfinite(float(self.scalars["loss"]))
+
+    def _not_finite(self) -> TrainingError:
+        last = "its last good checkpoint" if self.run.checkpoint.exists() else "the start"
+        return TrainingError(
+            f"the loss is {float(self.scalars['loss'])} at step {self.step}",
+            hint=f"{self.run.folder} keeps {last}: go on from there with a lower learning_rate",
+        )
+
+    def _log(self, scalars: Mapping[str, float]) -> None:
+        self.read_at = time.monotonic()
+        self.bad = 0 if math.isfinite(scalars["loss"]) else self.bad + 1
+        if self.bad >= PATIENCE:
+            raise self._not_finite()
+        if self.writer is None:
+            return
+        for name, value in scalars.items():
+            self.writer.add_scalar(f"train/{name}", value, self.step)
+        self.reporter.progress(self.step, self.plan.steps, scalars)
+
+    def _validate(self) -> None:
+        if self.writer is None:
+            return
+        batches = self.feed.validation()
+        self.figures = self.task.validate(batches)
+        for name, value in self.figures.items():
+            self.writer.add_scalar(f"validation/{name}", value, self.step)
+        first = next(iter(batches.values()))[0]
+        for name, grid in self.task.samples(first).items():
+            self.writer.add_image(name, grid, self.step)
+            self.run.save_grid(name, self.step, grid)
+        self.run.write_json(figures=dict(self.figures))
+        self.reporter.validated(self.step, self.figures)
+
+    def _save(self) -> None:
+        if self.plan.writes:
+            self.run.save(self.plan.model, self.step, self.plan.recipe, self.task.state_dict())
+            self.run.write_json(step=self.step)
+
+
+def _writer(folder: Path) -> SummaryWriter:
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(folder))
+
+
+def _is_interrupted(work: Callable[[], None]) -> bool:
+    """Do the work; whether Ctrl-C ended it."""
+    try:
+        work()
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def _processes() -> int:
+    """How many train together."""
+    there = distributed.is_available() and distributed.is_initialized()
+    return distributed.get_world_size() if there else 1
+
+
+def _summed(values: Sequence[float]) -> list[float]:
+    """Sums over the processes that train together."""
+    if _processes() == 1:
+        return list(values)
+    sums = torch.tensor(values, device="cuda" if distributed.get_backend() == "nccl" else "cpu")
+    distributed.all_reduce(sums)
+    return sums.tolist()
+
+
+def _in_any_process(is_so: bool) -> bool:
+    """Whether it is so in one of the processes: all must stop at the same step."""
+    return _summed([float(is_so)])[0] > 0
+
+
+def _over_processes(scalars: Mapping[str, Tensor]) -> dict[str, float]:
+    """Means over the processes, each of which has the figures of its own rows."""
+    sums = _summed([float(value) for value in scalars.values()])
+    return {name: total / _processes() for name, total in zip(scalars, sums, strict=True)}

@@ -1,0 +1,1 @@
+"""The codec of the phase method: networks, channel noise, training step."""

@@ -1,0 +1,280 @@
+"""Training of the phase codec: secret -> targets -> channel error -> revealed, no cover in sight."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from stegcli.methods.phase.planes import ALL_PLANES
+from stegcli.training.config import PhaseRecipe
+from stegcli.training.data.feeds import step_generator
+from stegcli.training.loop.muon import Muon
+from stegcli.training.loop.task import Batch
+from stegcli.training.phase.channel_noise import ChannelNoise, Noise
+from stegcli.training.phase.networks import (
+    PhaseDecoder,
+    PhaseEncoder,
+    PlaneMask,
+    UNetShape,
+    grown,
+    to_phase_planes,
+)
+
+NOISE_STREAM = 1
+LOG_FLOOR = 1e-7
+"""Added to the MSE (of 0..1 pictures) inside the logarithm: 70 dB, beyond which nothing is worth learning."""
+
+
+class PhaseCodec(nn.Module):
+    """Encoder, channel and decoder in one graph: what is compiled and, with several processes, wrapped."""
+
+    def __init__(self, recipe: PhaseRecipe) -> None:
+        super().__init__()
+        shapes = [UNetShape(n.widths, n.blocks) for n in (recipe.encoder, recipe.decoder)]
+        self.encoder = PhaseEncoder(shapes[0], progressive=recipe.progressive)
+        self.decoder = PhaseDecoder(shapes[1], progressive=recipe.progressive)
+        self.mask = PlaneMask()
+
+    def forward(self, secret: Tensor, noise: Noise, planes: Tensor) -> Tensor:
+        """Secret (B,1,H,W) in 0..1, planes (B,) sent, 1..64 -> revealed (B,1,H,W), float32."""
+        targets = self.encoder(secret, noise.sigma, planes)
+        there = (1 + self.mask(planes, secret)) * ~noise.erased
+        phase = to_phase_planes(targets + noise.error) * there
+        return self.decoder(phase, noise.sigma, noise.damage, planes)
+
+
+class PhaseTask:
+    """The codec's networks, optimisers, loss and validation (the Task protocol).
+
+    On one CUDA device the arithmetic of a step is captured once as a CUDA graph and replayed: the networks
+    are small, and launching their some thousand kernels one by one takes longer than running them.
+    """
+
+    def __init__(self, recipe: PhaseRecipe, accelerator: Accelerator, *, compiled: bool = False) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.accelerator, self.device = recipe, accelerator, accelerator.device
+        self.captures = self.device.type == "cuda" and accelerator.num_processes == 1
+        self.codec = PhaseCodec(recipe).to(self.device, memory_format=_layout(self.device))
+        wrapped = accelerator.prepare_model(self.codec)
+        self.forward = torch.compile(wrapped) if compiled else wrapped
+        self.noise = ChannelNoise(recipe.channel, self.device)
+        hidden, edges = _by_optimiser(self.codec)
+        self.muon = Muon(hidden, self._rate(recipe.muon_learning_rate), weight_decay=recipe.muon_weight_decay)
+        self.adam = torch.optim.AdamW(
+            edges,
+            self._rate(recipe.learning_rate),
+            weight_decay=recipe.weight_decay,
+            capturable=self.captures,
+            fused=self.captures,
+        )
+        self.graph: CapturedStep | None = None
+
+    def _rate(self, value: float) -> float | Tensor:
+        return torch.tensor(value, device=self.device) if self.captures else value
+
+    def step(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        """One update from {"secret": (B,1,H,W) uint8}; scalars: loss, psnr_db, gradient_norm, rate."""
+        secret = batch["secret"].float() / 255
+        generator = step_generator(
+            self.recipe.seed, step, self.device, NOISE_STREAM + 2 * self.accelerator.process_index
+        )
+        noise = self.noise.draw(secret.shape[0], secret.shape[2], secret.shape[3], generator)
+        planes = self._draw_planes(len(secret), generator)
+        rate = self._set_rates(step)
+        plain_mse = step < self.recipe.mse_share * self.recipe.steps
+        update = self._captured(plain_mse) if self.captures else self._update
+        loss, mse, norm = update(secret, noise, planes, plain_mse)
+        psnr = -10 * (mse + LOG_FLOOR).log10().mean()
+        return {"loss": loss, "psnr_db": psnr, "gradient_norm": norm, "rate": torch.tensor(rate)}
+
+    def _captured(self, plain_mse: bool) -> CapturedStep:
+        if self.graph is None or self.graph.plain_mse != plain_mse:
+            self.graph = CapturedStep(self._update, plain_mse)
+        return self.graph
+
+    def _draw_planes(self, batch: int, generator: torch.Generator) -> Tensor:
+        """(B,) planes sent: all of them for `full_share`, else log-uniform from the fewest on."""
+        full = torch.full((batch,), float(ALL_PLANES), device=self.device)
+        if not self.recipe.progressive:
+            return full
+        whole, where = torch.rand((2, batch), generator=generator, device=self.device)
+        fewest = self.recipe.fewest_planes
+        some = (fewest * (ALL_PLANES / fewest) ** where).floor()
+        return torch.where(whole < self.recipe.full_share, full, some)
+
+    def _update(
+        self, secret: Tensor, noise: Noise, planes: Tensor, plain_mse: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Forward, backward, both optimisers -> detached loss, MSE of each picture (B,), gradient norm."""
+        with self.accelerator.autocast():
+            revealed = self.forward(secret, noise, planes)
+        mse = (revealed.float() - secret).square().mean(dim=(1, 2, 3))
+        loss = 100 * mse.mean() if plain_mse else (mse + LOG_FLOOR).log().mean() / 10
+        self.accelerator.backward(loss)
+        norm = nn.utils.clip_grad_norm_(self.codec.parameters(), self.recipe.gradient_clip, foreach=True)
+        _drop_if_not_finite(self.codec, norm)
+        for optimiser in (self.muon, self.adam):
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        return loss.detach(), mse.detach(), norm
+
+    def _set_rates(self, step: int) -> float:
+        """Warm-up, then a cosine to zero; the same factor for both optimisers. Returns it."""
+        warm = min(1.0, (step + 1) / max(1, self.recipe.warmup_steps))
+        rate = warm * 0.5 * (1 + math.cos(math.pi * step / self.recipe.steps))
+        for optimiser, base in (
+            (self.muon, self.recipe.muon_learning_rate),
+            (self.adam, self.recipe.learning_rate),
+        ):
+            for group in optimiser.param_groups:
+                if isinstance(group["lr"], Tensor):
+                    group["lr"].fill_(base * rate)
+                else:
+                    group["lr"] = base * rate
+        return rate
+
+    @torch.no_grad()
+    def validate(self, batches: Mapping[str, list[Batch]]) -> dict[str, float]:
+        """Mean revealed PSNR (dB, 8-bit) per data set, through the channel at the recipe's first lambda.
+
+        Besides the plain case: some symbols destroyed and, where the codec can do that, fewer planes.
+        """
+        cases = [Case("revealed_psnr_db"), Case("damaged_3_percent_psnr_db", damage=0.03)]
+        if self.recipe.progressive:
+            cases += [Case(f"{planes}_planes_psnr_db", planes=planes) for planes in (48, 32, 16, 8)]
+        figures = {}
+        for name, parts in batches.items():
+            for case in cases:
+                psnr = [self._psnr(part["secret"], index, case) for index, part in enumerate(parts)]
+                figures[f"{name}/{case.name}"] = float(torch.cat(psnr).mean())
+        return figures
+
+    def _psnr(self, secret: Tensor, index: int, case: Case) -> Tensor:
+        revealed = self._reveal(secret, index, case)
+        mse = (revealed.float() - secret.float()).square().mean(dim=(1, 2, 3))
+        return 10 * torch.log10(255**2 / mse.clamp_min(1e-3))
+
+    def _reveal(self, secret: Tensor, index: int, case: Case) -> Tensor:
+        """(B,1,H,W) uint8 -> uint8, through validation noise number `index`."""
+        generator = step_generator(self.recipe.seed, index, self.device, 3)
+        noise: Noise = self.noise.at(0, tuple(secret.shape), generator, case.damage)
+        planes = torch.full((len(secret),), float(case.planes), device=self.device)
+        revealed = self.codec(secret.float() / 255, noise, planes)
+        return (revealed * 255).round().clamp(0, 255).to(torch.uint8)
+
+    @torch.no_grad()
+    def samples(self, batch: Batch) -> dict[str, Tensor]:
+        """Rows of secret, targets (one turn per grey cycle) and revealed, of up to four pictures."""
+        secret = batch["secret"][:4]
+        sigma = self.noise.sigmas[:1].expand(len(secret))
+        targets = self.codec.encoder(secret.float() / 255, sigma, torch.full_like(sigma, ALL_PLANES))
+        revealed = self._reveal(secret, 0, Case("plain"))
+        columns = [secret.float() / 255, targets.remainder(1), revealed.float() / 255]
+        grid = torch.cat([torch.cat(list(row), dim=1) for row in columns], dim=2)
+        return {"secret_targets_revealed": grid.cpu()}
+
+    def begin_from(self, state: dict[str, Any]) -> None:
+        """Start with the networks of another run, grown where these are larger; optimisers start anew."""
+        for name, part in (("encoder", self.codec.encoder), ("decoder", self.codec.decoder)):
+            prefix = f"{name}."
+            known = {k.removeprefix(prefix): v for k, v in state["codec"].items() if k.startswith(prefix)}
+            part.load_state_dict(grown(known, part))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Networks and both optimisers."""
+        return {
+            "codec": self.codec.state_dict(),
+            "muon": self.muon.state_dict(),
+            "adam": self.adam.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Undo `state_dict`."""
+        self.codec.load_state_dict(state["codec"])
+        self.muon.load_state_dict(state["muon"])
+        self.adam.load_state_dict(state["adam"])
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way of validating: share of the symbols destroyed, and planes sent."""
+
+    name: str
+    damage: float = 0.0
+    planes: int = ALL_PLANES
+
+
+Update = Callable[[Tensor, Noise, Tensor, bool], tuple[Tensor, Tensor, Tensor]]
+
+
+class CapturedStep:
+    """An update as a CUDA graph over fixed buffers: called like the update itself.
+
+    The first calls run as they are, on a side stream as capturing demands; they are true training steps.
+    """
+
+    WARMUP = 3
+
+    def __init__(self, update: Update, plain_mse: bool) -> None:
+        self.update, self.plain_mse = update, plain_mse
+        self.calls = 0
+        self.graph = torch.cuda.CUDAGraph()
+        self.inputs: tuple[Tensor, ...] = ()
+        self.outputs: tuple[Tensor, Tensor, Tensor]
+
+    def __call__(
+        self, secret: Tensor, noise: Noise, planes: Tensor, plain_mse: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The update of (secret, noise, planes); its results stay valid until the next call."""
+        self.calls += 1
+        if self.calls <= self.WARMUP:
+            return self._on_side_stream(secret, noise, planes)
+        if self.calls == self.WARMUP + 1:
+            self._capture(secret, noise, planes)
+        for buffer, value in zip(self.inputs, (secret, planes, *noise), strict=True):
+            buffer.copy_(value)
+        self.graph.replay()
+        return self.outputs
+
+    def _on_side_stream(self, secret: Tensor, noise: Noise, planes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            outputs = self.update(secret, noise, planes, self.plain_mse)
+        torch.cuda.current_stream().wait_stream(stream)
+        return outputs
+
+    def _capture(self, secret: Tensor, noise: Noise, planes: Tensor) -> None:
+        """Record the update without running it."""
+        self.inputs = tuple(value.clone() for value in (secret, planes, *noise))
+        torch.cuda.synchronize()
+        with torch.cuda.graph(self.graph):
+            secret, planes, *parts = self.inputs
+            self.outputs = self.update(secret, Noise(*parts), planes, self.plain_mse)
+
+
+def _drop_if_not_finite(network: nn.Module, norm: Tensor) -> None:
+    """Zero all gradients of a step whose norm overflowed, without waiting for the device to say so."""
+    finite = torch.isfinite(norm)
+    for parameter in network.parameters():
+        if parameter.grad is not None:
+            parameter.grad = torch.where(finite, parameter.grad, 0.0)
+
+
+def _layout(device: torch.device) -> torch.memory_format:
+    return torch.channels_last if device.type == "cuda" else torch.contiguous_format
+
+
+def _by_optimiser(codec: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    """(weights for Muon, the rest for AdamW): first and last layers and biases are the rest."""
+    hidden, edges = [], []
+    for name, parameter in codec.named_parameters():
+        inner = parameter.ndim == 4 and ".head." not in name and ".tail." not in name
+        (hidden if inner else edges).append(parameter)
+    return hidden, edges
