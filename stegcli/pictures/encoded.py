@@ -90,10 +90,12 @@ def read_once(path: PathLike, max_pixels: int) -> PathLike:
 def _refuse_device(name: str) -> None:
     """ImageError for what has no end: /dev/zero and its like, as a file or as stdin."""
     try:
-        mode = (os.fstat(_stdin().fileno()) if name == STDIN else Path(name).stat()).st_mode
+        status = os.fstat(_stdin().fileno()) if name == STDIN else Path(name).stat()
+        nothing = Path(os.devnull).stat()
     except (OSError, ValueError):  # a stream without a descriptor, of whoever calls the library
         return
-    if stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and name != os.devnull):
+    is_device = stat.S_ISBLK(status.st_mode) or stat.S_ISCHR(status.st_mode)
+    if is_device and status.st_rdev != nothing.st_rdev:  # which has an end, and says so
         hint = "Give a picture file, or send one by a pipe."
         raise ImageError(f"{name}: a device or a terminal, not a picture", hint)
 
