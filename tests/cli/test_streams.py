@@ -1,4 +1,4 @@
-"""stdin, stdout and stderr as a program may find them: closed, full, without a reader; and pictures on them."""
+"""Standard streams as a program may find them: closed, full, without a reader; and pictures on them."""
 
 from __future__ import annotations
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stegcli import pipeline
 from stegcli.detection import forecast
 from stegcli.errors import ImageError, UsageError
-from stegcli.pictures import encoded, pipeline
+from stegcli.pictures import encoded
 from stegcli.pictures.encoded import Encoded
 from stegcli.pictures.reading import load_cover, load_stego
 from stegcli.pipeline import HideSettings
