@@ -307,6 +307,14 @@ def test_a_large_profile_is_no_damage(tmp_path: Path) -> None:
     assert reading.load_cover(path).icc == icc
 
 
+@pytest.mark.parametrize("name", [b"gAMA", b"tEXt", b"pHYs", b"iCCP"])
+def test_a_damaged_chunk_that_nobody_needs_is_left_out(tmp_path: Path, name: bytes) -> None:
+    """As every viewer does; Pillow gives the picture up."""
+    content = bytearray(hostile_files.png_with(hostile_files.png_bytes(RGB), (name, b"some words")))
+    content[content.index(name) + 6] ^= 1
+    assert np.array_equal(reading.load_cover(_put(tmp_path, bytes(content))).rgb, RGB)
+
+
 @pytest.mark.parametrize("cut", [0, 1, 7])
 def test_a_bomb_of_text_is_left_out(tmp_path: Path, cut: int) -> None:
     packed = zlib.compress(bytes(50_000_000))
