@@ -19,6 +19,7 @@ __all__ = [
     "TrainingError",
     "UsageError",
     "one_line",
+    "out_of_memory",
 ]
 
 
@@ -138,3 +139,11 @@ def one_line(error: BaseException) -> str:
     """What an exception of somebody else's says, on one line."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.split()) or type(error).__name__
+
+
+def out_of_memory() -> ImageError:
+    """What a MemoryError means to the user: the pictures are too large for this machine."""
+    return ImageError(
+        "there is not enough memory for pictures of this size",
+        "Give smaller pictures (--scale-cover 0.5 shrinks a cover), or close other programs.",
+    )

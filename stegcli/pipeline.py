@@ -10,12 +10,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stegcli.envelope.keys import Keyring
-from stegcli.errors import ImageError, ModelError, NothingFoundError, OutputError, UsageError
+from stegcli.envelope.opening import check_sizes
+from stegcli.errors import (
+    ImageError,
+    ModelError,
+    NothingFoundError,
+    OutputError,
+    UsageError,
+    out_of_memory,
+)
 from stegcli.methods import table
 from stegcli.methods.base import Cover, Job, Wishes
 from stegcli.models.loading import Models
 from stegcli.pictures import colour, metrics, reading, writing
 from stegcli.pictures.encoded import Encoded
+from stegcli.pictures.floor import check_revealed
 from stegcli.pictures.sources import load_cover, load_secret, load_stego, paths_among
 from stegcli.progress import tell
 from stegcli.reports import HideReport, InfoReport, RevealReport
@@ -56,6 +65,15 @@ _TARGET_TOLERANCE = 0.3
 """Decibels by which a trial on crops may have been too hopeful."""
 
 
+@contextmanager
+def _memory_told() -> Iterator[None]:
+    """Turn a lack of memory, wherever it shows, into an error of ours; a decorator."""
+    try:
+        yield
+    except MemoryError as error:
+        raise out_of_memory() from error
+
+
 @dataclass(frozen=True)
 class HideSettings:
     """How to hide, but for what, where and under which passphrase. Shared by a dry run and the real one.
@@ -69,6 +87,8 @@ class HideSettings:
         scale_cover: shrink the cover first, which removes a JPEG's block grid.
         max_pixels: refuse larger pictures.
         keep_metadata: carry the cover's EXIF over.
+        floor: PSNR in dB of the revealed picture below which no stego is written; None for what a flat gray
+            picture has (`floor.least_db`). A dry run refuses nothing: the report says how it went.
 
     Raises:
         UsageError: a target that is no number of decibels, or a limit that leaves no pixel.
@@ -82,6 +102,7 @@ class HideSettings:
     scale_cover: float = 1.0
     max_pixels: int = reading.DEFAULT_MAX_PIXELS
     keep_metadata: bool = False
+    floor: float | None = None
 
     def __post_init__(self) -> None:
         if self.target is not None and not math.isfinite(self.target):
@@ -105,15 +126,17 @@ def hide(
     keep_metadata: bool = False,
     scale_cover: float = 1.0,
     max_pixels: int = reading.DEFAULT_MAX_PIXELS,
+    floor: float | None = None,
     progress: Progress | None = None,
 ) -> HideReport:
     """`hide_as`, with the fields of `HideSettings` as keywords."""
     settings = HideSettings(
-        model, weights, device, favor, target, scale_cover, max_pixels, keep_metadata=keep_metadata
+        model, weights, device, favor, target, scale_cover, max_pixels, keep_metadata, floor
     )
     return hide_as(cover, secret, out, settings, passphrase=passphrase, force=force, progress=progress)
 
 
+@_memory_told()
 def hide_as(
     cover: Source,
     secret: Source,
@@ -167,6 +190,8 @@ def hide_as(
         tell(progress, "measure")
         revealed_psnr = metrics.psnr(secret_gray, revealed_gray)
         missed = _missed(settings.target, revealed_psnr)
+        if out is not None:
+            check_revealed(secret_gray, revealed_psnr, chosen.id, settings.floor)
         return HideReport(
             stego=_name(out),
             model=chosen.id,
@@ -175,7 +200,7 @@ def hide_as(
             hidden_size=_size(made.hidden_gray),
             spread=made.facts.spread,
             planes=made.facts.planes,
-            bpp=_bpp(made.facts.symbols, picture.rgb),
+            bpp=_bpp(made.hidden_gray.size, picture.rgb),
             stego_psnr_db=metrics.psnr(picture.rgb, stego_rgb),
             stego_ssim=_ssim(picture.rgb, stego_rgb),
             revealed_psnr_db=revealed_psnr,
@@ -199,6 +224,7 @@ def hide_as(
         )
 
 
+@_memory_told()
 def reveal(
     stego: Source,
     out: PathLike | Sink | None = None,
@@ -222,7 +248,7 @@ def reveal(
         passphrase: the one it was hidden with.
         size: "original" gives back the secret's own size, "hidden" the size that was carried.
         force: replace an existing file.
-        max_pixels: refuse larger pictures.
+        max_pixels: refuse larger pictures, be it the stego or what it says that it gives back.
         progress: told each stage (load, decode, save) and the share of it done.
 
     Raises:
@@ -236,18 +262,18 @@ def reveal(
     tell(progress, "load")
     picture = load_stego(stego, max_pixels)
     method, opened = table.open_stego(picture.rgb, picture.alpha, Keyring(passphrase))
-    header = opened.header
+    check_sizes(opened.header, max_pixels, original=size == "original")
     if isinstance(out, str | os.PathLike) and size == "original":
-        writing.check_holds(out, header.secret_shape)
+        writing.check_holds(out, opened.header.secret_shape)
     secret = method.reveal(opened, Models(weights, device), progress)
-    revealed_gray = secret.gray
+    header, revealed_gray = opened.header, secret.gray
     if size == "original":
         revealed_gray = reading.resize_gray(revealed_gray, header.secret_shape)
     tell(progress, "save")
     if isinstance(out, str | os.PathLike):
         writing.save_gray(out, revealed_gray, force)
     elif out is not None:
-        out.write(reading.png_bytes(revealed_gray))
+        out.write(writing.png_bytes(revealed_gray))
     return RevealReport(
         revealed=_name(out),
         model=secret.model,
@@ -261,6 +287,7 @@ def reveal(
     )
 
 
+@_memory_told()
 def info(
     stego: Source,
     *,
@@ -280,10 +307,10 @@ def info(
         model_here=known is not None,
         size=_size(picture.rgb),
         secret_size=(header.secret_width, header.secret_height),
-        hidden_size=(hidden_width, hidden_height),
+        hidden_size=(facts.shown_shape[1], facts.shown_shape[0]),
         spread=facts.spread,
         planes=facts.planes,
-        bpp=_bpp(facts.symbols, picture.rgb),
+        bpp=_bpp(math.prod(facts.shown_shape), picture.rgb),
         sigma=facts.sigma,
         damage=method.damage(opened),
         keyed=header.keyed,
@@ -306,16 +333,20 @@ def _written(
         if icc is None and writing.output_format(out) != "PNG":
             icc = colour.profile_of(picture.chunks)
         with writing.stego_draft(out, stego_rgb, picture.alpha, icc, exif, force, picture.chunks) as draft:
-            try:
-                again = reading.load_stego(draft, max_pixels=settings.max_pixels)
-            except ImageError as error:
-                raise _unread(out) from error
+            again = _again(draft, out, settings)
             yield again.rgb, again.alpha
     else:
-        content = reading.png_bytes(stego_rgb, picture.alpha, picture.icc, exif, picture.chunks)
-        again = reading.load_stego(Encoded(STDOUT, content), max_pixels=settings.max_pixels)
+        content = writing.png_bytes(stego_rgb, picture.alpha, picture.icc, exif, picture.chunks)
+        again = _again(Encoded(STDOUT, content), STDOUT, settings)
         yield again.rgb, again.alpha
         out.write(content)
+
+
+def _again(draft: PathLike, out: PathLike, settings: HideSettings) -> Picture:
+    try:
+        return reading.load_stego(draft, max_pixels=settings.max_pixels)
+    except ImageError as error:
+        raise _unread(out) from error
 
 
 def _read_back(

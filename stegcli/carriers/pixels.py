@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     Gray = NDArray[np.uint8]
     Rgb = NDArray[np.uint8]
 
-__all__ = ["alpha_notices", "carriers", "possible_pixels", "put_back", "usable_pixels"]
+__all__ = ["OPAQUE", "carrier_masks", "carriers", "put_back", "usable_pixels"]
 
-_OPAQUE = 255
-_MOSTLY_OPAQUE = 0.5
+OPAQUE: Final = 255
+_MOSTLY_OPAQUE: Final = 0.5
 """Share of the visible pixels from which on the opaque ones carry alone."""
 
 
@@ -27,38 +27,28 @@ def usable_pixels(alpha: Gray | None) -> NDArray[np.bool_] | None:
     Those are the opaque ones. A browser's canvas, Qt and Cairo multiply colours by alpha when they save, and
     what half-transparent pixels carry would be lost; where they are most of what is visible, they carry too.
     """
-    first, *rest = possible_pixels(alpha)
-    if first is None or not rest:
-        return first
-    visible = first.size if rest[0] is None else int(np.count_nonzero(rest[0]))
-    opaque = int(np.count_nonzero(first))
-    spares = opaque >= MIN_PIXELS and opaque >= _MOSTLY_OPAQUE * visible
-    return first if spares else rest[0]
+    opaque, *rest = carrier_masks(alpha)
+    if not rest:
+        return opaque
+    visible = rest[0]
+    count, all_count = _count(opaque, alpha), _count(visible, alpha)
+    spares = count >= MIN_PIXELS and count >= _MOSTLY_OPAQUE * all_count
+    return opaque if spares else visible
 
 
-def possible_pixels(alpha: Gray | None) -> list[NDArray[np.bool_] | None]:
-    """Masks of the pixels that a stego may carry in, the likeliest first; None stands for all.
-
-    The opaque ones; and all that are visible, where half-transparent ones had to carry too, or where the file
-    is of the time when they always did.
-    """
-    if alpha is None or int(alpha.min()) == _OPAQUE:
+def carrier_masks(alpha: Gray | None) -> list[NDArray[np.bool_] | None]:
+    """Which pixels may carry: the opaque ones, then all that are visible, if there are more; None is all."""
+    if alpha is None or int(alpha.min()) == OPAQUE:
         return [None]
-    opaque = alpha == _OPAQUE
+    opaque = alpha == OPAQUE
     visible = None if alpha.all() else alpha > 0
-    if visible is not None and np.array_equal(opaque, visible):
-        return [opaque]
-    return [opaque, visible]
+    return [opaque] if _count(opaque, alpha) == _count(visible, alpha) else [opaque, visible]
 
 
-def alpha_notices(alpha: Gray | None, usable: NDArray[np.bool_] | None) -> tuple[str, ...]:
-    """What the user must know of pixels that carry though they are half-transparent."""
-    if alpha is None or int((alpha if usable is None else alpha[usable]).min(initial=_OPAQUE)) == _OPAQUE:
-        return ()
-    return (
-        "half-transparent pixels carry a part of the secret: a program that multiplies colours by "
-        "transparency when it saves, as a browser's canvas does, destroys it",
-    )
+def _count(mask: NDArray[np.bool_] | None, alpha: Gray | None) -> int:
+    if mask is None:
+        return 0 if alpha is None else alpha.size
+    return int(np.count_nonzero(mask))
 
 
 def carriers(rgb: Rgb, usable: NDArray[np.bool_] | None) -> Rgb:

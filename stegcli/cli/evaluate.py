@@ -267,16 +267,18 @@ def _hiders(models: str, baselines: str, weights: str | None, favor: str, device
 
 def _models(models: str, weights: str | None, favor: str, device: str) -> list[Hider]:
     from stegcli.cli.train import open_run
-    from stegcli.lab.quality.hiders import ModelHider
+    from stegcli.lab.quality.hiders import ModelHider, distinct
     from stegcli.lab.quality.runs import RunHider, is_run
 
     names = [] if models == "none" else models.split(",")
-    return [
-        RunHider(Path(name), open_run(Path(name), device))
-        if is_run(name)
-        else ModelHider(name, weights, favor, device)
-        for name in names
-    ]
+    return distinct(
+        [
+            RunHider(Path(name), open_run(Path(name), device))
+            if is_run(name)
+            else ModelHider(name, weights, favor, device)
+            for name in names
+        ]
+    )
 
 
 def _source(dataset: str | None, data_root: Path | None, pairs: str, seed: int) -> PairSource:

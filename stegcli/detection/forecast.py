@@ -17,7 +17,7 @@ from stegcli.detection import judge
 from stegcli.detection.risk import risk_at, table
 from stegcli.errors import ImageError, UsageError
 from stegcli.methods.phase.planes import count_sent
-from stegcli.pictures import luma
+from stegcli.pictures import luma, reading
 from stegcli.pictures.encoded import read_once
 from stegcli.pictures.sources import load_secret
 
@@ -170,9 +170,9 @@ def rank_covers(
     Raises:
         ImageError: none of them can be used, or the secret cannot.
     """
-    found = []
     secret = read_once(secret, settings.max_pixels)
-    load_secret(secret, settings.max_pixels)  # or each cover would be blamed for it
+    reading.load_secret(secret, max_pixels=settings.max_pixels)  # or each cover would be blamed for it
+    found = []
     network = judge.load()
     for number, cover in enumerate(covers):
         found.append(_try(cover, secret, settings, network))

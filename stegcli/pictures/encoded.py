@@ -107,6 +107,7 @@ def _stdin() -> IO[bytes]:
 
 
 def _bounded(file: IO[bytes], name: str, limit: int) -> bytes:
+    _refuse_device(file, name)
     content = bytearray()
     while chunk := file.read(_CHUNK_BYTES):
         content += chunk
@@ -116,3 +117,12 @@ def _bounded(file: IO[bytes], name: str, limit: int) -> bytes:
     if not content:
         raise ImageError(f"{name}: gives no data", "Check what writes to the pipe.")
     return bytes(content)
+
+
+def _refuse_device(file: IO[bytes], name: str) -> None:
+    try:
+        is_device = stat.S_ISCHR(os.fstat(file.fileno()).st_mode)
+    except (OSError, AttributeError):  # a stream without a descriptor, of whoever calls the library
+        return
+    if is_device:
+        raise ImageError(f"{name}: a device, not a picture", "Give a picture file, or send one by a pipe.")

@@ -122,12 +122,12 @@ _DAMAGED: Final = "The file is truncated or damaged: get a whole copy of it."
 
 
 def _source(path: PathLike, max_pixels: int) -> IO[bytes]:
-    """A file that can be sought in; what can be read but once is read into memory."""
-    source = read_once(path, max_pixels)
-    if isinstance(source, Encoded):
-        return io.BytesIO(source.content)
+    """A file that can be sought in; a stream's content is in memory."""
+    whole = read_once(path, max_pixels)
+    if isinstance(whole, Encoded):
+        return io.BytesIO(whole.content)
     try:
-        file = Path(path).open("rb")  # noqa: SIM115  (closed by the caller's with)
+        file = Path(whole).open("rb")  # noqa: SIM115  (closed by the caller's with)
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such file", "Check the name.") from error
     except IsADirectoryError as error:

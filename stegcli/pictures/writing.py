@@ -114,7 +114,8 @@ def stego_draft(
 ) -> Iterator[Path]:
     """Write (H, W, 3) uint8 (and alpha) without loss, and give a path to whoever wants to check the draft.
 
-    `chunks` are PNG's own words about colours (see `stegcli.pictures.png`); other formats have none.
+    `chunks` are PNG's own words about colours (see `stegcli.pictures.png`); other formats have no place for
+    them.
 
     The draft takes the name `path` when the block ends well. If it fails, the draft goes, and a file that had
     that name before is still there.

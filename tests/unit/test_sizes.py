@@ -8,7 +8,10 @@ from PIL import Image
 
 import stegcli
 from stegcli import pipeline
-from stegcli.methods.phase import sizes
+from stegcli.carriers.phases import channel
+from stegcli.envelope.header import Header
+from stegcli.methods.phase import method, sizes
+from stegcli.methods.phase.body import Body
 from stegcli.methods.phase.planes import padded
 from stegcli.pictures import metrics, reading
 
@@ -50,7 +53,16 @@ def test_a_margin_repeats_the_edge_where_there_is_room(shape, whole) -> None:
 )
 def test_a_header_tells_a_margin_from_a_size(hidden, shown) -> None:
     """Format 1 never carried more than the secret in phases, so that no old file is cut."""
-    assert sizes.without_margin((100, 90), hidden) == shown
+    header = Header(
+        channel=channel.LUMA_PHASE,
+        secret_height=100,
+        secret_width=90,
+        hidden_height=hidden[0],
+        hidden_width=hidden[1],
+        keyed=False,
+        own=Body(b"abcd").to_bytes(),
+    )
+    assert method._shown_shape(header) == shown
 
 
 @pytest.mark.parametrize("shape", [(1, 400), (400, 1), (3, 250), (12, 100), (100, 100), (1, 1), (61, 7)])

@@ -23,11 +23,11 @@ from stegcli.carriers.pixels import alpha_notices, carriers, put_back, usable_pi
 from stegcli.envelope import keys
 from stegcli.envelope.header import Header, draw_places, group_size, parity_count, parity_plan, seal
 from stegcli.errors import NothingFoundError, UsageError
-from stegcli.methods.base import Facts, Secret, Stego, check_room, check_secret, decoder_of
+from stegcli.methods.base import Facts, Secret, Stego, alpha_notices, check_room, check_secret, decoder_of
 from stegcli.methods.phase import scars, sizes
 from stegcli.methods.phase.body import Body, sigma_to_code
 from stegcli.methods.phase.costs import model_cost
-from stegcli.methods.phase.planes import ALL_PLANES, count_sent, sent
+from stegcli.methods.phase.planes import ALL_PLANES, count_sent, padded, sent
 from stegcli.models.session import run_tiled
 from stegcli.pictures import luma, metrics, reading
 from stegcli.progress import tell, within
@@ -145,8 +145,7 @@ def _body(opened: Opened) -> Body:
 
 
 def _facts(header: Header, body: Body) -> Facts:
-    shown = sizes.without_margin(header.secret_shape, header.hidden_shape)
-    return Facts(body.model, body.spread, body.planes, _symbols(header, body), body.sigma, shown)
+    return Facts(body.model, body.spread, body.planes, _shown_shape(header), body.sigma)
 
 
 def _symbols(header: Header, body: Body) -> int:
@@ -169,8 +168,17 @@ def _reveal(opened: Opened, body: Body, decoder: Network, progress: Progress | N
     # One destroyed pixel spoils all that hangs on it.
     symbol_damage = 1 - (1 - damage) ** way.reach(body.spread)
     decoded = _decode(decoder, phases, body.sigma, symbol_damage, body.planes, progress)
-    height, width = sizes.without_margin(header.secret_shape, header.hidden_shape)
+    height, width = _shown_shape(header)
     return np.ascontiguousarray(decoded[:height, :width])
+
+
+def _shown_shape(header: Header) -> tuple[int, int]:
+    """(height, width) of the hidden picture, less what pads it to whole blocks.
+
+    A picture that has the secret's size, rounded up to whole blocks, is the secret and a margin.
+    """
+    whole = header.hidden_shape == padded(header.secret_shape)
+    return header.secret_shape if whole else header.hidden_shape
 
 
 def _spared(opened: Opened, body: Body) -> int:
@@ -212,7 +220,7 @@ def _decode(
 
 
 def _shared_out(
-    secret_gray: Gray, room: int, model: Loader, target: float | None, lam: float
+    secret_gray: Gray, room: int, load: Loader, target: float | None, lam: float
 ) -> tuple[Gray, int]:
     """The secret, maybe reduced, and how many of its planes to send in so many pixels.
 
@@ -221,7 +229,7 @@ def _shared_out(
     """
     if target is None:
         return reading.resize_gray(secret_gray, sizes.fit(secret_gray.shape, room)), ALL_PLANES
-    encoder, decoder = model("encoder"), model("decoder")
+    encoder, decoder = load("encoder"), load("decoder")
     planes = _fewest_planes(encoder, decoder, secret_gray, target, lam)
     if count_sent((secret_gray.shape[0], secret_gray.shape[1]), planes) <= room:
         return secret_gray, planes
