@@ -300,7 +300,6 @@ def info(
     method, opened = table.open_stego(picture.rgb, picture.alpha, Keyring(passphrase))
     header, facts = opened.header, method.facts(opened)
     known = _known_model(facts.model, weights)
-    hidden_height, hidden_width = facts.shown_shape or header.hidden_shape
     return InfoReport(
         stego="".join(os.fspath(path) for path in paths_among(stego)),
         model=known or facts.model.hex(),

@@ -19,7 +19,6 @@ from stegcli.errors import ImageError, UsageError
 from stegcli.methods.phase.planes import count_sent
 from stegcli.pictures import luma, reading
 from stegcli.pictures.encoded import read_once
-from stegcli.pictures.sources import load_secret
 
 if TYPE_CHECKING:
     import os

@@ -107,7 +107,6 @@ class Facts:
         planes: planes of the code map that were sent, 1..64.
         shown_shape: (height, width) of the hidden picture.
         sigma: phase noise that the writer expected, in grey levels; None where there are no phases.
-        shown_shape: (height, width) of what was hidden, less any margin; None for the header's own.
     """
 
     model: bytes
@@ -115,7 +114,6 @@ class Facts:
     planes: int
     shown_shape: tuple[int, int]
     sigma: float | None
-    shown_shape: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

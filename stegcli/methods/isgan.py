@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from stegcli.carriers.parity import force_parity
-from stegcli.carriers.pixels import alpha_notices, carriers, put_back, usable_pixels
+from stegcli.carriers.pixels import carriers, put_back, usable_pixels
 from stegcli.envelope import keys
 from stegcli.envelope.header import Header, draw_places, parity_plan, seal
 from stegcli.errors import NothingFoundError, UsageError

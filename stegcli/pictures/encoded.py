@@ -74,7 +74,6 @@ def read_once(path: PathLike, max_pixels: int) -> PathLike:
     if isinstance(path, Encoded) or not is_stream(path):
         return path
     name = os.fspath(path)
-    _refuse_device(name)
     limit = _BYTES_PER_PIXEL * max_pixels + _METADATA_BYTES
     try:
         if name == STDIN:
@@ -85,19 +84,6 @@ def read_once(path: PathLike, max_pixels: int) -> PathLike:
         raise ImageError(
             f"{name}: cannot be read ({one_line(error)})", "Check what writes to the pipe."
         ) from error
-
-
-def _refuse_device(name: str) -> None:
-    """ImageError for what has no end: /dev/zero and its like, as a file or as stdin."""
-    try:
-        status = os.fstat(_stdin().fileno()) if name == STDIN else Path(name).stat()
-        nothing = Path(os.devnull).stat()
-    except (OSError, ValueError):  # a stream without a descriptor, of whoever calls the library
-        return
-    is_device = stat.S_ISBLK(status.st_mode) or stat.S_ISCHR(status.st_mode)
-    if is_device and status.st_rdev != nothing.st_rdev:  # which has an end, and says so
-        hint = "Give a picture file, or send one by a pipe."
-        raise ImageError(f"{name}: a device or a terminal, not a picture", hint)
 
 
 def _stdin() -> IO[bytes]:

@@ -19,7 +19,7 @@ import numpy as np
 from stegcli.carriers.parity import destroyed_share, pixel_parities, spare_dearest, spared_count
 from stegcli.carriers.phases import choice, single
 from stegcli.carriers.phases.channel import SHARES, numbered, suited
-from stegcli.carriers.pixels import alpha_notices, carriers, put_back, usable_pixels
+from stegcli.carriers.pixels import carriers, put_back, usable_pixels
 from stegcli.envelope import keys
 from stegcli.envelope.header import Header, draw_places, group_size, parity_count, parity_plan, seal
 from stegcli.errors import NothingFoundError, UsageError
@@ -231,7 +231,7 @@ def _shared_out(
         return reading.resize_gray(secret_gray, sizes.fit(secret_gray.shape, room)), ALL_PLANES
     encoder, decoder = load("encoder"), load("decoder")
     planes = _fewest_planes(encoder, decoder, secret_gray, target, lam)
-    if count_sent((secret_gray.shape[0], secret_gray.shape[1]), planes) <= room:
+    if count_sent(secret_gray.shape, planes) <= room:
         return secret_gray, planes
     hidden_gray = reading.resize_gray(secret_gray, sizes.fit(secret_gray.shape, room))
     reduced_psnr = metrics.psnr(secret_gray, reading.resize_gray(hidden_gray, secret_gray.shape))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Gray = NDArray[np.uint8]
 
-__all__ = ["fit", "in_whole_blocks", "without_margin"]
+__all__ = ["fit", "in_whole_blocks"]
 
 
 def fit(shape: tuple[int, ...], room: int) -> tuple[int, int]:
@@ -45,15 +45,6 @@ def in_whole_blocks(gray: Gray, room: int | None = None, planes: int = ALL_PLANE
     if room is not None and count_sent(whole, planes) > room:
         return gray
     return np.pad(gray, [(0, whole[0] - gray.shape[0]), (0, whole[1] - gray.shape[1])], mode="edge")
-
-
-def without_margin(secret: tuple[int, int], hidden: tuple[int, int]) -> tuple[int, int]:
-    """The (height, width) of the part of a hidden picture that is the secret's.
-
-    One that has the secret's size, rounded up to whole blocks, is the secret and a margin. Format 1 began
-    without margins, and never carried more than the secret.
-    """
-    return secret if hidden == padded(secret) else hidden
 
 
 def _whole_blocks(side: float, most: int) -> int:
