@@ -63,6 +63,11 @@ _FEW_SCANS: Final = 24
 _SCANNED_PIXELS: Final = 1_000_000_000
 """A progressive JPEG goes over all pixels once a scan: so many in all took a second and more."""
 
+_CODE_POINTS: Final = re.compile(rb"colrnclx\0(.)\0(.)", re.DOTALL)
+_USUAL_PRIMARIES: Final = frozenset({1, 2})
+_USUAL_TRANSFERS: Final = frozenset({1, 2, 6, 13, 14, 15})
+"""BT.709's and what is not said; curves that viewers take for sRGB's (ITU-T H.273)."""
+
 _TIFF_STARTS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # Pillow warns of what it mends or skips. Filters are the process's, and to set them for one call is a race:
@@ -102,7 +107,8 @@ def opened(path: PathLike, max_pixels: int) -> Iterator[OpenedPicture]:
                     image.seek(page)
                 _refuse_large(path, image.size, max_pixels)
                 _refuse_unfit(path, image)
-                yield OpenedPicture(image, facts.colour, facts.icc or image.info.get("icc_profile"))
+                icc = facts.icc or image.info.get("icc_profile")
+                yield OpenedPicture(image, facts.colour or (() if icc else _box_colour(head)), icc)
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
@@ -209,6 +215,17 @@ def _png_facts(path: PathLike, file: IO[bytes], head: bytes) -> tuple[png.PngFac
     if facts.lacks_palette:
         raise ImageError(f"{path}: its colours are indices into a palette that is missing", _WHOLE)
     return facts, file
+
+
+def _box_colour(head: bytes) -> tuple[png.Chunk, ...]:
+    """What an AVIF or a HEIC says of its colours by code points, as PNG says it; nothing if that is sRGB."""
+    found = _CODE_POINTS.search(head) if head[4:8] == b"ftyp" else None
+    if found is None:
+        return ()
+    primaries, transfer = found[1][0], found[2][0]
+    if primaries in _USUAL_PRIMARIES and transfer in _USUAL_TRANSFERS:
+        return ()
+    return ((b"cICP", bytes([primaries, transfer, 0, 1])),)
 
 
 def _page_of(path: PathLike, file: IO[bytes]) -> int:

@@ -113,6 +113,20 @@ def test_a_profile_is_applied_in_every_format(tmp_path: Path, file_format: str) 
     assert any("profile" in notice for notice in notices)
 
 
+def test_an_avif_s_code_points_are_heard(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.fromarray(RGB).save(file, "AVIF", quality=100, subsampling="4:4:4")
+    content = file.getvalue()
+    place = content.index(b"colrnclx") + len(b"colrnclx")
+    plain = reading.load_cover(_put(tmp_path, content))
+    assert plain.chunks == ()
+    wide = reading.load_cover(_put(tmp_path, content[:place] + b"\0\x0c\0\x0d" + content[place + 4 :]))
+    assert wide.chunks == (CICP_P3,)
+    gray, notices = reading.load_secret(tmp_path / "picture")
+    assert np.abs(gray.astype(int) - luma.gray(_p3_in_srgb(wide.rgb))).max() <= 2
+    assert any("profile" in notice for notice in notices)
+
+
 def test_srgb_s_own_profile_changes_nothing(tmp_path: Path) -> None:
     icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     Image.fromarray(RGB).save(tmp_path / "s.png", icc_profile=icc)
