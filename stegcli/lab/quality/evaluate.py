@@ -112,7 +112,7 @@ def evaluate(
         progress: told the share of the work done.
     """
     settings = settings_of(hiders, source, spreads, favor, seed)
-    book = Journal(journal, settings)
+    book = Journal(journal, settings, names=("simulated", *FIGURES))
     rows: dict[tuple[str, int], list[Row]] = {}
     names: list[tuple[str, str]] = []
     for number, pair in enumerate(source):
