@@ -102,7 +102,7 @@ class HideSettings:
         device: "auto", "cpu" or "cuda".
         favor: "cover", "balanced" or "secret".
         target: PSNR in dB that the revealed picture needs; what is more than that goes into the stego.
-        scale_cover: shrink the cover first (files only), which removes a JPEG's block grid.
+        scale_cover: shrink the cover first, which removes a JPEG's block grid.
         max_pixels: refuse larger pictures.
         keep_metadata: carry the cover's EXIF over.
         gray: hide a colour secret in gray, also where the method would keep its colours.
