@@ -16,6 +16,8 @@ SIGMA = {"sigma": 0.03}
 _OTHERS = (
     *("SessionOptions", "RunOptions", "OrtMemoryInfo", "OrtAllocatorType", "OrtMemType", "OrtArenaCfg"),
     "create_and_register_allocator",
+    "__version__",
+    "GraphOptimizationLevel",
 )
 
 
