@@ -151,13 +151,12 @@ def load_network(files: ModelFiles, role: str, device: str = "auto") -> Network:
     """
     key = (files.entry.sha256[role], device)
     if key not in _loaded:
-        network = open_network(files.read(role), files.entry.files[role], device)
-        promised = (network.contract.family, network.contract.role)
-        if promised != (files.entry.family, role):
-            raise ModelError(
-                f"{files.entry.files[role]} is {' '.join(promised)}, not {files.entry.family} {role}", _HINT
-            )
-        _loaded[key] = network
+        _loaded[key] = open_network(files.read(role), files.entry.files[role], device)
+    promised = (_loaded[key].contract.family, _loaded[key].contract.role)
+    if promised != (files.entry.family, role):
+        raise ModelError(
+            f"{files.entry.files[role]} is {' '.join(promised)}, not {files.entry.family} {role}", _HINT
+        )
     return _loaded[key]
 
 

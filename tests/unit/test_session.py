@@ -176,6 +176,13 @@ def test_a_graph_in_the_wrong_role_is_a_model_error(make_weights, exact_weights)
         session.load_network(find(weights=folder), "encoder", "cpu")
 
 
+def test_one_file_in_both_roles_is_a_model_error_in_the_wrong_one(make_weights, exact_weights):
+    folder = make_weights(decoder=(exact_weights / "phase-tiny" / "encoder.onnx").read_bytes())
+    assert session.load_network(find(weights=folder), "encoder", "cpu")
+    with pytest.raises(ModelError, match="phase encoder, not phase decoder"):
+        session.load_network(find(weights=folder), "decoder", "cpu")
+
+
 def test_a_decoder_that_cannot_be_told_of_damage_is_a_model_error(encoder_bytes):
     with pytest.raises(ModelError, match="breaks its contract: it has no input damage"):
         session.open_network(encoder_bytes(role="decoder"), "x.onnx", "cpu")
