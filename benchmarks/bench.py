@@ -35,7 +35,7 @@ from stegcli.progress import Progress
 PROGRAM = [sys.executable, "-c", "from stegcli.cli import main; main()"]
 SIZES = {"256x256": (256, 256), "1 MP": (1024, 1024), "12 MP": (3000, 4000)}
 HELP = "stegcli --help"
-TRAINING = [sys.executable, "-m", "stegcli.training.loop.throughput", "--quick", "--json"]
+TRAINING = [sys.executable, "-m", "stegcli.training", "throughput", "--quick", "--json"]
 TRAINING_NEEDS = ("torch", "accelerate")
 COLD_RUNS = 3
 LARGE = 4 << 20

@@ -8,9 +8,9 @@ the exponent of HILL's costs, the price of a step (lambda), what a step costs wh
 header: as it is, the dearest parities left wrong; written whole; left out; or, which the format does not
 have, written whole with each parity carried by the sum over a group of pixels, of which the cheapest changes.
 
-With --learned, HILL's costs stand against those that a network corrects (`stegcli.training.costs`), where
-each symbol has its own pixels, as in all of the above, and where four share theirs; the photographs are then
-those that the network did not learn from.
+With --learned, HILL's costs stand against those that a network corrects (`python -m stegcli.training costs`),
+where each symbol has its own pixels, as in all of the above, and where four share theirs; the photographs are
+then those that the network did not learn from.
 """
 
 from __future__ import annotations

@@ -28,8 +28,7 @@ from stegcli.training.isgan.recipe import IsganRecipe
 from stegcli.training.isgan.train_step import IsganTask
 from stegcli.training.loop.checkpoint import Run, environment
 from stegcli.training.loop.export import Graph, write_model
-from stegcli.training.loop.fit import Outcome, Plain, Plan, Reporter, fit, memory_checked
-from stegcli.training.loop.task import Feed, Task
+from stegcli.training.loop.fit import Feed, Outcome, Plain, Plan, Reporter, Task, fit, memory_checked
 from stegcli.training.phase.networks import PhaseDecoder, PhaseEncoder, UNetShape
 from stegcli.training.phase.pages import find_fonts
 from stegcli.training.phase.train_step import PhaseCodec, PhaseTask

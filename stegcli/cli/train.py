@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from stegcli.errors import ExitCode, MissingExtraError, OutputError, UsageError,
 
 if TYPE_CHECKING:
     from stegcli.training.loop.fit import Outcome
-    from stegcli.training.paper.systems import RunSystem
+    from stegcli.training.paper.systems import RunNetworks
     from stegcli.training.run import Recipe, TrainOptions
 
 __all__ = ["open_run", "require_extra", "train"]
@@ -89,11 +88,9 @@ def train(
     if steps is not None and epochs is not None:
         raise UsageError("--steps and --epochs both say how long to train", "Keep one of them.")
     require_extra("torch", "accelerate", "tensorboard")
-    from stegcli.training import choices, processes, run
+    from stegcli.training import choices, run
     from stegcli.training.config import override
 
-    if (count := processes.wanted()) > 1:
-        raise typer.Exit(processes.start(count, sys.argv[1:]))
     talk = Talk(as_json, quiet or not _is_first_process())
     settings = run.TrainOptions(
         data_root=data_root,
@@ -128,7 +125,7 @@ def train(
 
 
 def _is_first_process() -> bool:
-    """Under `accelerate launch` one of the processes speaks."""
+    """Of several processes one speaks."""
     return os.environ.get("RANK", "0") == "0"
 
 
@@ -143,7 +140,7 @@ def require_extra(*modules: str) -> None:
         )
 
 
-def open_run(folder: Path, device: str) -> RunSystem:
+def open_run(folder: Path, device: str) -> RunNetworks:
     """The networks of a run, for `evaluate` to measure.
 
     Raises:
@@ -152,10 +149,10 @@ def open_run(folder: Path, device: str) -> RunSystem:
         DeviceError: CUDA was asked for and is not there.
     """
     require_extra("torch", "accelerate")
-    from stegcli.training.paper.systems import RunSystem
+    from stegcli.training.paper.systems import RunNetworks
     from stegcli.training.run import make_accelerator
 
-    return RunSystem(folder, make_accelerator(device).device)
+    return RunNetworks(folder, make_accelerator(device).device)
 
 
 def _check_together(resume: Path | None, **others: object) -> None:

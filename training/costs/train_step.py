@@ -27,7 +27,7 @@ from stegcli.training.costs.simulated_channel import SimulatedChannel, Written
 from stegcli.training.data.feeds import step_generator
 from stegcli.training.isgan.quantise import luma
 from stegcli.training.isgan.steganalyzer import COVER, STEGO
-from stegcli.training.loop.task import Batch
+from stegcli.training.loop.fit import Batch
 
 CHANNEL_STREAM = 1
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from stegcli.methods.phase.planes import ALL_PLANES
 from stegcli.training.config import PhaseRecipe
 from stegcli.training.data.feeds import step_generator
+from stegcli.training.loop.fit import Batch
 from stegcli.training.loop.muon import Muon
-from stegcli.training.loop.task import Batch
 from stegcli.training.phase.channel_noise import ChannelNoise, Noise
 from stegcli.training.phase.networks import (
     PhaseDecoder,

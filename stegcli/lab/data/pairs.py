@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from stegcli.errors import ImageError, UsageError
 from stegcli.lab.data import photos
 from stegcli.pictures import luma, reading
 
-__all__ = ["Pair", "PairSource", "from_dataset", "from_folder"]
+__all__ = ["Pair", "PairSource", "from_dataset", "from_folder", "rgb_square"]
 
 Array = NDArray[np.uint8]
 _ROLES = ("cover", "secret")
@@ -54,12 +54,12 @@ class PairSource:
 
     Attributes:
         description: the data set's name, for reports.
-        dataset: how its pictures are cut square; empty for pairs that are used as they are.
+        datasets: of covers and secrets, by which they are cut square; empty for pictures used as they are.
         members: (cover, secret) of each pair.
     """
 
     description: str
-    dataset: str
+    datasets: tuple[str, str] | tuple[()]
     members: tuple[tuple[photos.ImageRef, photos.ImageRef], ...]
 
     def __len__(self) -> int:
@@ -67,20 +67,24 @@ class PairSource:
 
     def __iter__(self) -> Iterator[Pair]:
         for cover, secret in self.members:
-            yield Pair(
-                f"{Path(cover.key).name} + {Path(secret.key).name}",
-                self._rgb(cover),
-                luma.gray(self._rgb(secret)),
-            )
+            if self.datasets:
+                both = [rgb_square(*each) for each in zip(self.datasets, (cover, secret), strict=True)]
+            else:
+                both = [reading.load_cover(ref.path).rgb for ref in (cover, secret)]
+            yield Pair(f"{Path(cover.key).name} + {Path(secret.key).name}", both[0], luma.gray(both[1]))
 
-    def _rgb(self, ref: photos.ImageRef) -> Array:
-        if not self.dataset:
-            return reading.load_cover(ref.path).rgb
-        try:
-            with ref.open() as image:
-                return np.asarray(photos.square(self.dataset, image.convert("RGB")))
-        except (OSError, ValueError, SyntaxError, UnidentifiedImageError) as error:
-            raise ImageError(f"{ref.key}: cannot be decoded", "Take it out of the data set.") from error
+
+def rgb_square(dataset: str, ref: photos.ImageRef) -> Array:
+    """(256, 256, 3) uint8, cut as the data set's protocol says.
+
+    Raises:
+        ImageError: the picture cannot be decoded.
+    """
+    try:
+        with ref.open() as image:
+            return np.asarray(photos.square(dataset, image.convert("RGB")))
+    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise ImageError(f"{ref.key}: cannot be decoded", "Take it out of the data set.") from error
 
 
 def from_dataset(dataset: str, data_root: Path | None, count: int, seed: int) -> PairSource:
@@ -104,7 +108,7 @@ def from_dataset(dataset: str, data_root: Path | None, count: int, seed: int) ->
     random.Random(seed).shuffle(refs)  # noqa: S311 - repeatable on purpose
     half = min(count, len(refs) // 2)
     name = Path(dataset.removeprefix("folder:")).name
-    return PairSource(name, dataset, tuple(zip(refs[:half], refs[half : 2 * half], strict=True)))
+    return PairSource(name, (dataset, dataset), tuple(zip(refs[:half], refs[half : 2 * half], strict=True)))
 
 
 def from_folder(folder: Path) -> PairSource:
@@ -128,4 +132,4 @@ def from_folder(folder: Path) -> PairSource:
             "Name them NAME.cover.png and NAME.secret.png, or cover/NAME.png and secret/NAME.png.",
         )
     members = tuple((found["cover"][name], found["secret"][name]) for name in names)
-    return PairSource(folder.name, "", members)
+    return PairSource(folder.name, (), members)
