@@ -13,6 +13,8 @@ __all__ = [
     "ModelError",
     "NothingFoundError",
     "OutputError",
+    "PrintError",
+    "ReaderGoneError",
     "StegError",
     "TrainingError",
     "UsageError",
@@ -32,7 +34,9 @@ class ExitCode(IntEnum):
     DEVICE = 6
     EXTRA = 7
     TRAINING = 8
+    SYSTEM = 9
     INTERRUPTED = 130
+    READER_GONE = 141
 
 
 class StegError(Exception):
@@ -64,6 +68,20 @@ class OutputError(StegError):
 
     kind = "output"
     exit_code = ExitCode.USAGE
+
+
+class PrintError(OutputError):
+    """The work is done, but stdout takes no result: its disk is full, or it was closed meanwhile."""
+
+
+class ReaderGoneError(StegError):
+    """Whoever read stdout went away, as `head` does: says nothing, and ends as programs in a pipe do."""
+
+    kind = "pipe"
+    exit_code = ExitCode.READER_GONE
+
+    def __init__(self) -> None:
+        super().__init__("")
 
 
 class ImageError(StegError):

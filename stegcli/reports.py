@@ -39,6 +39,8 @@ class HideReport:
         planes: of 64, how many of the secret's were sent; see `stegcli.methods.phase.planes`.
         bpp: bits of the hidden picture per cover pixel.
         keyed: whether a passphrase was given.
+        from_jpeg: whether the cover came from a JPEG file.
+        cover_rgb: (H, W, 3) uint8, as read and scaled.
         has_key: whether this way of hiding has a key for the picture itself, not only for the header.
         stego_rgb: (H, W, 3) uint8, as read again from the file.
         stego_alpha: (H, W) uint8 or None.
@@ -62,6 +64,8 @@ class HideReport:
     has_key: bool
     device: str
     seconds: float
+    from_jpeg: bool
+    cover_rgb: Array = field(repr=False)
     stego_rgb: Array = field(repr=False)
     stego_alpha: Array | None = field(repr=False)
     revealed_gray: Array = field(repr=False)

@@ -6,14 +6,15 @@ what it needs when it runs.
 
 from __future__ import annotations
 
-import traceback
+import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from stegcli._version import __version__
-from stegcli.cli import evaluate, report
+from stegcli.cli import evaluate, failures
 from stegcli.cli.check import check
 from stegcli.cli.export import export
 from stegcli.cli.hide import hide
@@ -21,54 +22,43 @@ from stegcli.cli.info import info
 from stegcli.cli.models import models
 from stegcli.cli.reveal import reveal
 from stegcli.cli.train import train
-from stegcli.errors import ExitCode, StegError
 
 __all__ = ["app"]
-
-# Its home has moved between releases of Typer, but it has always been the base of this public name.
-_CommandLineError: Any = typer.BadParameter.__bases__[0]
 
 
 class StegGroup(TyperGroup):
     """Renders every error inside the group, where the command line's own test runner sees it too."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401  (its home moves)
-        """Note the flags that say how to show an error, even one that keeps the command from being parsed."""
-        options = args[: args.index("--")] if "--" in args else args
-        ctx.obj = report.ErrorStyle(as_json="--json" in options, debug="--debug" in options)
-        return super().parse_args(ctx, args)
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:  # noqa: ANN401
+        """Run the program; show an error of the command line, too, as its flags ask."""
+        words = sys.argv[1:] if args is None else list(args)
+        try:
+            code = super().main(words, *rest, **{**options, "standalone_mode": False})
+        except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - each is shown by the table
+            code = failures.show(error, failures.ErrorStyle.of(words))
+        sys.exit(code or 0)
 
-    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - the home of its type moves
         """Run the command; leave with the exit code of what went wrong."""
-        style: report.ErrorStyle = ctx.obj
         try:
             return super().invoke(ctx)
-        except StegError as error:
-            report.show_error(error, style)
-            raise typer.Exit(int(error.exit_code)) from error
-        except KeyboardInterrupt as error:
-            report.show_interrupted(style)
-            raise typer.Exit(int(ExitCode.INTERRUPTED)) from error
-        except _CommandLineError as error:
-            if not style.as_json:
-                raise
-            report.show_usage_error(error.format_message())
-            raise typer.Exit(int(ExitCode.USAGE)) from error
-        except (typer.Exit, typer.Abort, BrokenPipeError):
+        except (typer.Exit, failures.CommandLineError):
             raise
-        except Exception as error:
-            report.show_bug(error, style, "".join(traceback.format_exception(error)))
-            raise typer.Exit(int(ExitCode.BUG)) from error
+        except (KeyboardInterrupt, Exception) as error:
+            raise typer.Exit(failures.show(error, ctx.obj)) from error
+
+    def make_context(self, info_name: Any, args: list[str], *rest: Any, **extra: Any) -> Any:  # noqa: ANN401
+        """Note how errors are to be shown before anything can fail."""
+        return super().make_context(info_name, args, *rest, **{"obj": failures.ErrorStyle.of(args), **extra})
 
 
 app = typer.Typer(
     cls=StegGroup,
-    help="Hide a grayscale picture inside a colour picture, and get it back.",
+    help="Hide a grayscale picture inside a colour picture, and reveal it again.",
     epilog="Start with: stegcli hide cover.png secret.png -o stego.png, then: stegcli reveal stego.png",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # plain help: rich would take longer to load than everything else here
-    pretty_exceptions_enable=False,
+    pretty_exceptions_enable=False,  # they would show local variables, and a passphrase among them
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (hide, reveal, info, check, models, train, export):
@@ -86,7 +76,7 @@ def _show_version(wanted: bool) -> None:
 def program(
     version: Annotated[
         bool,
-        typer.Option("--version", help="Print the version and leave.", callback=_show_version, is_eager=True),
+        typer.Option("--version", help="Print the version and exit.", callback=_show_version, is_eager=True),
     ] = False,
 ) -> None:
-    """Hide a grayscale picture inside a colour picture, and get it back."""
+    """Hide a grayscale picture inside a colour picture, and reveal it again."""

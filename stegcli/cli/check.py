@@ -17,8 +17,10 @@ __all__ = ["check"]
 
 
 def check(
-    cover: Annotated[str, typer.Argument(metavar="COVER", help="Picture that would carry the secret.")],
-    secret: Annotated[str, typer.Argument(metavar="SECRET", help="Picture to hide.")],
+    cover: Annotated[
+        str, typer.Argument(metavar="COVER", help="Picture that would carry the secret; - is stdin.")
+    ],
+    secret: Annotated[str, typer.Argument(metavar="SECRET", help="Picture to hide; - is stdin.")],
     favor: options.Favor = "balanced",
     target: options.Target = None,
     model: options.Model = None,
@@ -28,20 +30,28 @@ def check(
     max_pixels: options.MaxPixels = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Say what hiding SECRET in COVER would give, and how likely a detector finds it. Writes nothing."""
+    """Forecast the quality and the risk of detection; write nothing."""
     from stegcli.detection import forecast
-    from stegcli.errors import UsageError
-    from stegcli.pipeline import HideSettings
+    from stegcli.pictures.encoded import read_once
 
-    if "-" in (cover, secret):
-        raise UsageError("check reads files only", "Give the names of both pictures.")
-    talk = Talk(as_json, quiet)
-    pixels = options.pixel_limit(max_pixels)
-    settings = HideSettings(model, weights, device, favor, target, scale_cover, pixels)
+    options.check_one_stdin(cover, secret)
+    talk = Talk(as_json, quiet, verbose)
+    settings = options.hide_settings(
+        model,
+        weights,
+        device,
+        favor=favor,
+        target=target,
+        scale_cover=scale_cover,
+        max_pixels=max_pixels,
+    )
     with talk.progress() as progress:
-        report = forecast.check(cover, secret, settings, progress)
+        report = forecast.check(
+            read_once(cover, settings.max_pixels), read_once(secret, settings.max_pixels), settings, progress
+        )
     brief = "unknown" if report.risk is None else f"{report.risk.error:.2f}"
     talk.result(report.as_json(), [*_lines(report), *_jpeg_lines(report)], [brief])
 
@@ -51,34 +61,35 @@ def _lines(report: CheckReport) -> list[str]:
 
     (width, height), (hidden_width, hidden_height) = report.cover_size, report.hidden_size
     lines = [
-        f"{hidden_width}x{hidden_height} secret in {width}x{height} cover, {report.spread} pixels a value",
+        f"{hidden_width}x{hidden_height} secret in {width}x{height} cover, "
+        f"{report.spread} {'pixel' if report.spread == 1 else 'pixels'} per value",
         f"  stego against cover      PSNR {report.stego_psnr_db:.2f} dB",
         f"  revealed against secret  PSNR {report.revealed_psnr_db:.2f} dB",
     ]
     if report.hidden_size != report.secret_size:
         lines[0] += f", reduced from {report.secret_size[0]}x{report.secret_size[1]}"
     if report.risk is None or report.measured_risk is None:
-        return [*lines, f"  detection                {report.model} was not measured: count on it"]
+        return [
+            *lines,
+            f"  detection                unknown: {report.model} was not measured, so expect to be detected",
+        ]
     risk, measured = report.risk, report.measured_risk
     size = "x".join(map(str, report.measured_size))
-    missed = "not known: the cover is larger than those that the detector learned from, or unlike them"
+    missed = "unknown: the detector learned from smaller or different covers"
     if report.missed is not None:
-        missed = f"missed by that detector with a chance of {report.missed:.2f}"
+        missed = f"escapes that detector with a probability of {report.missed:.2f}"
     lines += [
-        f"  detection error          {_span(risk)} at this size, estimated; 0 always caught, 0.5 never",
-        f"  measured                 {_span(measured)} in covers of {size}; larger ones give more away",
-        f"  of this very stego       {missed}",
-        f"  detector                 {report.detector}; a better one may do better",
+        f"  detection error          {_span(risk)} estimated at this size; 0 is always caught, 0.5 never",
+        f"  measured                 {_span(measured)} in covers of {size}; larger covers give more away",
+        f"  this very stego          {missed}",
+        f"  detector                 {report.detector}; a better detector may do better",
     ]
+    quieter = f"  to reach an error of {QUIET_ERROR}  "
     if report.quiet_cover_size is not None:
         width, height = report.quiet_cover_size
-        lines.append(
-            f"  to bring it to {QUIET_ERROR}       take a cover of {width}x{height}, or hide a smaller secret"
-        )
+        lines.append(f"{quieter}take a cover of {width}x{height}, or hide a smaller secret")
     elif risk.error < QUIET_ERROR:
-        lines.append(
-            f"  to bring it to {QUIET_ERROR}       no larger cover is known to do: hide a smaller secret"
-        )
+        lines.append(f"{quieter}hide a smaller secret: no larger cover is known to be enough")
     return lines
 
 
@@ -90,10 +101,10 @@ def _jpeg_lines(report: CheckReport) -> list[str]:
     if not report.from_jpeg:
         return []
     lines = [
-        "  the cover comes from a JPEG, whose block grid may help a detector; --scale-cover 0.75 removes it"
+        "  the cover is a JPEG, whose block grid may help a detector; --scale-cover 0.75 removes the grid"
     ]
     lines += [
-        f"    measured at {spread} pixel(s) per value: error {as_is:.2f} as it is, {scaled:.2f} scaled"
+        f"    detection error at {spread} pixel(s) per value: {as_is:.2f} as it is, {scaled:.2f} scaled"
         for spread, as_is, scaled in report.jpeg_errors
     ]
     return lines

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stegcli.cli import options
+from stegcli.cli.failures import if_interrupted
 from stegcli.cli.report import Talk
 from stegcli.errors import UsageError
 
 if TYPE_CHECKING:
     from stegcli.detection.forecast import Ranked
+    from stegcli.pictures.encoded import PathLike
     from stegcli.pipeline import HideReport, HideSettings
 
 __all__ = ["hide"]
 
-PUBLIC = "without a passphrase anybody with stegcli can reveal this; add --passphrase to keep it private"
+PUBLIC = "without a passphrase, anybody with stegcli can reveal this; use --passphrase to keep it private"
 
 
 def hide(
@@ -25,19 +27,24 @@ def hide(
         str, typer.Argument(metavar="COVER", help="Picture that will carry the secret; - is stdin.")
     ],
     secret: Annotated[
-        str | None, typer.Argument(metavar="SECRET", help="Picture to hide; colour becomes gray.")
+        str | None,
+        typer.Argument(metavar="SECRET", help="Picture to hide, in shades of gray; - is stdin."),
     ] = None,
     cover_from: Annotated[
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Try every picture of FOLDER as the cover, keep the best; give only SECRET.",
+            help="Try every picture in FOLDER as the cover and use the one that hides SECRET best; "
+            "SECRET is then the only argument.",
         ),
     ] = None,
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "-o", "--output", metavar="STEGO", help="File to write (default: <cover stem>.stego.png)."
+            "-o",
+            "--output",
+            metavar="STEGO",
+            help="File to write, - for stdout (default: <cover stem>.stego.png).",
         ),
     ] = None,
     favor: options.Favor = "balanced",
@@ -49,61 +56,71 @@ def hide(
     device: options.Device = "auto",
     scale_cover: options.ScaleCover = 1.0,
     keep_metadata: Annotated[
-        bool, typer.Option("--keep-metadata", help="Carry the cover's EXIF data over.")
+        bool, typer.Option("--keep-metadata", help="Copy the cover's EXIF data to the stego.")
     ] = False,
     max_pixels: options.MaxPixels = None,
     force: options.Force = False,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Hide SECRET in COVER, then read the result back and say what the receiver will see."""
+    """Hide SECRET in COVER, and report what the receiver will see.
+
+    The written file is read back and revealed before it gets its name, so the figures are those of the
+    file itself. With -o - the stego goes to stdout as a PNG, and the report to stderr.
+    """
     from stegcli import pipeline
     from stegcli.cli.passphrase import find_passphrase
-    from stegcli.pictures import writing
+    from stegcli.pictures.encoded import read_once
 
-    talk = Talk(as_json, quiet)
-    pixels = options.pixel_limit(max_pixels)
-    settings = pipeline.HideSettings(model, weights, device, favor, target, scale_cover, pixels)
-    ranking: list[Ranked] = []
+    talk = Talk(as_json, quiet, verbose, aside=output == options.STREAM)
+    settings = options.hide_settings(
+        model,
+        weights,
+        device,
+        favor=favor,
+        target=target,
+        scale_cover=scale_cover,
+        max_pixels=max_pixels,
+        keep_metadata=keep_metadata,
+    )
     if cover_from is not None:
-        secret = _only_secret(cover, secret)
-        ranking = _ranked(talk, cover_from, secret, settings)
-        cover = ranking[0].cover
+        cover, secret = "", _only_secret(cover, secret)
     if secret is None:
         raise UsageError("there is no SECRET", "Give COVER and SECRET, or SECRET and --cover-from FOLDER.")
     options.check_one_stdin(cover, secret, passphrase_file)
+    hidden = read_once(secret, settings.max_pixels)
+    ranking = [] if cover_from is None else _ranked(talk, cover_from, hidden, settings)
+    cover = ranking[0].cover if ranking else cover
     stego = options.output_for(output, cover, "stego")
-    writing.check_writable(stego, force, inputs=[cover, secret])  # before a passphrase is asked for
+    out = options.checked_output(stego, force, [cover, secret])  # before a passphrase is asked for
     words = find_passphrase(ask=passphrase, file=passphrase_file, twice=True)
-    with talk.progress() as progress:
-        report = pipeline.hide(
-            cover,
-            secret,
-            stego,
+    with if_interrupted(options.whether_written(stego)), talk.progress() as progress:
+        report = pipeline.hide_as(
+            read_once(cover, settings.max_pixels),
+            hidden,
+            out,
+            settings,
             passphrase=words,
             force=force,
-            keep_metadata=keep_metadata,
             progress=progress,
-            **vars(settings),
         )
-    is_public = report.has_key and not report.keyed
-    talk.notes((*report.notices, PUBLIC) if is_public else report.notices)
-    values = report.as_json()
+    notices = (*report.notices, PUBLIC) if report.has_key and not report.keyed else report.notices
+    talk.notes(notices)
+    values = {**report.as_json(), "notices": list(notices)}
     if ranking:
         values["ranking"] = [ranked.as_json() for ranked in ranking]
-    talk.result(values, [*_ranking_lines(ranking), *_lines(report)], [str(stego)])
+    talk.result(values, [*_ranking_lines(ranking), *_lines(report)], [] if talk.aside else [stego])
 
 
 def _only_secret(first: str, second: str | None) -> str:
     if second is not None:
-        raise UsageError("a COVER and --cover-from at once", "With --cover-from give only SECRET.")
-    if first == "-":
-        raise UsageError("--cover-from reads the secret many times", "Give the secret as a file.")
+        raise UsageError("a COVER and --cover-from at once", "With --cover-from, give SECRET alone.")
     return first
 
 
-def _ranked(talk: Talk, folder: Path, secret: str, settings: HideSettings) -> list[Ranked]:
+def _ranked(talk: Talk, folder: Path, secret: PathLike, settings: HideSettings) -> list[Ranked]:
     """Every picture of the folder but the secret, best hidden first."""
     from stegcli.detection import forecast
 
@@ -126,8 +143,9 @@ def _standing(ranked: Ranked) -> str:
 
 
 def _lines(report: HideReport) -> list[str]:
+    name = "stdout" if report.stego == options.STREAM else report.stego
     return [
-        f"{report.stego}: {_size(report.hidden_size)} secret in {_size(report.cover_size)} cover, "
+        f"{name}: {_size(report.hidden_size)} secret in {_size(report.cover_size)} cover, "
         f"{report.bpp:.2f} bits per pixel, {report.seconds:.1f} s on {report.device}",
         f"  stego against cover      {_quality(report.stego_psnr_db, report.stego_ssim)}",
         f"  revealed against secret  {_quality(report.revealed_psnr_db, report.revealed_ssim)}",

@@ -8,6 +8,7 @@ import typer
 
 from stegcli.cli import options
 from stegcli.cli.report import Talk
+from stegcli.progress import tell
 
 if TYPE_CHECKING:
     from stegcli.pipeline import InfoReport
@@ -25,30 +26,37 @@ def info(
     max_pixels: options.MaxPixels = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Say what STEGO hides, without revealing it; a passphrase opens what was hidden with one."""
+    """Describe what STEGO hides, without revealing it."""
     from stegcli import pipeline
     from stegcli.cli.passphrase import find_passphrase
+    from stegcli.pictures.encoded import read_once
 
+    talk = Talk(as_json, quiet, verbose)
     options.check_one_stdin(stego, passphrase_file)
     words = find_passphrase(ask=passphrase, file=passphrase_file, twice=False)
-    report = pipeline.info(
-        stego, weights=weights, passphrase=words, max_pixels=options.pixel_limit(max_pixels)
-    )
-    Talk(as_json, quiet).result(report.as_json(), _lines(report), [report.model])
+    limit = options.pixel_limit(max_pixels)
+    with talk.progress() as progress:
+        tell(progress, "load")
+        report = pipeline.info(read_once(stego, limit), weights=weights, passphrase=words, max_pixels=limit)
+    talk.result(report.as_json(), _lines(report), [report.model])
 
 
 def _lines(report: InfoReport) -> list[str]:
     model = (
-        report.model if report.model_here else f"{report.model} (not here: give its folder with --weights)"
+        report.model
+        if report.model_here
+        else f"{report.model} (not installed: give its folder with --weights)"
     )
+    name = "stdin" if report.stego == options.STREAM else report.stego
     return [
-        f"{report.stego}: {report.size[0]}x{report.size[1]}, hides a picture",
+        f"{name}: {report.size[0]}x{report.size[1]}, hides a picture",
         f"  model        {model}",
         f"  secret       {report.secret_size[0]}x{report.secret_size[1]}, "
         f"carried as {report.hidden_size[0]}x{report.hidden_size[1]}",
         f"  capacity     {report.bpp:.2f} bits per pixel, {report.spread} pixel(s) per value",
         f"  damage       {report.damage:.1%} of the pixels changed since it was written",
-        f"  passphrase   {'yes' if report.keyed else 'none: anybody with stegcli can reveal it'}",
+        f"  passphrase   {'yes' if report.keyed else 'none; anybody with stegcli can reveal the secret'}",
     ]

@@ -17,15 +17,17 @@ def models(
     weights: options.Weights = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """List the models: those that travel with the program, or those of --weights."""
+    """List the models that are installed, or those in --weights."""
     from stegcli.models import store
 
+    talk = Talk(as_json, quiet, verbose)
     found = store.catalog(weights)
     values = {"models": [_values(files) for files in found]}
     lines = [_line(files) for files in found] or ["no models"]
-    Talk(as_json, quiet).result(values, lines, [files.entry.id for files in found])
+    talk.result(values, lines, [files.entry.id for files in found])
 
 
 def _values(files: ModelFiles) -> dict[str, Any]:
@@ -43,9 +45,9 @@ def _values(files: ModelFiles) -> dict[str, Any]:
 def _line(files: ModelFiles) -> str:
     entry = files.entry
     place = (
-        "here"
+        "installed"
         if files.is_local()
-        else f"at hf://{entry.hub}, fetched at its first use"
+        else f"at hf://{entry.hub}, downloaded when first used"
         if entry.hub
         else "missing"
     )

@@ -1,11 +1,19 @@
-"""Options that several commands share, each declared once."""
+"""Options that several commands share, each declared once, and what they are made into."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from stegcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stegcli.pictures.encoded import Sink
+    from stegcli.pipeline import HideSettings
 
 __all__ = [
     "AskPassphrase",
@@ -20,21 +28,29 @@ __all__ = [
     "Quiet",
     "ScaleCover",
     "Target",
+    "Verbose",
     "Weights",
+    "check_one_stdin",
+    "checked_output",
+    "hide_settings",
+    "output_for",
+    "pixel_limit",
+    "whether_written",
 ]
+
+STREAM = "-"
+"""stdin or stdout in the place of a file."""
 
 AskPassphrase = Annotated[
     bool,
-    typer.Option(
-        "--passphrase", help="Ask for a passphrase (or set STEGCLI_PASSPHRASE).", show_default=False
-    ),
+    typer.Option("--passphrase", help="Ask for a passphrase (or set STEGCLI_PASSPHRASE)."),
 ]
 PassphraseFile = Annotated[
     str | None,
     typer.Option(
         "--passphrase-file",
         metavar="FILE",
-        help="Take the passphrase from the first line of FILE; - is stdin.",
+        help="Read the passphrase from FILE: its first line, without the line end; - is stdin.",
     ),
 ]
 Weights = Annotated[
@@ -42,42 +58,95 @@ Weights = Annotated[
     typer.Option(metavar="DIR", help="Folder of models, or hf://owner/repo@revision.", show_default=False),
 ]
 Favor = Annotated[
-    Literal["cover", "balanced", "secret"], typer.Option(help="Which of the two pictures to spare.")
+    Literal["cover", "balanced", "secret"],
+    typer.Option(help="Which picture to favor when both cannot be perfect."),
 ]
-Model = Annotated[str | None, typer.Option(metavar="ID", help="Model to hide with; see `stegcli models`.")]
+Model = Annotated[str | None, typer.Option(metavar="ID", help="Model to use; `stegcli models` lists them.")]
 ScaleCover = Annotated[
     float,
-    typer.Option(metavar="FACTOR", help="Shrink the cover first; removes the block grid of a JPEG."),
+    typer.Option(metavar="FACTOR", help="Shrink the cover first, which removes the block grid of a JPEG."),
 ]
-Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the networks run.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to run the networks.")]
 Target = Annotated[
     float | None,
     typer.Option(
         min=10,
         max=60,
         metavar="DB",
-        help="PSNR that the revealed picture needs: send no more than that takes, for a better stego.",
+        help="PSNR that is good enough for the revealed picture; whatever is not needed to reach it "
+        "goes into a better stego.",
         show_default=False,
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Replace the output file if it exists.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
 MaxPixels = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Refuse pictures of more pixels (default 89478485).")
+    int | None, typer.Option(min=1, metavar="N", help="Refuse pictures with more pixels (default: 89478485).")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object (errors too, on stderr).")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print only the result: the name of the written file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object; an error is one on stderr.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but the result, in brief.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Report how long each stage takes.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
 
 
-def output_for(given: Path | None, source: str, ending: str) -> Path:
-    """The file to write: the one asked for, or `<stem of source>.<ending>.png` in the current folder."""
-    from stegcli.errors import UsageError
+def hide_settings(
+    model: str | None,
+    weights: str | None,
+    device: str,
+    *,
+    favor: str,
+    target: float | None,
+    scale_cover: float,
+    max_pixels: int | None,
+    keep_metadata: bool = False,
+) -> HideSettings:
+    """The options of `hide` and `check` as the pipeline takes them."""
+    from stegcli.pipeline import HideSettings
 
+    return HideSettings(
+        model, weights, device, favor, target, scale_cover, pixel_limit(max_pixels), keep_metadata
+    )
+
+
+def output_for(given: str | None, source: str, ending: str) -> str:
+    """The file to write: the one asked for, or `<stem of source>.<ending>.png` in the current folder."""
     if given is not None:
         return given
-    if source == "-":
+    if source == STREAM:
         raise UsageError("a picture from stdin gives no name to the result", "Name the output with -o.")
-    return Path(f"{Path(source).stem}.{ending}.png")
+    return f"{Path(source).stem}.{ending}.png"
+
+
+def checked_output(name: str, force: bool, inputs: list[str]) -> str | Sink:
+    """The file or stdout, as the pipeline takes it; an error now if it could not be written later."""
+    if name == STREAM:
+        from stegcli.cli.streams import BinaryStdout
+
+        return BinaryStdout()
+    from stegcli.pictures import writing
+
+    writing.check_writable(name, force, inputs=inputs)
+    return name
+
+
+def whether_written(name: str) -> Callable[[], str]:
+    """Look at a file now, and again when asked what an interrupt left of it."""
+    before = _identity(name)
+
+    def told() -> str:
+        now = _identity(name)
+        if now is None or now == before:
+            return f"{name} was not written." if before is None else f"{name} was not changed."
+        return f"{name} was complete by then and is kept."
+
+    return told
+
+
+def _identity(name: str) -> tuple[int, int, int] | None:
+    try:
+        found = Path(name).lstat()
+    except (OSError, ValueError):
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def pixel_limit(given: int | None) -> int:
@@ -89,7 +158,5 @@ def pixel_limit(given: int | None) -> int:
 
 def check_one_stdin(*names: str | None) -> None:
     """Only one thing can be read from stdin."""
-    from stegcli.errors import UsageError
-
-    if sum(name == "-" for name in names) > 1:
+    if sum(name == STREAM for name in names) > 1:
         raise UsageError("only one input can be - (stdin)", "Give the others as files.")

@@ -1,4 +1,4 @@
-"""What the user sees: results on stdout, talk and progress on stderr, plain text where there is no terminal.
+"""What the user sees of work that goes well: results on stdout, talk and progress on stderr.
 
 The only module that imports rich, and only for a progress bar on a terminal.
 """
@@ -6,14 +6,16 @@ The only module that imports rich, and only for a progress bar on a terminal.
 from __future__ import annotations
 
 import json
+import logging
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from stegcli.errors import StegError
+from stegcli.errors import UsageError
 
-__all__ = ["ErrorStyle", "Talk", "show_bug", "show_error", "show_interrupted", "show_usage_error"]
+__all__ = ["Talk", "printable", "say"]
 
 Progress = Callable[[str, float], None]
 
@@ -30,95 +32,127 @@ _STAGES = {
 
 
 @dataclass(frozen=True)
-class ErrorStyle:
-    """How an error is shown: as one JSON object, with a traceback."""
-
-    as_json: bool = False
-    debug: bool = False
-
-
-@dataclass(frozen=True)
 class Talk:
-    """How a command that works speaks."""
+    """How a command that works speaks.
+
+    Attributes:
+        as_json: the result is one JSON object, and nothing is said beside it.
+        quiet: only the result, in brief.
+        verbose: also how long each stage took; speaks beside JSON, too.
+        aside: stdout carries a picture, so that the result goes to stderr.
+    """
 
     as_json: bool = False
     quiet: bool = False
+    verbose: bool = False
+    aside: bool = False
+
+    def __post_init__(self) -> None:
+        if self.quiet and self.verbose:
+            raise UsageError("--quiet and --verbose at once", "Keep one of them.")
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether notes and progress are unwanted."""
+        return self.quiet or (self.as_json and not self.verbose)
 
     def result(self, values: object, lines: Iterable[str], brief: Iterable[str]) -> None:
-        """Print the result on stdout: as JSON, as lines for people, or, when quiet, in brief."""
-        if self.as_json:
-            print(json.dumps(values))
-        else:
-            for line in brief if self.quiet else lines:
-                print(printable(line))
-        sys.stdout.flush()
+        """Print the result: as JSON, as lines for people, or, when quiet, in brief."""
+        texts = [json.dumps(values)] if self.as_json else map(printable, brief if self.quiet else lines)
+        whole = "".join(f"{text}\n" for text in texts)
+        stream = sys.stderr if self.aside else sys.stdout
+        stream.write(whole)
+        stream.flush()
 
     def notes(self, texts: Iterable[str]) -> None:
         """Tell what the user may not expect, on stderr."""
-        if not self.quiet:
+        if not self.is_silent:
             for text in texts:
-                print(printable(f"note: {text}"), file=sys.stderr)
+                say(f"note: {text}")
 
     @contextmanager
     def progress(self) -> Iterator[Progress | None]:
-        """A progress bar on stderr if that is a terminal; it is gone when the work is done."""
-        if self.quiet or not sys.stderr.isatty():
+        """A bar on stderr if that is a terminal, and when verbose a line for every stage that ended."""
+        if self.is_silent or not (self.verbose or sys.stderr.isatty()):
             yield None
             return
-        from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-        from rich.progress import Progress as Bar
+        stages = _Stages(say if self.verbose else None)
+        if not sys.stderr.isatty():
+            with stages:
+                yield stages.enter
+            return
+        with _bar() as show, stages:
 
-        columns = (TextColumn("{task.description:<26}"), BarColumn(), TimeElapsedColumn())
-        with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("", total=1.0)
-            yield lambda stage, share: bar.update(
-                task, description=_STAGES.get(stage, stage), completed=share
-            )
+            def both(stage: str, share: float) -> None:
+                stages.enter(stage, share)
+                show(_STAGES.get(stage, stage), share)
+
+            yield both
+
+    @contextmanager
+    def listening(self, logger_name: str) -> Iterator[None]:
+        """Tell what modules below this name log as notes."""
+        logger, handler = logging.getLogger(logger_name), _Notes(self)
+        logger.addHandler(handler)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+
+
+class _Notes(logging.Handler):
+    def __init__(self, talk: Talk) -> None:
+        super().__init__(logging.WARNING)
+        self.talk = talk
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.talk.notes([record.getMessage()])
+
+
+@dataclass
+class _Stages:
+    """Tells each stage's seconds when the next one begins, and the last one's at the end."""
+
+    tell: Callable[[str], None] | None
+    clock: Callable[[], float] = time.perf_counter
+    current: str = field(default="", init=False)
+    since: float = field(default=0.0, init=False)
+
+    def enter(self, stage: str, _share: float) -> None:
+        if stage != self.current:
+            self._end()
+            self.current, self.since = stage, self.clock()
+
+    def _end(self) -> None:
+        if self.current and self.tell is not None:
+            seconds = self.clock() - self.since
+            self.tell(f"{_STAGES.get(self.current, self.current):<28} {seconds:7.2f} s")
+
+    def __enter__(self) -> _Stages:
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        self._end()
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    """A bar that is gone when the work is done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description:<26}"), BarColumn(), TimeElapsedColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda stage, share: bar.update(task, description=stage, completed=share)
+
+
+def say(text: str) -> None:
+    """One line on stderr."""
+    print(printable(text), file=sys.stderr)
 
 
 def printable(text: str) -> str:
     """Text on one line: control characters, which a file name may hold, are escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
-def show_error(error: StegError, style: ErrorStyle) -> None:
-    """Tell what went wrong and the cure, on stderr."""
-    if style.debug:
-        _show_traceback(error)
-    _show(error.kind, error.message, error.hint, as_json=style.as_json)
-
-
-def show_usage_error(message: str) -> None:
-    """A command line that could not be parsed, as JSON; without `--json` Typer shows it with the usage."""
-    _show("usage", message, "Try the command with --help.", as_json=True)
-
-
-def show_interrupted(style: ErrorStyle) -> None:
-    """Ctrl-C."""
-    _show("interrupted", "interrupted", "Nothing was left behind.", as_json=style.as_json)
-
-
-def show_bug(error: Exception, style: ErrorStyle, trace: str) -> None:
-    """An exception that nobody expected."""
-    if style.debug:
-        sys.stderr.write(trace)
-    message = f"{type(error).__name__}: {error}"
-    _show(
-        "bug", f"a bug in stegcli: {message}", "Report it with the output of --debug.", as_json=style.as_json
-    )
-
-
-def _show_traceback(error: Exception) -> None:
-    import traceback
-
-    traceback.print_exception(error)
-
-
-def _show(kind: str, message: str, hint: str, *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps({"error": {"kind": kind, "message": message, "hint": hint}}), file=sys.stderr)
-        return
-    print(printable(f"error: {message}"), file=sys.stderr)
-    if hint:
-        print(printable(f"  {hint}"), file=sys.stderr)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from stegcli.cli import options
+from stegcli.cli.failures import if_interrupted
 from stegcli.cli.report import Talk
 
 __all__ = ["reveal"]
@@ -18,14 +18,17 @@ def reveal(
         str, typer.Argument(metavar="STEGO", help="File that `stegcli hide` wrote; - is stdin.")
     ],
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "-o", "--output", metavar="IMAGE", help="File to write (default: <stego stem>.revealed.png)."
+            "-o",
+            "--output",
+            metavar="IMAGE",
+            help="File to write, - for stdout (default: <stego stem>.revealed.png).",
         ),
     ] = None,
     size: Annotated[
         Literal["original", "hidden"],
-        typer.Option(help="Size of the secret before hiding, or as it was carried."),
+        typer.Option(help="Size of the secret before it was hidden, or the size that was hidden."),
     ] = "original",
     passphrase: options.AskPassphrase = False,
     passphrase_file: options.PassphraseFile = None,
@@ -35,30 +38,37 @@ def reveal(
     force: options.Force = False,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Get the picture back that STEGO hides."""
+    """Reveal the picture that STEGO hides.
+
+    With -o - the picture goes to stdout as a PNG, and the report to stderr.
+    """
     from stegcli import pipeline
     from stegcli.cli.passphrase import find_passphrase
-    from stegcli.pictures import writing
+    from stegcli.pictures.encoded import read_once
 
-    talk = Talk(as_json, quiet)
+    talk = Talk(as_json, quiet, verbose, aside=output == options.STREAM)
     options.check_one_stdin(stego, passphrase_file)
     target = options.output_for(output, stego, "revealed")
-    writing.check_writable(target, force, inputs=[stego])  # before a passphrase is asked for
+    out = options.checked_output(target, force, [stego])  # before a passphrase is asked for
     words = find_passphrase(ask=passphrase, file=passphrase_file, twice=False)
-    with talk.progress() as progress:
+    limit = options.pixel_limit(max_pixels)
+    with if_interrupted(options.whether_written(target)), talk.progress() as progress:
         report = pipeline.reveal(
-            stego,
-            target,
+            read_once(stego, limit),
+            out,
             weights=weights,
             device=device,
             passphrase=words,
             size=size,
             force=force,
-            max_pixels=options.pixel_limit(max_pixels),
+            max_pixels=limit,
             progress=progress,
         )
     talk.notes(report.notices)
-    line = f"{report.revealed}: {report.size[0]}x{report.size[1]}, {report.seconds:.1f} s on {report.device}"
-    talk.result(report.as_json(), [line], [str(target)])
+    name = "stdout" if talk.aside else target
+    line = f"{name}: {report.size[0]}x{report.size[1]}, {report.seconds:.1f} s on {report.device}"
+    values = {**report.as_json(), "notices": list(report.notices)}
+    talk.result(values, [line], [] if talk.aside else [target])

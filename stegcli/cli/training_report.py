@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-import typer
-
-from stegcli.cli.report import Talk, printable
+from stegcli.cli.report import Talk, printable, say
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -82,7 +80,7 @@ class _Lines:
 
     @staticmethod
     def say(text: str) -> None:
-        typer.echo(printable(text), err=True)
+        say(text)
 
 
 class _Silent:
@@ -140,7 +138,7 @@ def reporting(talk: Talk, minutes: float | None) -> Iterator[Reporter]:
     """Somebody for the training loop to talk to; what its modules log is told, too."""
     import sys
 
-    if talk.quiet:
+    if talk.is_silent:
         with _logged(_Silent()) as silent:
             yield silent
     elif not sys.stderr.isatty():

@@ -18,6 +18,7 @@ from stegcli.detection.risk import risk_at, table
 from stegcli.errors import ImageError, UsageError
 from stegcli.methods.phase.planes import count_sent
 from stegcli.pictures import luma, reading
+from stegcli.pictures.encoded import read_once
 
 if TYPE_CHECKING:
     import os
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from stegcli.detection.risk import Risk
     from stegcli.models.session import Network
-    from stegcli.pictures.reading import Picture
     from stegcli.pipeline import HideSettings
     from stegcli.progress import Progress
     from stegcli.reports import HideReport
@@ -132,9 +132,8 @@ def check(
     settings: HideSettings,
     progress: Progress | None = None,
 ) -> CheckReport:
-    """Hide in memory, and look up the risk; arguments as for `pipeline.hide`."""
-    report = pipeline.hide(cover, secret, progress=progress, **vars(settings))
-    picture = _cover(cover, settings)
+    """Hide in memory, and look up the risk; arguments as for `pipeline.hide_as`."""
+    report = pipeline.hide_as(cover, secret, None, settings, progress=progress)
     measured = table()
     known = _in_phases(report)
     risk = risk_at(report.spread, math.prod(report.cover_size)) if known else None
@@ -149,9 +148,9 @@ def check(
         risk=risk,
         measured_risk=risk_at(report.spread) if known else None,
         measured_size=tuple(measured["cover_size"]),
-        missed=_missed(picture.rgb, report, measured) if known else None,
+        missed=_missed(report, measured) if known else None,
         quiet_cover_size=_quiet_size(report) if known else None,
-        from_jpeg=picture.from_jpeg and settings.scale_cover == 1,
+        from_jpeg=report.from_jpeg and settings.scale_cover == 1,
         jpeg_errors=tuple((row["spread"], row["as_is"], row["scaled"]) for row in measured["jpeg"]),
         detector=measured["detector"],
     )
@@ -165,11 +164,13 @@ def rank_covers(
 ) -> list[Ranked]:
     """Try each cover in memory, best hidden first; those that cannot be used come last, with the reason.
 
-    The rank is that of `judge.score`. Arguments as for `pipeline.hide`, except that `covers` are several.
+    The rank is that of `judge.score`. Arguments as for `pipeline.hide_as`, except that `covers` are several.
 
     Raises:
-        ImageError: none of them can be used.
+        ImageError: none of them can be used, or the secret cannot.
     """
+    secret = read_once(secret, settings.max_pixels)
+    reading.load_secret(secret, max_pixels=settings.max_pixels)  # or each cover would be blamed for it
     found = []
     network = judge.load()
     for number, cover in enumerate(covers):
@@ -212,27 +213,22 @@ def exposure(cover_rgb: Array, stego_rgb: Array) -> float:
 _SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 
 
-def _cover(path: PathLike, settings: HideSettings) -> Picture:
-    return reading.load_cover(path, max_pixels=settings.max_pixels, scale=settings.scale_cover)
-
-
 def _try(cover: PathLike, secret: PathLike, settings: HideSettings, network: Network) -> Ranked:
     try:
-        picture = _cover(cover, settings)
-        report = pipeline.hide(cover, secret, **vars(settings))
+        report = pipeline.hide_as(cover, secret, None, settings)
     except ImageError as error:
         return Ranked(str(cover), math.inf, problem=error.message)
     return Ranked(
         str(cover),
-        judge.score(picture.rgb, report.stego_rgb, report.spread, network),
-        exposure(picture.rgb, report.stego_rgb),
+        judge.score(report.cover_rgb, report.stego_rgb, report.spread, network),
+        exposure(report.cover_rgb, report.stego_rgb),
         report.stego_psnr_db,
         report.revealed_psnr_db,
         report.spread,
     )
 
 
-def _missed(cover_rgb: Array, report: HideReport, measured: Mapping[str, Any]) -> float | None:
+def _missed(report: HideReport, measured: Mapping[str, Any]) -> float | None:
     """Logistic curves by spread, their coefficients read off between these as the risk's errors are.
 
     None where the cover itself is so unlike those that the curves were fitted to, or so much larger, that
@@ -241,7 +237,7 @@ def _missed(cover_rgb: Array, report: HideReport, measured: Mapping[str, Any]) -
     curves = measured["miss"]
     if math.prod(report.cover_size) > _KNOWN_SIZES * math.prod(measured["cover_size"]):
         return None
-    before, after = judge.margins(cover_rgb, report.stego_rgb, report.spread, judge.load())
+    before, after = judge.margins(report.cover_rgb, report.stego_rgb, report.spread, judge.load())
     if abs(before) > judge.BOUND:
         return None
     places = np.log2([curve["spread"] for curve in curves])

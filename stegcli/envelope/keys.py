@@ -98,7 +98,7 @@ class Keyring:
 
 def _argon2(passphrase: str | None, salt: bytes) -> bytes:
     """Passphrase, None for the public one, and 16-byte salt -> 32 bytes."""
-    text = _passphrase_bytes(PUBLIC_PASSPHRASE if passphrase is None else passphrase)
+    text = PUBLIC_PASSPHRASE.encode() if passphrase is None else _passphrase_bytes(passphrase)
     argon2 = Argon2id(
         salt=salt, length=KEY_BYTES, iterations=_ARGON2_PASSES, lanes=_ARGON2_LANES, memory_cost=_ARGON2_KIB
     )
@@ -111,11 +111,30 @@ def _expand(master: bytes, purpose: bytes) -> bytes:
     return HKDFExpand(SHA256(), KEY_BYTES, b"stegcli/1/" + purpose).derive(master)
 
 
+def check_passphrase(passphrase: str) -> None:
+    """Refuse what would keep nothing private.
+
+    Raises:
+        UsageError: it is empty, blank, no text, or the one that everybody has.
+    """
+    _passphrase_bytes(passphrase)
+
+
 def _passphrase_bytes(passphrase: str) -> bytes:
     if not passphrase:
-        raise UsageError("the passphrase is empty", "give at least one character, or no passphrase at all")
+        raise UsageError("the passphrase is empty", "Give at least one character, or no passphrase at all.")
+    if passphrase.isspace():
+        raise UsageError("the passphrase is blank", "Give at least one character that can be seen.")
+    if "\0" in passphrase:
+        raise UsageError("the passphrase holds a zero byte", "Save it as UTF-8 text, not as UTF-16.")
     try:
-        return unicodedata.normalize("NFC", passphrase).encode("utf-8")
+        text = unicodedata.normalize("NFC", passphrase).encode("utf-8")
     except UnicodeEncodeError:
         # Undecodable bytes of a command line arrive as lone surrogates, and differ from system to system.
-        raise UsageError("the passphrase is not valid text", "type it in UTF-8") from None
+        raise UsageError("the passphrase is not valid text", "Type it in UTF-8.") from None
+    if text == PUBLIC_PASSPHRASE.encode():
+        raise UsageError(
+            "this passphrase is public: it stands in when there is none",
+            "Choose another one, or leave it out: anybody with stegcli can then reveal.",
+        )
+    return text

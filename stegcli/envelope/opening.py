@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stegcli.carriers import parity
-from stegcli.carriers.pixels import carriers, usable_pixels
+from stegcli.carriers.pixels import carrier_masks, carriers
 from stegcli.envelope.header import draw_places, open_header, parity_plan, read_salt, seal
 from stegcli.errors import NothingFoundError
 
@@ -63,7 +63,17 @@ def open_parities(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Opene
     Raises:
         NothingFoundError: nothing is hidden, the passphrase is wrong, or too much was destroyed.
     """
-    usable = usable_pixels(alpha)
+    *others, last = carrier_masks(alpha)
+    for usable in others:
+        try:
+            return _opened(stego_rgb, usable, keyring)
+        except NothingFoundError:
+            continue  # written when half-transparent pixels still carried, or where they had to
+    return _opened(stego_rgb, last, keyring)
+
+
+def _opened(stego_rgb: Rgb, usable: NDArray[np.bool_] | None, keyring: Keyring) -> Opened:
+    """What these pixels open; NothingFoundError if that is nothing."""
     pixels = carriers(stego_rgb, usable)
     count = len(pixels)
     if count < parity.MIN_PIXELS:

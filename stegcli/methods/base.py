@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from stegcli.carriers.parity import MIN_PIXELS
+from stegcli.carriers.pixels import OPAQUE
 from stegcli.envelope.header import MAX_SIZE
 from stegcli.errors import ImageError, ModelError
 
@@ -37,6 +38,7 @@ __all__ = [
     "Secret",
     "Stego",
     "Wishes",
+    "alpha_notices",
     "check_room",
     "check_secret",
     "decoder_of",
@@ -103,14 +105,14 @@ class Facts:
         model: 4 bytes that name the model.
         spread: cover pixels per symbol; 1 where a method has no choice.
         planes: planes of the code map that were sent, 1..64.
-        symbols: numbers that were written, which bits per pixel are counted by.
+        shown_shape: (height, width) of the hidden picture.
         sigma: phase noise that the writer expected, in grey levels; None where there are no phases.
     """
 
     model: bytes
     spread: int
     planes: int
-    symbols: int
+    shown_shape: tuple[int, int]
     sigma: float | None
 
 
@@ -190,6 +192,16 @@ class Method(Protocol):
 
     def damage(self, opened: Opened) -> float:
         """Share of the pixels destroyed since the stego was written, 0..1, estimated."""
+
+
+def alpha_notices(alpha: Gray | None, usable: NDArray[np.bool_] | None) -> tuple[str, ...]:
+    """What the user must know of pixels that carry though they are half-transparent."""
+    if alpha is None or int((alpha if usable is None else alpha[usable]).min()) == OPAQUE:
+        return ()
+    return (
+        "half-transparent pixels carry a part of the secret: a program that multiplies colours by "
+        "transparency when it saves, as a browser's canvas does, destroys it",
+    )
 
 
 def check_room(cover_rgb: Rgb, room: int) -> int:

@@ -21,7 +21,7 @@ from stegcli.carriers.pixels import carriers, put_back, usable_pixels
 from stegcli.envelope import keys
 from stegcli.envelope.header import Header, draw_places, parity_plan, seal
 from stegcli.errors import NothingFoundError, UsageError
-from stegcli.methods.base import Facts, Secret, Stego, check_room, check_secret, decoder_of
+from stegcli.methods.base import Facts, Secret, Stego, alpha_notices, check_room, check_secret, decoder_of
 from stegcli.methods.phase.body import Body
 from stegcli.models.session import run_tiled
 from stegcli.pictures import luma, reading
@@ -68,8 +68,8 @@ class IsganMethod:
     def hide(self, job: Job) -> Stego:
         """See `Method.hide`.
 
-        The secret is brought to the cover's own size, which is the only one that the network knows. Fully
-        transparent pixels stay as they are, and what the secret shows there is lost.
+        The secret is brought to the cover's own size, which is the only one that the network knows.
+        Transparent pixels stay as they are (see `usable_pixels`), and what the secret shows there is lost.
         """
         return _hide(job)
 
@@ -108,7 +108,10 @@ def _hide(job: Job) -> Stego:
     header = Header.of(CHANNEL, secret_gray, hidden_gray, body.to_bytes(), keyed=keyed)
     plan = parity_plan(room, salt, seal(header, subkeys), draw_places(room, locator))
     stego_rgb = put_back(cover_rgb, usable, force_parity(pixels, *plan))
-    notices = _notices(secret_gray, hidden_gray, room, header)
+    notices = (
+        *alpha_notices(job.cover.alpha, usable),
+        *_notices(secret_gray, hidden_gray, room, header),
+    )
     return Stego(stego_rgb, hidden_gray, header, _facts(header, body), encoder.device, notices)
 
 
@@ -123,8 +126,7 @@ def _check_wishes(wishes: Wishes) -> None:
 
 
 def _facts(header: Header, body: Body) -> Facts:
-    height, width = header.hidden_shape
-    return Facts(body.model, body.spread, body.planes, height * width, None)
+    return Facts(body.model, body.spread, body.planes, header.hidden_shape, None)
 
 
 def _body(opened: Opened) -> Body:
@@ -193,7 +195,5 @@ def _notices(secret: Gray, hidden: Gray, room: int, header: Header) -> tuple[str
             f"the secret was resized from {width}x{height} to the cover's {cover_width}x{cover_height}"
         )
     if room < hidden.size:
-        notices.append(
-            f"{1 - room / hidden.size:.0%} of the cover is fully transparent: the secret is lost there"
-        )
+        notices.append(f"{1 - room / hidden.size:.0%} of the cover is transparent: the secret is lost there")
     return tuple(notices)

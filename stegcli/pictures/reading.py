@@ -1,40 +1,44 @@
-"""The only place that opens image files; those that are written go through `stegcli.pictures.writing`.
+"""Pictures as arrays: decoded, upright, 8 bits, with a notice for every change that the user may not expect.
 
-Anything that Pillow decodes becomes 8-bit RGB (and alpha) arrays, with a notice for every change that the
-user may not expect.
+Files are opened by `stegcli.pictures.files`, and written by `stegcli.pictures.writing`. Pixels are converted
+in strips, so that a large picture takes the memory of what is decoded and of what is given back, and no more.
 """
 
 from __future__ import annotations
 
-import io
 import os
-import re
-import struct
-import sys
-import warnings
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import IO, Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from stegcli.errors import ImageError, UsageError, one_line
-from stegcli.pictures import luma
-from stegcli.pictures.writing import check_writable, output_format, save_gray, save_stego, stego_draft
+from stegcli.errors import UsageError
+from stegcli.pictures import colour, depths, luma, tiff
+from stegcli.pictures.files import DECODER_ERRORS, OpenedPicture, opened
+from stegcli.pictures.png import Chunk
+from stegcli.pictures.writing import (
+    check_writable,
+    output_format,
+    png_bytes,
+    save_gray,
+    save_stego,
+    stego_draft,
+)
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
     "Picture",
+    "as_cover",
+    "as_secret",
     "check_writable",
     "load_cover",
     "load_secret",
     "load_stego",
     "output_format",
+    "png_bytes",
     "resize_gray",
     "save_gray",
     "save_stego",
@@ -44,29 +48,28 @@ __all__ = [
 DEFAULT_MAX_PIXELS = 89_478_485
 """Pillow's own limit against decompression bombs (a quarter of a gibibyte of RGB)."""
 
-STDIN = "-"
-
-_ORIENTATION = 0x0112
-_SIXTEEN_BIT = re.compile(r";16[BLN]?$")
-_EXTERNAL_PROGRAMS = frozenset({"EPS"})  # Pillow hands these to Ghostscript, which runs code from the file
-_JPEG_FORMATS = frozenset({"JPEG", "MPO"})
-# Whatever a decoder may raise on a damaged file; Pillow promises no base class.
-_DECODER_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    ArithmeticError,
-    LookupError,
-    EOFError,
-    RuntimeError,  # the AVIF decoder's
-    struct.error,
-    zlib.error,
-)
-
 GrayArray = NDArray[np.uint8]
 RgbArray = NDArray[np.uint8]
 PathLike = str | os.PathLike[str]
+Strip = tuple[slice, RgbArray, GrayArray | None]
+"""Rows, their (h, W, 3) colours and their (h, W) alpha, if there is any."""
+
+_STRIP_PIXELS: Final = 1 << 20
+_OPAQUE: Final = 255
+_ORIENTATION: Final = 0x0112
+_JPEG_FORMATS: Final = frozenset({"JPEG", "MPO"})
+_GRAY_MODES: Final = frozenset({"1", "L", "LA", "La", "I"})
+_RGB_MODES: Final = frozenset({"RGB", "RGBA", "RGBa", "RGBX"})
+_PALETTE_MODES: Final = frozenset({"P", "PA"})
+
+_NOTICE_16_BIT = "16 bits per channel were reduced to 8"
+_NOTICE_DEEP = "more than 8 bits per channel were reduced to 8"
+_NOTICE_GRAY = "the gray cover is written as RGB"
+_NOTICE_PALETTE = "the palette cover is written as RGB"
+_COVER_ONLY_NOTICES = frozenset({_NOTICE_GRAY, _NOTICE_PALETTE})
+_NOTICE_PROFILE = "the colours of its profile were converted to sRGB, as viewers show them"
+_NOTICE_BAD_PROFILE = "its colour profile is damaged, or one for other pixels, and was ignored"
+_NOTICE_HDR = "its colours are of high dynamic range and were taken for sRGB"
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class Picture:
         exif: the EXIF block without its orientation, or None.
         notices: what was changed on the way, one sentence each.
         from_jpeg: whether the file was a JPEG (its 8x8 block grid is in the pixels).
+        chunks: what a PNG says of the colours of `rgb`, see `stegcli.pictures.png`.
     """
 
     rgb: RgbArray
@@ -88,15 +92,26 @@ class Picture:
     exif: bytes | None
     notices: tuple[str, ...]
     from_jpeg: bool
+    chunks: tuple[Chunk, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Colours:
+    """How pixels become sRGB, and what is to be told of it; `convert` is None where they are it already."""
+
+    convert: colour.Convert | None
+    notices: tuple[str, ...]
 
 
 def load_cover(path: PathLike, *, max_pixels: int = DEFAULT_MAX_PIXELS, scale: float = 1.0) -> Picture:
     """Read a cover: upright, 8-bit RGB, alpha kept; `scale` (0 < scale <= 1) shrinks it by Lanczos."""
-    if not 0 < scale <= 1:
-        raise UsageError(
-            f"cannot scale the cover by {scale:g}", "Give a factor above 0 and up to 1, such as 0.7."
-        )
-    picture = _load(path, max_pixels, upright=True)
+    check_scale(scale)
+    return as_cover(_load(path, max_pixels, upright=True), scale)
+
+
+def as_cover(picture: Picture, scale: float = 1.0) -> Picture:
+    """A picture made ready to carry: shrunk, or with a word about a JPEG's grid."""
+    check_scale(scale)
     if scale < 1:
         return _scaled(picture, scale)
     if picture.from_jpeg:
@@ -108,21 +123,37 @@ def load_cover(path: PathLike, *, max_pixels: int = DEFAULT_MAX_PIXELS, scale: f
     return picture
 
 
+def check_scale(scale: float) -> None:
+    """UsageError for a factor that covers cannot be shrunk by."""
+    if not 0 < scale <= 1:
+        raise UsageError(
+            f"cannot scale the cover by {scale:g}", "Give a factor above 0 and up to 1, such as 0.7."
+        )
+
+
 def load_stego(path: PathLike, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
     """Read a stego as its pixels are stored: what it hides ignores an EXIF orientation."""
     return _load(path, max_pixels, upright=False)
 
 
 def load_secret(path: PathLike, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple[GrayArray, tuple[str, ...]]:
-    """Read a secret as (H, W) uint8 gray, upright, transparent parts on white; and the notices."""
-    picture = _load(path, max_pixels, upright=True)
-    rgb, notices = picture.rgb, [n for n in picture.notices if n not in _COVER_ONLY_NOTICES]
-    if picture.alpha is not None and int(picture.alpha.min()) < 255:
-        rgb = _on_white(rgb, picture.alpha)
-        notices.append("the secret's transparent parts were put on white")
-    if _has_colour(rgb):
-        notices.append("the secret is in colour; it is hidden in gray")
-    return luma.gray(rgb), tuple(notices)
+    """Read a secret as (H, W) uint8 gray, upright, as a viewer shows it on white; and the notices."""
+    with opened(path, max_pixels) as found:
+        image = found.image
+        notices = [notice for notice in _mode_notices(image) if notice not in _COVER_ONLY_NOTICES]
+        image.load()
+        _, orientation, exif_notices = _split_exif(image)
+        colours = _colours(found, all_modes=True)
+        gray, gray_notices = _gray_of(_strips(image, colours.convert), (image.height, image.width))
+    return _upright(gray, orientation), (*notices, *exif_notices, *colours.notices, *gray_notices)
+
+
+def as_secret(picture: Picture) -> tuple[GrayArray, tuple[str, ...]]:
+    """A picture's pixels, taken for sRGB, as a secret: (H, W) uint8 gray on white, and the notices."""
+    rows = _rows(*picture.rgb.shape[:2])
+    alpha = picture.alpha
+    strips = ((row, picture.rgb[row], None if alpha is None else alpha[row]) for row in rows)
+    return _gray_of(strips, (picture.rgb.shape[0], picture.rgb.shape[1]))
 
 
 def resize_gray(gray: GrayArray, size: tuple[int, int]) -> GrayArray:
@@ -134,136 +165,161 @@ def resize_gray(gray: GrayArray, size: tuple[int, int]) -> GrayArray:
 
 # --- reading -
 
-_NOTICE_16_BIT = "16 bits per channel were reduced to 8"
-_NOTICE_GRAY = "the gray cover is written as RGB"
-_NOTICE_PALETTE = "the palette cover is written as RGB"
-_COVER_ONLY_NOTICES = frozenset({_NOTICE_GRAY, _NOTICE_PALETTE})
-
 
 def _load(path: PathLike, max_pixels: int, *, upright: bool) -> Picture:
-    with _opened(path, max_pixels) as image:
-        _refuse_unfit(image, path)
+    with opened(path, max_pixels) as found:
+        image = found.image
         notices = _mode_notices(image)
         image.load()
         exif, orientation, exif_notices = _split_exif(image)
-        icc = image.info.get("icc_profile") if image.mode in {"RGB", "RGBA", "P"} else None
-        if upright and orientation != 1:
-            ImageOps.exif_transpose(image, in_place=True)
-        rgb, alpha = _to_arrays(image)
-        return Picture(rgb, alpha, icc, exif, (*notices, *exif_notices), image.format in _JPEG_FORMATS)
-
-
-@contextmanager
-def _opened(path: PathLike, max_pixels: int) -> Iterator[Image.Image]:
-    """The file as a Pillow image, every way of failing translated to ImageError."""
-    try:
-        with _source(path) as file, _pixel_limit(max_pixels), Image.open(file) as image:
-            yield image
-    except UnidentifiedImageError as error:
-        hint = "Give a PNG, JPEG, WebP, TIFF, BMP or another picture that Pillow reads."
-        raise ImageError(f"{path}: not a picture, or damaged at its start", hint) from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        hint = "If you trust the file and have the memory, raise the limit with --max-pixels."
-        raise ImageError(f"{path}: more than {max_pixels:,} pixels", hint) from error
-    except MemoryError as error:
-        raise ImageError(f"{path}: needs more memory than there is", "Give a smaller picture.") from error
-    except _DECODER_ERRORS as error:
-        hint = "The file is truncated or damaged: get a whole copy of it."
-        raise ImageError(f"{path}: cannot be decoded ({one_line(error)})", hint) from error
-
-
-def _source(path: PathLike) -> IO[bytes]:
-    if os.fspath(path) == STDIN:
-        return io.BytesIO(sys.stdin.buffer.read())
-    try:
-        file = Path(path).open("rb")  # noqa: SIM115  (closed by the caller's with)
-    except FileNotFoundError as error:
-        raise ImageError(f"{path}: no such file", "Check the name.") from error
-    except IsADirectoryError as error:
-        raise ImageError(f"{path}: a folder, not a picture", "Give one picture file.") from error
-    except (OSError, ValueError) as error:
-        raise ImageError(
-            f"{path}: cannot be opened ({one_line(error)})", "Check the name and your rights."
-        ) from error
-    if os.fstat(file.fileno()).st_size == 0 and Path(path).is_file():
-        file.close()
-        raise ImageError(f"{path}: the file is empty", "Get a whole copy of it.")
-    return file
-
-
-@contextmanager
-def _pixel_limit(max_pixels: int) -> Iterator[None]:
-    """Make Pillow's bomb check, a module global that first only warns, a plain limit for one file."""
-    before = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = max_pixels
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = before
-
-
-def _refuse_unfit(image: Image.Image, path: PathLike) -> None:
-    # Telephones store a second, smaller picture in a JPEG (MPO): the first one is the photograph.
-    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-        hint = "Save one frame or page of it as a PNG and give that."
-        raise ImageError(f"{path}: animated, or several pages in one file", hint)
-    if image.format in _EXTERNAL_PROGRAMS:
-        raise ImageError(f"{path}: {image.format} is a program, not a picture", "Convert it to PNG first.")
-    if image.mode == "F":
-        raise ImageError(f"{path}: floating-point pixels have no fixed range", "Convert it to 8 bits first.")
+        colours = _colours(found, all_modes=False) if upright else _Colours(None, ())
+        rgb, alpha = _arrays(image, colours.convert)
+        keeps = colours.convert is None
+        icc = found.icc if keeps and _profile_mode(image) == "RGB" else None
+        turn = orientation if upright else 1
+        return Picture(
+            _upright(rgb, turn),
+            None if alpha is None else _upright(alpha, turn),
+            icc,
+            exif,
+            (*notices, *exif_notices, *colours.notices),
+            image.format in _JPEG_FORMATS,
+            found.colour if keeps else (),
+        )
 
 
 def _mode_notices(image: Image.Image) -> tuple[str, ...]:
-    notices = [_NOTICE_16_BIT] if _is_16_bit(image) else []
-    if image.mode == "P":
+    notices = []
+    if depths.is_reduced(image):
+        notices.append(_NOTICE_16_BIT if depths.white_of(image)[0] == depths.WHITE else _NOTICE_DEEP)
+    if image.mode in _PALETTE_MODES:
         notices.append(_NOTICE_PALETTE)
-    elif image.mode in {"1", "L", "LA", "La", "I"} or image.mode.startswith("I;16"):
+    elif image.mode in _GRAY_MODES or depths.is_deep(image):
         notices.append(_NOTICE_GRAY)
-    elif image.mode not in {"RGB", "RGBA", "RGBa", "RGBX"}:
+    elif image.mode not in _RGB_MODES:
         notices.append(f"{image.mode} colours were converted to RGB")
     return tuple(notices)
 
 
-def _is_16_bit(image: Image.Image) -> bool:
-    """Pillow reduces 16-bit RGB while decoding; only the raw mode of the file's data still tells."""
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        return True
-    raw_modes = [getattr(tile, "args", None) for tile in getattr(image, "tile", [])]
-    names = [raw[0] if isinstance(raw, tuple) and raw else raw for raw in raw_modes]
-    return image.format in {"PNG", "TIFF"} and any(
-        isinstance(name, str) and _SIXTEEN_BIT.search(name) for name in names
-    )
-
-
 def _split_exif(image: Image.Image) -> tuple[bytes | None, int, tuple[str, ...]]:
-    """The EXIF block without orientation, the orientation (1 = upright), and notices."""
+    """The EXIF block without orientation, the orientation (1 = upright), and notices.
+
+    A TIFF's block names where its own pixels lie, too; that is left out.
+    """
+    orientation = 1
     try:
         exif = image.getexif()
         orientation = exif.pop(_ORIENTATION, 1)
-        block = exif.tobytes() if len(exif) else None
-        image.getexif()[_ORIENTATION] = orientation
-    except _DECODER_ERRORS:
-        return None, 1, ("its EXIF data is damaged and was ignored",)
-    return block, orientation, ()
+        for tag in tiff.STRUCTURE_TAGS.intersection(exif):
+            del exif[tag]
+        return (exif.tobytes() if len(exif) else None), orientation, ()
+    except DECODER_ERRORS:
+        return None, orientation, ("its EXIF data is damaged and was ignored",)
 
 
-def _to_arrays(image: Image.Image) -> tuple[RgbArray, GrayArray | None]:
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        return np.repeat(_eight_bit(np.asarray(image))[..., None], 3, axis=2), None
-    if image.has_transparency_data:
-        rgba = np.array(image.convert("RGBA"))
-        return np.ascontiguousarray(rgba[..., :3]), np.ascontiguousarray(rgba[..., 3])
-    return np.array(image.convert("RGB")), None
+def _profile_mode(image: Image.Image) -> str:
+    """Which pixels a profile of this picture must be for; empty where none is applied."""
+    if image.mode in _GRAY_MODES or depths.is_deep(image):
+        return "L"
+    if image.mode in _RGB_MODES | _PALETTE_MODES:
+        return "RGB"
+    return image.mode if image.mode == "CMYK" else ""
 
 
-def _eight_bit(values: NDArray[Any]) -> GrayArray:
-    """(H, W) 0..65535 -> (H, W) uint8, nearest."""
-    if values.size and (int(values.min()) < 0 or int(values.max()) > 65535):
-        raise ValueError("more than 16 bits per pixel")
-    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+def _colours(found: OpenedPicture, *, all_modes: bool) -> _Colours:
+    """How a picture's pixels become sRGB; RGB pixels only if `all_modes`, for a cover keeps those."""
+    mode, chunks = _profile_mode(found.image), found.colour
+    if not mode or (mode == "RGB" and not all_modes):
+        return _Colours(None, ())
+    if colour.is_high_dynamic_range(chunks):
+        return _Colours(None, (_NOTICE_HDR,) if all_modes else ())
+    icc = found.icc
+    if icc is None or b"cICP" in dict(chunks):
+        # A gray cover keeps its chunks, which are as true of RGB.
+        icc = colour.profile_of(chunks, gray=mode == "L") if all_modes else None
+    if icc is None:
+        return _Colours(None, ())
+    try:
+        convert = colour.to_srgb(icc, mode)
+    except ValueError:
+        return _Colours(None, (_NOTICE_BAD_PROFILE,))
+    return _Colours(convert, (_NOTICE_PROFILE,) if convert else ())
+
+
+# --- strips -
+
+
+def _rows(height: int, width: int) -> Iterator[slice]:
+    """Rows of about `_STRIP_PIXELS` that together are all of them."""
+    step = max(1, _STRIP_PIXELS // max(1, width))
+    return (slice(top, min(top + step, height)) for top in range(0, height, step))
+
+
+def _strips(image: Image.Image, convert: colour.Convert | None) -> Iterator[Strip]:
+    """A decoded picture from top to bottom."""
+    scale = depths.white_of(image)
+    for rows in _rows(image.height, image.width):
+        strip = image.crop((0, rows.start, image.width, rows.stop))
+        if depths.is_deep(image):
+            yield rows, *_deep_strip(strip, *scale, convert)
+        elif strip.has_transparency_data:
+            rgba = strip.convert("RGBA")
+            rgb = _converted(strip if strip.mode == "LA" else rgba, convert)
+            yield rows, rgb, np.asarray(rgba.getchannel("A"))
+        else:
+            yield rows, _converted(strip, convert), None
+
+
+def _converted(strip: Image.Image, convert: colour.Convert | None) -> RgbArray:
+    """(h, W, 3) in sRGB, whatever the strip's mode."""
+    if convert is None:
+        return np.asarray(strip.convert("RGB"))
+    mode = _profile_mode(strip)
+    return np.asarray(convert(strip if strip.mode == mode else strip.convert(mode)))
+
+
+def _deep_strip(
+    strip: Image.Image, white: int, turned: bool, convert: colour.Convert | None
+) -> tuple[RgbArray, GrayArray | None]:
+    """(h, W, 3) and alpha of gray samples of more than 8 bits."""
+    values = np.asarray(strip)
+    clear = strip.info.get("transparency")
+    alpha = np.where(values == clear, 0, _OPAQUE).astype(np.uint8) if isinstance(clear, int) else None
+    levels = depths.to_eight_bits(values, white, turned)
+    if convert is not None:  # between the 256 grays of a profile, so that dark tones do not fall into steps
+        ramp = np.asarray(convert(Image.fromarray(np.arange(256, dtype=np.uint8)[None])))[0, :, 1]
+        place = values.astype(np.float32) * np.float32(_OPAQUE / white)
+        place = _OPAQUE - place if turned else place
+        levels = luma.to_uint8(np.interp(place, np.arange(256), ramp))
+    return np.repeat(levels[..., None], 3, axis=2), alpha
+
+
+def _arrays(image: Image.Image, convert: colour.Convert | None) -> tuple[RgbArray, GrayArray | None]:
+    """(H, W, 3) and, if anything is transparent, (H, W)."""
+    rgb = np.empty((image.height, image.width, 3), dtype=np.uint8)
+    alpha = np.empty(rgb.shape[:2], dtype=np.uint8) if image.has_transparency_data else None
+    for rows, colours, clear in _strips(image, convert):
+        rgb[rows] = colours
+        if alpha is not None:
+            alpha[rows] = _OPAQUE if clear is None else clear
+    return rgb, alpha
+
+
+def _gray_of(strips: Iterator[Strip], shape: tuple[int, int]) -> tuple[GrayArray, tuple[str, ...]]:
+    """(H, W) uint8: the luma of strips, on white; and what was lost."""
+    gray = np.empty(shape, dtype=np.uint8)
+    in_colour = transparent = False
+    for rows, rgb, alpha in strips:
+        in_colour = in_colour or _has_colour(rgb)
+        clear = alpha is not None and int(alpha.min()) < _OPAQUE
+        transparent = transparent or clear
+        gray[rows] = luma.gray(_on_white(rgb, alpha) if clear and alpha is not None else rgb)
+    notices = []
+    if transparent:
+        notices.append("the secret's transparent parts were put on white")
+    if in_colour:
+        notices.append("the secret is in colour; it is hidden in gray")
+    return gray, tuple(notices)
 
 
 def _on_white(rgb: RgbArray, alpha: GrayArray) -> RgbArray:
@@ -274,6 +330,27 @@ def _on_white(rgb: RgbArray, alpha: GrayArray) -> RgbArray:
 
 def _has_colour(rgb: RgbArray) -> bool:
     return bool((rgb[..., 0] != rgb[..., 1]).any() or (rgb[..., 1] != rgb[..., 2]).any())
+
+
+def _upright(pixels: NDArray[np.uint8], orientation: object) -> NDArray[np.uint8]:
+    """(H, W, ...) turned and mirrored as the eight orientations of EXIF say; others are taken for upright."""
+    if orientation not in _TURNS:
+        return pixels
+    transposed, rows, columns = _TURNS[orientation]
+    turned: NDArray[Any] = pixels.swapaxes(0, 1) if transposed else pixels
+    return np.ascontiguousarray(turned[::rows, ::columns])
+
+
+_TURNS: Final[dict[object, tuple[bool, int, int]]] = {
+    2: (False, 1, -1),
+    3: (False, -1, -1),
+    4: (False, -1, 1),
+    5: (True, 1, 1),
+    6: (True, 1, -1),
+    7: (True, -1, -1),
+    8: (True, -1, 1),
+}
+"""By orientation: whether rows and columns change places, then the steps along rows and along columns."""
 
 
 def _scaled(picture: Picture, scale: float) -> Picture:

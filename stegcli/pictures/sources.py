@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stegcli.errors import ImageError, UsageError
-from stegcli.pictures import luma, reading
+from stegcli.pictures import reading
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,29 +28,36 @@ def paths_among(*sources: Source) -> list[PathLike]:
 
 
 def load_cover(cover: Source, max_pixels: int, scale: float) -> Picture:
-    """A cover; `scale` is for files only."""
+    """A cover, shrunk by `scale`."""
     if not isinstance(cover, np.ndarray):
-        return reading.load_cover(cover, max_pixels=max_pixels, scale=scale)
-    if scale != 1:
-        raise UsageError("scale_cover is for files", "Scale the array before.")
-    return _picture_of(cover, "cover", max_pixels)
+        return reading.load_cover(_path(cover, "cover"), max_pixels=max_pixels, scale=scale)
+    return reading.as_cover(_picture_of(cover, "cover", max_pixels), scale)
 
 
 def load_stego(stego: Source, max_pixels: int) -> Picture:
     """A stego, its pixels exactly as stored."""
     if not isinstance(stego, np.ndarray):
-        return reading.load_stego(stego, max_pixels=max_pixels)
+        return reading.load_stego(_path(stego, "stego"), max_pixels=max_pixels)
     return _picture_of(stego, "stego", max_pixels)
 
 
 def load_secret(secret: Source, max_pixels: int) -> tuple[Array, tuple[str, ...]]:
-    """A secret as (h, w) uint8 gray, and notices."""
+    """A secret as (h, w) uint8 gray, transparent parts on white, and notices."""
     if not isinstance(secret, np.ndarray):
-        return reading.load_secret(secret, max_pixels=max_pixels)
+        return reading.load_secret(_path(secret, "secret"), max_pixels=max_pixels)
     if secret.ndim == 2:
         _check_array(secret, "secret", max_pixels)
         return secret, ()
-    return luma.gray(_picture_of(secret, "secret", max_pixels).rgb), ()
+    return reading.as_secret(_picture_of(secret, "secret", max_pixels))
+
+
+def _path(source: object, name: str) -> PathLike:
+    """What names a file; UsageError for anything else."""
+    if not isinstance(source, str | os.PathLike):
+        raise UsageError(
+            f"the {name} is a {type(source).__name__}", "Give the name of a file, or a numpy array of uint8."
+        )
+    return source
 
 
 def _picture_of(array: Array, name: str, max_pixels: int) -> Picture:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import errno
+import io
 import os
 import re
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from stegcli.errors import OutputError, one_line
+from stegcli.pictures.drafts import check_place, explained, refuse_existing, replacing
+
+if TYPE_CHECKING:
+    from stegcli.pictures.png import Chunk
 
 __all__ = [
     "check_absent",
+    "check_holds",
     "check_writable",
     "output_format",
+    "png_bytes",
+    "save_bytes",
     "save_gray",
     "save_stego",
     "save_text",
@@ -42,6 +48,9 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "TIFF": {"compression": "tiff_adobe_deflate"},
     "BMP": {},
 }
+
+_OPAQUE = 255
+_LONGEST_WEBP = 16383
 
 
 def output_format(path: PathLike) -> str:
@@ -67,14 +76,26 @@ def check_writable(path: PathLike, force: bool, *, inputs: Sequence[PathLike] = 
         force: whether an existing file may be replaced.
         inputs: files that must never be replaced, `force` or not.
     """
-    target = Path(path)
-    output_format(target)
-    with _explained(target):
-        _refuse_existing(target, force, inputs)
-        probe = _temporary_beside(target)
-        with probe.open("xb"):
-            pass
-        probe.unlink()
+    output_format(path)
+    check_place(path, force, inputs)
+
+
+def check_holds(path: PathLike, shape: tuple[int, ...], alpha: GrayArray | None = None) -> None:
+    """Raise OutputError now if the format of the file name has no room for such a picture.
+
+    Args:
+        path: the file to be written.
+        shape: (height, width, ...).
+        alpha: (H, W) uint8, or None.
+    """
+    file_format = output_format(path)
+    if file_format == "BMP" and alpha is not None and int(alpha.min()) < _OPAQUE:
+        raise OutputError(f"{path}: BMP keeps no transparency", "Name the file .png, .webp or .tif.")
+    if file_format == "WEBP" and max(shape[:2]) > _LONGEST_WEBP:
+        raise OutputError(
+            f"{path}: cannot be written: a WebP has at most {_LONGEST_WEBP} pixels a side",
+            "Another format holds it: name the file .png or .tif.",
+        )
 
 
 @contextmanager
@@ -85,22 +106,24 @@ def stego_draft(
     icc: bytes | None = None,
     exif: bytes | None = None,
     force: bool = False,
+    chunks: tuple[Chunk, ...] = (),
 ) -> Iterator[Path]:
-    """Write (H, W, 3) uint8 (and alpha) without loss, and give the draft's name to whoever wants to check it.
+    """Write (H, W, 3) uint8 (and alpha) without loss, and give a path to whoever wants to check the draft.
+
+    `chunks` are PNG's own words about colours (see `stegcli.pictures.png`); other formats have no place for
+    them.
 
     The draft takes the name `path` when the block ends well. If it fails, the draft goes, and a file that had
     that name before is still there.
     """
     file_format = output_format(path)
-    if file_format == "BMP" and alpha is not None:
-        if int(alpha.min()) < 255:
-            raise OutputError(f"{path}: BMP keeps no transparency", "Name the file .png, .webp or .tif.")
+    check_holds(path, rgb.shape, alpha)
+    if file_format == "BMP":
         alpha = None
     pixels = rgb if alpha is None else np.dstack((rgb, alpha))
-    metadata = {"icc_profile": icc, "exif": exif} if file_format != "BMP" else {}
-    with _replacing(Path(path), force) as draft:
-        _write_image(draft, Path(path), pixels, file_format, {k: v for k, v in metadata.items() if v})
-        yield draft
+    with replacing(path, force) as draft:
+        _write_image(draft.file, Path(path), pixels, file_format, _options(file_format, icc, exif, chunks))
+        yield draft.path
 
 
 def save_stego(
@@ -110,104 +133,79 @@ def save_stego(
     icc: bytes | None = None,
     exif: bytes | None = None,
     force: bool = False,
+    chunks: tuple[Chunk, ...] = (),
 ) -> None:
     """Write (H, W, 3) uint8 (and alpha) without loss in the format of the file name."""
-    with stego_draft(path, rgb, alpha, icc, exif, force):
+    with stego_draft(path, rgb, alpha, icc, exif, force, chunks):
         pass
 
 
 def save_gray(path: PathLike, gray: GrayArray, force: bool = False) -> None:
     """Write (H, W) uint8 without loss in the format of the file name."""
     file_format = output_format(path)
-    with _replacing(Path(path), force) as draft:
-        _write_image(draft, Path(path), gray, file_format, {})
+    check_holds(path, gray.shape)
+    with replacing(path, force) as draft:
+        _write_image(draft.file, Path(path), gray, file_format, _SAVE_OPTIONS[file_format])
+
+
+def png_bytes(
+    pixels: NDArray[np.uint8],
+    alpha: GrayArray | None = None,
+    icc: bytes | None = None,
+    exif: bytes | None = None,
+    chunks: tuple[Chunk, ...] = (),
+) -> bytes:
+    """(H, W) or (H, W, 3) uint8 (and alpha) as a PNG in memory, for those who write to no file."""
+    image = Image.fromarray(pixels if alpha is None else np.dstack((pixels, alpha)))
+    file = io.BytesIO()
+    image.save(file, format="PNG", **_options("PNG", icc, exif, chunks))
+    return file.getvalue()
 
 
 def check_absent(path: PathLike, force: bool) -> None:
     """Raise OutputError now if a file of that name is there already and must not be replaced."""
-    _refuse_existing(Path(path), force, ())
+    with explained(Path(path)):
+        refuse_existing(Path(path), force)
 
 
 def save_text(path: PathLike, text: str, force: bool = False) -> None:
     """Write a text file in UTF-8."""
-    target = Path(path)
-    with _replacing(target, force) as draft, _explained(target), _synced(draft) as file:
-        file.write(text.encode("utf-8"))
+    save_bytes(path, text.encode("utf-8"), force)
+
+
+def save_bytes(path: PathLike, content: bytes, force: bool = False) -> None:
+    """Write a file."""
+    with replacing(path, force) as draft, explained(Path(path)):
+        draft.file.write(content)
+
+
+def _options(
+    file_format: str, icc: bytes | None, exif: bytes | None, chunks: tuple[Chunk, ...]
+) -> dict[str, Any]:
+    """What Pillow is told about a picture in this format."""
+    options = dict(_SAVE_OPTIONS[file_format])
+    if file_format == "BMP":
+        return options
+    if icc:
+        options["icc_profile"] = icc
+    if exif:
+        options["exif"] = exif
+        if file_format == "TIFF":
+            del options["compression"]  # libtiff, which compresses, takes no directories within directories
+    if file_format == "PNG" and chunks:
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        for name, data in chunks:
+            options["pnginfo"].add(name, data)
+    return options
 
 
 def _write_image(
-    draft: Path, target: Path, pixels: NDArray[np.uint8], file_format: str, metadata: dict[str, bytes]
+    file: IO[bytes], target: Path, pixels: NDArray[np.uint8], file_format: str, options: dict[str, Any]
 ) -> None:
-    image = Image.fromarray(pixels)
     try:
-        with _explained(target), _synced(draft) as file:
-            image.save(file, format=file_format, **_SAVE_OPTIONS[file_format], **metadata)
+        with explained(target):
+            Image.fromarray(pixels).save(file, format=file_format, **options)
+            file.flush()
     except ValueError as error:  # a picture too large for the format
         hint = "Another format may hold it: name the file .png or .tif."
         raise OutputError(f"{target}: cannot be written ({one_line(error)})", hint) from error
-
-
-@contextmanager
-def _replacing(target: Path, force: bool) -> Iterator[Path]:
-    """A temporary name beside `target` that becomes it when the block ends well, and goes when it fails."""
-    draft = _temporary_beside(target)
-    try:
-        yield draft
-        with _explained(target):
-            _refuse_existing(target, force, ())
-            draft.replace(target)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-
-
-@contextmanager
-def _synced(draft: Path) -> Iterator[IO[bytes]]:
-    """A new file that is on the disk, not only in its cache, when the block ends."""
-    with draft.open("xb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-
-
-@contextmanager
-def _explained(target: Path) -> Iterator[None]:
-    """Say an OSError as an OutputError about `target`."""
-    try:
-        yield
-    except OSError as error:
-        raise _output_error(target, error) from error
-
-
-def _temporary_beside(target: Path) -> Path:
-    return target.with_name(f".stegcli-{secrets.token_hex(4)}.part")
-
-
-def _refuse_existing(target: Path, force: bool, inputs: Sequence[PathLike]) -> None:
-    try:
-        target.lstat()
-    except FileNotFoundError:
-        return
-    if target.is_dir():
-        raise OutputError(f"{target}: a folder of that name is in the way", "Give a file name with -o.")
-    if any(_is_same_file(target, Path(path)) for path in inputs):
-        raise OutputError(f"{target}: this would replace an input", "Give another name with -o.")
-    if not force:
-        raise OutputError(
-            f"{target}: exists already", "Give another name with -o, or replace it with --force."
-        )
-
-
-def _is_same_file(first: Path, second: Path) -> bool:
-    return first.exists() and second.exists() and first.samefile(second)
-
-
-def _output_error(target: Path, error: OSError) -> OutputError:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        return OutputError(f"{target}: the disk is full", "Free some space, or write elsewhere with -o.")
-    if error.errno in {errno.ENOENT, errno.ENOTDIR}:
-        return OutputError(
-            f"{target}: its folder does not exist", "Create the folder, or write elsewhere with -o."
-        )
-    hint = "Write elsewhere with -o."
-    return OutputError(f"{target}: cannot be written ({one_line(error)})", hint)

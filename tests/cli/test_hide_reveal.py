@@ -20,8 +20,9 @@ HIDE_KEYS += [
     "keyed",
     "device",
     "seconds",
+    "notices",
 ]
-REVEAL_KEYS = ["revealed", "model", "size", "secret_size", "keyed", "device", "seconds"]
+REVEAL_KEYS = ["revealed", "model", "size", "secret_size", "keyed", "device", "seconds", "notices"]
 
 
 def _ssim(first: np.ndarray, second: np.ndarray) -> float:

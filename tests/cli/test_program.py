@@ -108,6 +108,9 @@ def test_usage_errors(desk: Desk, args: list[str]) -> None:
         (errors.DeviceError("bad", "cure"), 6),
         (errors.MissingExtraError("bad", "cure"), 7),
         (errors.TrainingError("bad", "cure"), 8),
+        (MemoryError(), 9),
+        (OSError(24, "Too many open files", "x.png"), 9),
+        (ImportError("libopenblas.so: failed to map segment"), 7),
         (KeyboardInterrupt(), 130),
         (ZeroDivisionError("ours"), 1),
     ],
@@ -118,7 +121,7 @@ def test_every_error_becomes_its_exit_code(
     def fail(*args: object, **options: object) -> None:
         raise error
 
-    monkeypatch.setattr(pipeline, "hide", fail)
+    monkeypatch.setattr(pipeline, "hide_as", fail)
     args = ("hide", "cover.png", "secret.png", "-o", "out.png")
     desk.refuses(code, *args)
     told = desk.run(*args, "--json")

@@ -51,16 +51,18 @@ def test_two_threads_may_derive_at_the_same_time() -> None:
     assert not any(thread.is_alive() for thread in threads)
 
 
-def test_no_passphrase_is_the_public_one() -> None:
-    assert keys.derive(None, SALT) == keys.derive(keys.PUBLIC_PASSPHRASE, SALT)
-    assert keys.derive_locator(None, 4096) == keys.derive_locator(keys.PUBLIC_PASSPHRASE, 4096)
+def test_no_passphrase_is_the_public_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    public = keys.PUBLIC_PASSPHRASE
+    without = keys.derive(None, SALT), keys.derive_locator(None, 4096)
+    monkeypatch.setattr(keys, "PUBLIC_PASSPHRASE", "another one")
+    assert without == (keys.derive(public, SALT), keys.derive_locator(public, 4096))
 
 
 def test_accents_may_be_typed_either_way() -> None:
     assert keys.derive("caf\u00e9", SALT) == keys.derive("cafe\u0301", SALT)
 
 
-@pytest.mark.parametrize("passphrase", ["", "\udc80"])
+@pytest.mark.parametrize("passphrase", ["", "\udc80", " ", "\t\u3000", "p\0", keys.PUBLIC_PASSPHRASE])
 def test_what_is_no_passphrase_is_refused_with_a_cure(passphrase: str) -> None:
     for derive, known in ((keys.derive, SALT), (keys.derive_locator, 4096)):
         with pytest.raises(UsageError) as refusal:

@@ -25,7 +25,7 @@ from stegcli.lab.data.covers import COVER_SHAPE, covers_of, learning_and_judging
 from stegcli.lab.data.photos import ImageRef, digest
 from stegcli.models.contract import COST
 from stegcli.pictures import luma
-from stegcli.pictures.writing import check_absent
+from stegcli.pictures.writing import check_absent, save_bytes
 from stegcli.training import config
 from stegcli.training.costs.networks import HALO, MULTIPLE, CostNetwork
 from stegcli.training.costs.train_step import CostRecipe, CostTask
@@ -160,5 +160,5 @@ def export(folder: Path, path: Path) -> float:
     error = parity(network, graph, content)
     if error > TOLERANCE:
         raise TrainingError(f"onnxruntime differs from torch by {error:.2g}, more than {TOLERANCE:.0e}")
-    path.write_bytes(content)
+    save_bytes(path, content)
     return error

@@ -25,6 +25,7 @@ from PIL import Image
 
 from stegcli.errors import TrainingError
 from stegcli.lab.data.covers import cut
+from stegcli.pictures.drafts import explained, replacing
 
 U8 = NDArray[np.uint8]
 
@@ -119,8 +120,8 @@ def save(path: Path, pairs: Sequence[PackedPair], sources: Sequence[str], versio
         arrays[name] = np.frombuffer(b"".join(parts), dtype=np.uint8)
         arrays[f"{name}-ends"] = np.cumsum([len(part) for part in parts])
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+    with replacing(path, force=True) as draft, explained(path):
+        np.savez(draft.file, **arrays)  # type: ignore[arg-type]
 
 
 def load(paths: Sequence[Path]) -> PairSet:

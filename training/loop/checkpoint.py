@@ -14,7 +14,6 @@ import os
 import pickle
 import platform
 import re
-import tempfile
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -27,6 +26,8 @@ from torch import Tensor
 
 from stegcli.errors import TrainingError
 from stegcli.lab.provenance import commit
+from stegcli.pictures.drafts import explained, replacing
+from stegcli.pictures.writing import save_text
 
 FORMAT = 1
 LIBRARIES = ("torch", "accelerate", "numpy", "pillow", "onnx", "onnxruntime")
@@ -46,8 +47,9 @@ class Run:
     def save(self, model: str, step: int, recipe: dict[str, Any], state: dict[str, Any]) -> None:
         """Write the checkpoint of `step` finished steps."""
         content = {"format": FORMAT, "model": model, "step": step, "recipe": recipe, "state": state}
-        with _whole(self.checkpoint) as temporary:
-            torch.save(content, temporary)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with replacing(self.checkpoint, force=True) as draft, explained(self.checkpoint):
+            torch.save(content, draft.file)
 
     def load(self, model: str | None = None, device: str | torch.device = "cpu") -> dict[str, Any]:
         """The checkpoint's content; TrainingError when it is missing, damaged, or another model's."""
@@ -85,8 +87,8 @@ class Run:
     def write_json(self, **facts: object) -> None:
         """Merge facts into run.json."""
         path = self.folder / "run.json"
-        with _whole(path) as temporary:
-            temporary.write_text(json.dumps({**self.facts(), **facts}, indent=2) + "\n", encoding="utf-8")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        save_text(path, json.dumps({**self.facts(), **facts}, indent=2) + "\n", force=True)
 
     def save_grid(self, name: str, step: int, grid: Tensor) -> None:
         """A (1 or 3, H, W) grid in 0..1 as samples/NAME-STEP.png."""
@@ -106,23 +108,3 @@ def environment(device: torch.device) -> dict[str, object]:
             continue
     hardware = torch.cuda.get_device_name() if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
     return {"commit": commit(), "versions": versions, "hardware": hardware}
-
-
-class _whole:  # noqa: N801 - used as a function: with _whole(path) as temporary
-    """Context: a temporary path in the same folder that replaces `path` on success and vanishes otherwise."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> Path:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
-        os.close(handle)
-        self.temporary = Path(name)
-        return self.temporary
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self.temporary.replace(self.path)
-        else:
-            self.temporary.unlink(missing_ok=True)

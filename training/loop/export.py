@@ -20,6 +20,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from stegcli.errors import TrainingError
+from stegcli.pictures.writing import save_bytes, save_text
 
 OPSET = 17
 TOLERANCE = 1e-4
@@ -63,10 +64,10 @@ def write_model(
         contents[graph.role] = content
     folder.mkdir(parents=True, exist_ok=True)
     for role, content in contents.items():
-        (folder / f"{role}.onnx").write_bytes(content)
+        save_bytes(folder / f"{role}.onnx", content, force=True)
     sums = {role: hashlib.sha256(content).hexdigest() for role, content in contents.items()}
     manifest = _manifest(model_id, contract, sums, description)
-    (folder / "manifest.toml").write_text(manifest, encoding="utf-8")
+    save_text(folder / "manifest.toml", manifest, force=True)
     return errors
 
 

@@ -33,6 +33,7 @@ from stegcli.lab.data.photos import SIDE
 from stegcli.lab.provenance import command
 from stegcli.lab.statistics import bootstrap_interval
 from stegcli.pictures.metrics import psnr
+from stegcli.pictures.writing import save_text
 from stegcli.training import choices, config, run
 from stegcli.training.detectors.paper import BATCH_PAIRS, JudgeSettings, judge_pairs, rights, train_judge
 from stegcli.training.isgan.losses import TABLE_4
@@ -304,7 +305,7 @@ def reproduce(table: int, wishes: Wishes) -> Path:
         "environment": environment(torch.device(wishes.torch_device)),
         **TABLES[table](wishes),
     }
-    (wishes.out / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    save_text(wishes.out / f"{name}.json", json.dumps(content, indent=2) + "\n", force=True)
     path = wishes.out / f"{name}.md"
-    path.write_text(tables.report(content), encoding="utf-8")
+    save_text(path, tables.report(content), force=True)
     return path

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stegcli.errors import UsageError
+from stegcli.errors import ImageError, UsageError, one_line
 from stegcli.lab.data import photos
+from stegcli.pictures.files import DECODER_ERRORS
 
 __all__ = [
     "COVER_SHAPE",
@@ -40,16 +41,15 @@ JUDGING_SHARE: Final = 0.4
 
 
 def covers_of(refs: Sequence[photos.ImageRef], count: int, shrink: float = SHRINK) -> list[photos.ImageRef]:
-    """The first pictures that are large enough for `COVER_SHAPE` after shrinking.
+    """The first pictures that can be read and are large enough for `COVER_SHAPE` after shrinking.
 
     Raises:
         UsageError: fewer than `MIN_COVERS` are.
     """
     found: list[photos.ImageRef] = []
     for ref in refs:
-        with ref.open() as image:
-            if min(image.size) * shrink >= COVER_SHAPE[0] and max(image.size) * shrink >= COVER_SHAPE[1] - 1:
-                found.append(ref)
+        if _is_fit(ref, shrink):
+            found.append(ref)
         if len(found) == count:
             break
     if len(found) < MIN_COVERS:
@@ -58,6 +58,20 @@ def covers_of(refs: Sequence[photos.ImageRef], count: int, shrink: float = SHRIN
             f"Give {MIN_COVERS} of {COVER_SHAPE[1] / shrink:.0f}x{COVER_SHAPE[0] / shrink:.0f} or more.",
         )
     return found
+
+
+def _is_fit(ref: photos.ImageRef, shrink: float) -> bool:
+    """Whether a picture is large enough and whole; a data set's few damaged files are no reason to stop."""
+    try:
+        with ref.open() as image:
+            is_large = (
+                min(image.size) * shrink >= COVER_SHAPE[0] and max(image.size) * shrink >= COVER_SHAPE[1] - 1
+            )
+            if is_large:
+                image.load()
+    except DECODER_ERRORS:
+        return False
+    return is_large
 
 
 def learning_and_judging(
@@ -85,9 +99,15 @@ def judging_covers(data_root: Path | None, count: int | None = None) -> list[pho
 
 
 def load_cover(ref: photos.ImageRef, shrink: float = SHRINK) -> U8:
-    """(192, 256, 3) uint8: see `cut`."""
-    with ref.open() as opened:
-        return cut(opened, shrink)
+    """(192, 256, 3) uint8: see `cut`; ImageError if the picture cannot be read."""
+    try:
+        with ref.open() as opened:
+            return cut(opened, shrink)
+    except DECODER_ERRORS as error:
+        raise ImageError(
+            f"{ref.key}: cannot be read ({one_line(error)})",
+            "Remove it from the pictures, or get a whole copy.",
+        ) from error
 
 
 def cut(picture: Image.Image, shrink: float = SHRINK) -> U8:

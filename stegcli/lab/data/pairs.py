@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from stegcli.errors import ImageError, UsageError
 from stegcli.lab.data import photos
 from stegcli.pictures import luma, reading
+from stegcli.pictures.files import DECODER_ERRORS
 
 __all__ = ["Pair", "PairSource", "from_dataset", "from_folder", "rgb_square"]
 
@@ -67,11 +67,12 @@ class PairSource:
 
     def __iter__(self) -> Iterator[Pair]:
         for cover, secret in self.members:
+            name = f"{Path(cover.key).name} + {Path(secret.key).name}"
             if self.datasets:
-                both = [rgb_square(*each) for each in zip(self.datasets, (cover, secret), strict=True)]
+                rgb, other = map(rgb_square, self.datasets, (cover, secret))
+                yield Pair(name, rgb, luma.gray(other))
             else:
-                both = [reading.load_cover(ref.path).rgb for ref in (cover, secret)]
-            yield Pair(f"{Path(cover.key).name} + {Path(secret.key).name}", both[0], luma.gray(both[1]))
+                yield Pair(name, reading.load_cover(cover.path).rgb, reading.load_secret(secret.path)[0])
 
 
 def rgb_square(dataset: str, ref: photos.ImageRef) -> Array:
@@ -83,7 +84,7 @@ def rgb_square(dataset: str, ref: photos.ImageRef) -> Array:
     try:
         with ref.open() as image:
             return np.asarray(photos.square(dataset, image.convert("RGB")))
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except DECODER_ERRORS as error:
         raise ImageError(f"{ref.key}: cannot be decoded", "Take it out of the data set.") from error
 
 

@@ -23,13 +23,13 @@ from stegcli.carriers.pixels import carriers, put_back, usable_pixels
 from stegcli.envelope import keys
 from stegcli.envelope.header import Header, draw_places, group_size, parity_count, parity_plan, seal
 from stegcli.errors import NothingFoundError, UsageError
-from stegcli.methods.base import Facts, Secret, Stego, check_room, check_secret, decoder_of
-from stegcli.methods.phase import scars
+from stegcli.methods.base import Facts, Secret, Stego, alpha_notices, check_room, check_secret, decoder_of
+from stegcli.methods.phase import scars, sizes
 from stegcli.methods.phase.body import Body, sigma_to_code
 from stegcli.methods.phase.costs import model_cost
-from stegcli.methods.phase.planes import ALL_PLANES, count_sent, sent
+from stegcli.methods.phase.planes import ALL_PLANES, count_sent, padded, sent
 from stegcli.models.session import run_tiled
-from stegcli.pictures import luma, reading
+from stegcli.pictures import luma, metrics, reading
 from stegcli.progress import tell, within
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _hide(job: Job) -> Stego:
     usable = usable_pixels(job.cover.alpha)
     pixels = carriers(cover_rgb, usable)
     room = check_room(cover_rgb, len(pixels))
-    hidden_gray = reading.resize_gray(job.secret_gray, _fit(job.secret_gray, room))
+    check_secret(job.secret_gray)
     salt = urandom(keys.SALT_BYTES) if job.salt is None else job.salt
 
     tell(job.progress, "encode")
@@ -108,25 +108,25 @@ def _hide(job: Job) -> Stego:
         # Argon2id takes 0.1 s a key, off the interpreter lock.
         deriving, locating = aside.submit(job.keyring.keys, salt), aside.submit(job.keyring.locator, room)
         encoder = job.model("encoder")
-        planes, lam = ALL_PLANES, single.LAMBDAS[wishes.favor]
-        if wishes.target is not None:
-            planes = _fewest_planes(encoder, job.model("decoder"), hidden_gray, wishes.target, lam)
-        way, spread = suited(room, count_sent(hidden_gray.shape, planes))
+        lam = single.LAMBDAS[wishes.favor]
+        hidden_gray, planes = _shared_out(job.secret_gray, room, job.model, wishes.target, lam)
+        carried = sizes.in_whole_blocks(hidden_gray, room, planes)
+        way, spread = suited(room, count_sent(carried.shape, planes))
         group = group_size(room, way.reach(spread))
         cost = _pixel_costs(cover_rgb, usable, job.model) if spread > 1 else None
         sigma = way.predict_sigma(pixels, cost, lam, spread, forced=group * parity_count(room))
         body = Body(job.model.fingerprint, spread, sigma_to_code(sigma), planes)
-        targets = _encode(encoder, hidden_gray, body.sigma, planes, job.progress)
+        targets = _encode(encoder, carried, body.sigma, planes, job.progress)
         subkeys, locator = deriving.result(), locating.result()
     keyed = not job.keyring.is_public
-    header = Header.of(way.number, job.secret_gray, hidden_gray, body.to_bytes(), keyed=keyed)
+    header = Header.of(way.number, job.secret_gray, carried, body.to_bytes(), keyed=keyed)
     tell(job.progress, "write")
     plan = parity_plan(room, salt, seal(header, subkeys), draw_places(room, locator), group)
     if cost is not None:
         plan = spare_dearest(pixels, *plan, cost)
     parity = pixel_parities(pixels, *plan, cost)
     written = way.write(pixels, targets, subkeys, spread=spread, parity=parity, lam=lam, cost=cost)
-    notices = _size_notices(job.secret_gray, hidden_gray)
+    notices = (*alpha_notices(job.cover.alpha, usable), *_size_notices(job.secret_gray, hidden_gray))
     stego_rgb = put_back(cover_rgb, usable, written)
     return Stego(stego_rgb, hidden_gray, header, _facts(header, body), encoder.device, notices)
 
@@ -145,7 +145,7 @@ def _body(opened: Opened) -> Body:
 
 
 def _facts(header: Header, body: Body) -> Facts:
-    return Facts(body.model, body.spread, body.planes, _symbols(header, body), body.sigma)
+    return Facts(body.model, body.spread, body.planes, _shown_shape(header), body.sigma)
 
 
 def _symbols(header: Header, body: Body) -> int:
@@ -154,7 +154,7 @@ def _symbols(header: Header, body: Body) -> int:
 
 
 def _reveal(opened: Opened, body: Body, decoder: Network, progress: Progress | None) -> Gray:
-    """(h, w) uint8 at the size that was hidden."""
+    """(h, w) uint8 at the size that was hidden, without its margin."""
     header = opened.header
     phases = np.full(header.hidden_shape, _NOT_KNOWN, dtype=np.int16)
     way = numbered(header.channel)
@@ -167,7 +167,18 @@ def _reveal(opened: Opened, body: Body, decoder: Network, progress: Progress | N
     phases[sent(header.hidden_shape, body.planes)] = symbols
     # One destroyed pixel spoils all that hangs on it.
     symbol_damage = 1 - (1 - damage) ** way.reach(body.spread)
-    return _decode(decoder, phases, body.sigma, symbol_damage, body.planes, progress)
+    decoded = _decode(decoder, phases, body.sigma, symbol_damage, body.planes, progress)
+    height, width = _shown_shape(header)
+    return np.ascontiguousarray(decoded[:height, :width])
+
+
+def _shown_shape(header: Header) -> tuple[int, int]:
+    """(height, width) of the hidden picture, less what pads it to whole blocks.
+
+    A picture that has the secret's size, rounded up to whole blocks, is the secret and a margin.
+    """
+    whole = header.hidden_shape == padded(header.secret_shape)
+    return header.secret_shape if whole else header.hidden_shape
 
 
 def _spared(opened: Opened, body: Body) -> int:
@@ -208,16 +219,26 @@ def _decode(
     return revealed
 
 
-def _fit(secret_gray: Gray, room: int) -> tuple[int, int]:
-    """The largest (height, width) of the secret's aspect with at most `room` pixels; its own if that fits."""
-    height, width = secret_gray.shape
-    check_secret(secret_gray)
-    if height * width <= room:
-        return height, width
-    scale = math.sqrt(room / (height * width))
-    fitted_height = min(max(1, int(height * scale + 1e-9)), room)
-    fitted_width = min(max(1, int(width * scale + 1e-9)), room // fitted_height)
-    return min(fitted_height, room // fitted_width), fitted_width
+def _shared_out(
+    secret_gray: Gray, room: int, load: Loader, target: float | None, lam: float
+) -> tuple[Gray, int]:
+    """The secret, maybe reduced, and how many of its planes to send in so many pixels.
+
+    With a target, fewer planes may find room where all do not: a secret is reduced only if that many of its
+    own size do not fit. What reducing loses then counts against the target.
+    """
+    if target is None:
+        return reading.resize_gray(secret_gray, sizes.fit(secret_gray.shape, room)), ALL_PLANES
+    encoder, decoder = load("encoder"), load("decoder")
+    planes = _fewest_planes(encoder, decoder, secret_gray, target, lam)
+    if count_sent(secret_gray.shape, planes) <= room:
+        return secret_gray, planes
+    hidden_gray = reading.resize_gray(secret_gray, sizes.fit(secret_gray.shape, room))
+    reduced_psnr = metrics.psnr(secret_gray, reading.resize_gray(hidden_gray, secret_gray.shape))
+    allowed = 10 ** (-target / 10) - 10 ** (-reduced_psnr / 10)
+    if allowed <= 0:
+        return hidden_gray, ALL_PLANES
+    return hidden_gray, _fewest_planes(encoder, decoder, hidden_gray, -10 * math.log10(allowed), lam)
 
 
 def _pixel_costs(cover_rgb: Rgb, usable: NDArray[np.bool_] | None, load: Loader) -> NDArray[np.float32]:
@@ -239,7 +260,7 @@ def _fewest_planes(encoder: Network, decoder: Network, gray: Gray, target: float
             "Omit --target, or take another model.",
         )
     choices = range(-(-fewest // _PLANES_STEP) * _PLANES_STEP, ALL_PLANES, _PLANES_STEP)
-    crops = _trial_crops(gray)
+    crops = [sizes.in_whole_blocks(crop) for crop in _trial_crops(gray)]
     # More planes reveal more, so the list is sorted by what is asked.
     found = bisect_left(choices, target, key=lambda planes: _trial(encoder, decoder, crops, planes, lam))
     return choices[found] if found < len(choices) else ALL_PLANES

@@ -13,10 +13,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ALL_PLANES", "PLANE_OF_PLACE", "count_sent", "sent"]
+__all__ = ["ALL_PLANES", "BLOCK_SIDE", "PLANE_OF_PLACE", "count_sent", "padded", "sent"]
 
-_SIDE: Final = 8
-ALL_PLANES: Final = _SIDE * _SIDE
+BLOCK_SIDE: Final = 8
+"""Pixels along a side of a block."""
+ALL_PLANES: Final = BLOCK_SIDE * BLOCK_SIDE
 """Planes of the full-resolution map."""
 
 
@@ -30,7 +31,7 @@ def _plane_of(row: int, column: int) -> int:
 
 
 PLANE_OF_PLACE: Final = tuple(
-    tuple(_plane_of(row, column) for column in range(_SIDE)) for row in range(_SIDE)
+    tuple(_plane_of(row, column) for column in range(BLOCK_SIDE)) for row in range(BLOCK_SIDE)
 )
 """8x8 ranks 0..63: plane `p` of a map holds the places whose rank is p."""
 
@@ -39,12 +40,18 @@ def sent(shape: tuple[int, int], planes: int) -> npt.NDArray[np.bool_]:
     """(height, width) mask of the symbols that the first `planes` planes hold."""
     height, width = shape
     block = np.array(PLANE_OF_PLACE) < planes
-    return np.tile(block, (-(-height // _SIDE), -(-width // _SIDE)))[:height, :width]
+    return np.tile(block, (-(-height // BLOCK_SIDE), -(-width // BLOCK_SIDE)))[:height, :width]
 
 
 def count_sent(shape: tuple[int, int], planes: int) -> int:
     """How many symbols those are: counted by blocks, without the mask."""
-    (rows, more_rows), (columns, more_columns) = (divmod(side, _SIDE) for side in shape)
+    (rows, more_rows), (columns, more_columns) = (divmod(side, BLOCK_SIDE) for side in shape)
     block = np.array(PLANE_OF_PLACE) < planes
     per_row = columns * block.sum(axis=1) + block[:, :more_columns].sum(axis=1)
     return int(rows * per_row.sum() + per_row[:more_rows].sum())
+
+
+def padded(shape: tuple[int, int]) -> tuple[int, int]:
+    """A (height, width) of whole blocks that holds the given one."""
+    height, width = (-(-side // BLOCK_SIDE) * BLOCK_SIDE for side in shape)
+    return height, width

@@ -1,0 +1,80 @@
+"""Samples of any depth as 8 bits: what is white decides, not how many bits a sample takes in memory."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from stegcli.errors import ImageError
+
+__all__ = ["WHITE", "is_deep", "is_reduced", "refuse_rangeless", "to_eight_bits", "white_of"]
+
+_BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
+_MIN_IS_WHITE: Final = 0
+_UNSIGNED: Final = frozenset({1, 4})
+"""Sample formats: unsigned, and "undefined", which every reader takes for unsigned."""
+WHITE: Final = 65535
+"""Of 16 bits."""
+_SIXTEEN_BIT: Final = re.compile(r";16[BLN]?$")
+
+GrayArray = NDArray[np.uint8]
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether Pillow gives the samples of a gray picture as more than 8 bits."""
+    return image.mode == "I" or image.mode.startswith("I;16")
+
+
+def is_reduced(image: Image.Image) -> bool:
+    """Whether more than 8 bits of a sample become 8 here, or do when Pillow decodes.
+
+    Of 16-bit RGB only the raw mode of the file's data still tells.
+    """
+    if is_deep(image):
+        return True
+    raw_modes = [getattr(tile, "args", None) for tile in getattr(image, "tile", [])]
+    names = [raw[0] if isinstance(raw, tuple) and raw else raw for raw in raw_modes]
+    return image.format in {"PNG", "TIFF"} and any(
+        isinstance(name, str) and _SIXTEEN_BIT.search(name) for name in names
+    )
+
+
+def refuse_rangeless(image: Image.Image, name: object) -> None:
+    """Raise ImageError for samples of which nobody knows which is black and which is white."""
+    cure = "Convert it to 8 or 16 bits first."
+    if image.mode == "F":
+        raise ImageError(f"{name}: floating-point pixels have no fixed range", cure)
+    if max(_tag(image, _BITS, (1,))) > 16:
+        raise ImageError(f"{name}: more than 16 bits per sample have no fixed range", cure)
+    if not _UNSIGNED.issuperset(_tag(image, _SAMPLE_FORMAT, (1,))):
+        raise ImageError(f"{name}: signed samples have no fixed range", cure)
+
+
+def white_of(image: Image.Image) -> tuple[int, bool]:
+    """The value of white in a deep gray picture, and whether the scale is turned around (0 is white)."""
+    if not hasattr(image, "tag_v2"):
+        return WHITE, False
+    bits = _tag(image, _BITS, (16,))[0] if is_deep(image) else 16
+    return (1 << bits) - 1, image.tag_v2.get(_PHOTOMETRIC) == _MIN_IS_WHITE
+
+
+def to_eight_bits(values: NDArray[Any], white: int, turned: bool = False) -> GrayArray:
+    """(H, W) 0..white -> (H, W) uint8, nearest; `turned` if 0 is white.
+
+    Raises:
+        ValueError: a value beyond white.
+    """
+    if values.size and (int(values.min()) < 0 or int(values.max()) > white):
+        raise ValueError(f"a sample beyond {white}")
+    levels = ((values.astype(np.uint32) * 510 + white) // (2 * white)).astype(np.uint8)
+    return np.subtract(255, levels, dtype=np.uint8) if turned else levels
+
+
+def _tag(image: Image.Image, tag: int, default: tuple[int, ...]) -> tuple[int, ...]:
+    """A TIFF's tag, which may hold one number or several; the default for other files."""
+    found = getattr(image, "tag_v2", {}).get(tag, default)
+    return tuple(found) if isinstance(found, tuple | list) else (found,)

@@ -1,0 +1,303 @@
+"""The one way in which this project writes a file: whole or not at all, under its name only when it is done.
+
+A draft has no name where the system can do without (`O_TMPFILE`), so that not even a killed process leaves
+one; elsewhere it lies beside its target, readable by its owner alone. It takes the target's name in one step
+that fails where somebody else was faster.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+import stat
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from stegcli.errors import OutputError, one_line
+
+__all__ = ["Draft", "check_place", "explained", "refuse_existing", "replacing"]
+
+PathLike = str | os.PathLike[str]
+
+_UNNAMED: Final = getattr(os, "O_TMPFILE", 0)
+_NO_UNNAMED: Final = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL, errno.ENOSYS})
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL})
+_NO_SYNC: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS})
+"""What file systems and shares answer that lack the one or the other: no fault of the file."""
+
+_PERMISSIONS: Final = 0o777
+_NEW_FILE: Final = 0o666
+_MOUNTS: Final = Path("/proc/self/mountinfo")
+_MOUNT_POINT: Final = 4
+_UMASK: Final = re.compile(r"^Umask:\s*([0-7]+)$", re.MULTILINE)
+_umask_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A file that is being written.
+
+    Attributes:
+        file: open for reading and writing, at its start.
+        path: opens the same file as long as `file` is open; of no meaning to a user.
+    """
+
+    file: IO[bytes]
+    path: Path
+
+
+@contextmanager
+def replacing(path: PathLike, force: bool) -> Iterator[Draft]:
+    """A draft that becomes `path` when the block ends well, and is gone when it fails.
+
+    A link is followed: the file that it names is replaced, and with `force` keeps its permissions.
+
+    Raises:
+        OutputError: `path` exists and `force` is not given, is no regular file, or cannot be written.
+    """
+    target = Path(path)
+    with explained(target):
+        refuse_existing(target, force)
+        place = _followed(target)
+        draft, named = _new_draft(place)
+    try:
+        with draft.file:
+            yield draft
+            with explained(target):
+                refuse_existing(target, force)
+                _settle_permissions(draft.file, place, named)
+                _sync(draft.file)
+                if not named:
+                    _publish_unnamed(draft, place, force)
+        if named:
+            with explained(target):
+                _publish_named(draft.path, place, force)
+    finally:
+        if named:
+            draft.path.unlink(missing_ok=True)
+
+
+def check_place(path: PathLike, force: bool, inputs: Sequence[PathLike] = ()) -> None:
+    """Raise OutputError now if `replacing` could not write there later; leaves nothing behind."""
+    target = Path(path)
+    with explained(target):
+        refuse_existing(target, force, inputs)
+        place = _followed(target)
+        _refuse_long_name(target, place)
+        draft, named = _new_draft(place)
+        try:
+            draft.file.close()
+        finally:
+            if named:
+                draft.path.unlink(missing_ok=True)
+
+
+def refuse_existing(target: Path, force: bool, inputs: Sequence[PathLike] = ()) -> None:
+    """Raise OutputError if something of that name is there that must not, or cannot, be replaced."""
+    try:
+        target.lstat()
+    except FileNotFoundError:
+        return
+    if target.is_dir():
+        raise OutputError(f"{target}: a folder of that name is in the way", "Give a file name with -o.")
+    if any(_is_same_file(target, Path(path)) for path in inputs):
+        raise OutputError(f"{target}: this would replace an input", "Give another name with -o.")
+    if target.exists() and not target.is_file():
+        raise OutputError(
+            f"{target}: a pipe, a socket or a device, not a file", "Give the name of a file with -o."
+        )
+    if not force:
+        raise OutputError(
+            f"{target}: exists already", "Give another name with -o, or replace it with --force."
+        )
+    if _is_mount_point(target):
+        raise OutputError(
+            f"{target}: is mounted from elsewhere and cannot be replaced",
+            "Give another name with -o, or write to where it comes from.",
+        )
+
+
+@contextmanager
+def explained(target: Path) -> Iterator[None]:
+    """Say an OSError as an OutputError about `target`."""
+    try:
+        yield
+    except OSError as error:
+        raise _output_error(target, error) from error
+
+
+# --- the draft -
+
+
+def _new_draft(place: Path) -> tuple[Draft, bool]:
+    """A draft in the folder of `place`, and whether it has a name."""
+    descriptor = _unnamed(place.parent)
+    if descriptor is not None:
+        return Draft(os.fdopen(descriptor, "w+b"), Path(f"/proc/self/fd/{descriptor}")), False
+    path = _beside(place)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    return Draft(os.fdopen(os.open(path, flags, 0o600), "w+b"), path), True
+
+
+def _unnamed(folder: Path) -> int | None:
+    """A descriptor of a file without a name; None where the system, or its file system, has no such thing."""
+    if not _UNNAMED or not Path("/proc/self/fd").is_dir():
+        return None
+    try:
+        return os.open(folder, _UNNAMED | os.O_RDWR, _NEW_FILE)
+    except OSError as error:
+        # A folder that is not there says ENOENT as well: the named draft will say so again.
+        if error.errno in _NO_UNNAMED:
+            return None
+        raise
+
+
+def _sync(file: IO[bytes]) -> None:
+    """On the disk, not only in its cache."""
+    file.flush()
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+
+
+def _settle_permissions(file: IO[bytes], place: Path, named: bool) -> None:
+    """Those of the file that is replaced, or what the user's umask gives to a new one."""
+    if not hasattr(os, "fchmod"):  # Windows
+        return
+    try:
+        old = place.stat()
+    except FileNotFoundError:
+        if named:
+            os.fchmod(file.fileno(), _NEW_FILE & ~_umask())
+        return
+    new = os.fstat(file.fileno())
+    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+        with contextlib.suppress(OSError):  # only root gives files away
+            os.fchown(file.fileno(), old.st_uid, old.st_gid)
+    os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode) & _PERMISSIONS)
+
+
+def _umask() -> int:
+    """The process's mask. Only Linux tells it without setting it, which other threads might notice."""
+    with contextlib.suppress(OSError):
+        found = _UMASK.search(Path("/proc/self/status").read_text(encoding="ascii", errors="replace"))
+        if found:
+            return int(found[1], 8)
+    with _umask_lock:
+        mask = os.umask(0o077)
+        os.umask(mask)
+    return mask
+
+
+# --- the name -
+
+
+def _publish_unnamed(draft: Draft, place: Path, force: bool) -> None:
+    """Give a file without a name its name; one that is taken, only by `force`."""
+    try:
+        _link(draft, place)
+    except FileExistsError:
+        if not force:
+            raise
+        bridge = _beside(place)
+        try:
+            _link(draft, bridge)
+            bridge.replace(place)
+        finally:
+            bridge.unlink(missing_ok=True)
+
+
+def _link(draft: Draft, name: Path) -> None:
+    """A first name for a draft without one."""
+    # Any src_dir_fd makes Python follow the link in /proc to the file itself; the path is absolute.
+    os.link(draft.path, name, src_dir_fd=draft.file.fileno(), follow_symlinks=True)
+
+
+def _publish_named(draft: Path, place: Path, force: bool) -> None:
+    """Rename a draft; without `force` never onto something that appeared meanwhile."""
+    if force:
+        draft.replace(place)
+        return
+    try:
+        os.link(draft, place)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        _claim(place)
+        draft.replace(place)
+
+
+def _claim(place: Path) -> None:
+    """Take a name that nobody has; FileExistsError for all but the first who tries."""
+    os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def _beside(place: Path) -> Path:
+    return place.with_name(f".stegcli-{secrets.token_hex(4)}.part")
+
+
+def _followed(target: Path) -> Path:
+    """Where a link leads, or the target itself."""
+    if not target.is_symlink():
+        return target
+    place = Path(os.path.realpath(target))
+    if place.is_symlink():
+        raise OutputError(f"{target}: a link that leads back to itself", "Give another name with -o.")
+    return place
+
+
+def _refuse_long_name(target: Path, place: Path) -> None:
+    """A draft's name is short, and so would not tell."""
+    try:
+        longest = os.pathconf(place.parent, "PC_NAME_MAX")
+    except (AttributeError, OSError, ValueError):
+        return
+    length = len(os.fsencode(place.name))
+    if 0 < longest < length:
+        raise OutputError(
+            f"{target}: the name has {length} bytes; {longest} are possible here",
+            "Give a shorter name with -o.",
+        )
+
+
+def _is_mount_point(target: Path) -> bool:
+    """Whether a single file is mounted here, as containers do: it can be written to, but not replaced."""
+    try:
+        lines = _MOUNTS.read_bytes().splitlines()
+    except OSError:
+        return False
+    points = {line.split()[_MOUNT_POINT] for line in lines if len(line.split()) > _MOUNT_POINT}
+    # The kernel writes blanks and backslashes in octal.
+    name = re.sub(rb"[\s\\]", lambda found: b"\\%03o" % found[0][0], os.fsencode(os.path.realpath(target)))
+    return name in points
+
+
+def _is_same_file(first: Path, second: Path) -> bool:
+    try:
+        return first.samefile(second)
+    except (OSError, ValueError):
+        return False
+
+
+def _output_error(target: Path, error: OSError) -> OutputError:
+    if error.errno == errno.EEXIST:
+        return OutputError(
+            f"{target}: exists already", "Give another name with -o, or replace it with --force."
+        )
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return OutputError(f"{target}: the disk is full", "Free some space, or write elsewhere with -o.")
+    if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+        return OutputError(
+            f"{target}: its folder does not exist", "Create the folder, or write elsewhere with -o."
+        )
+    hint = "Write elsewhere with -o."
+    return OutputError(f"{target}: cannot be written ({one_line(error)})", hint)

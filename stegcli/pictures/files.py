@@ -1,0 +1,291 @@
+"""Files that hold pictures: opened, told apart by their content, and refused with the true reason.
+
+Every limit belongs to one call. Pillow's own are process-wide, and two threads would see each other's: so
+its `Image.open`, which looks at them, is not used, but the table of formats behind it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import io
+import os
+import re
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final, cast
+
+from PIL import Image, UnidentifiedImageError, _imaging
+
+from stegcli.errors import ImageError, one_line
+from stegcli.pictures import depths, foreign, png, tiff
+from stegcli.pictures.encoded import Encoded, read_once
+
+__all__ = ["DECODER_ERRORS", "OpenedPicture", "opened"]
+
+PathLike = str | os.PathLike[str]
+
+# Whatever a decoder may raise on a damaged file; Pillow promises no base class.
+DECODER_ERRORS: Final = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    EOFError,
+    RuntimeError,  # the AVIF decoder's
+    struct.error,
+    zlib.error,
+)
+
+_NOT_THIS_FORMAT: Final = (SyntaxError, IndexError, TypeError, struct.error)
+"""What Pillow's own `open` takes for "try the next format"."""
+_PROGRAMS: Final = frozenset({"EPS", "WMF"})
+"""Formats that Pillow hands to other programs, which run code from the file."""
+_ONE_PICTURE: Final = frozenset({"MPO", "PSD", "TIFF", "HEIF"})
+"""Formats whose further frames are no frames: a telephone's second view, layers, copies (see `tiff`)."""
+
+_JPEG_START: Final = b"\xff\xd8"
+_JPEG_MARKER: Final = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
+_SCAN, _END, _EIGHT_BITS = 0xDA, 0xD9, 8
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_FEW_SCANS: Final = 24
+_SCANNED_PIXELS: Final = 1_000_000_000
+"""A progressive JPEG goes over all pixels once a scan: so many in all took a second and more."""
+
+_TIFF_STARTS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+# Pillow warns of what it mends or skips. Filters are the process's, and to set them for one call is a race:
+# so these are silenced once. What matters to a user is a notice.
+warnings.filterwarnings("ignore", module=r"PIL\b")
+
+
+@dataclass(frozen=True)
+class OpenedPicture:
+    """A picture whose pixels are not decoded yet.
+
+    Attributes:
+        image: Pillow's, at the right page.
+        colour: what a PNG says of its colours, see `png.PngFacts`.
+        icc: the colour profile, or None.
+    """
+
+    image: Image.Image
+    colour: tuple[png.Chunk, ...]
+    icc: bytes | None
+
+
+@contextmanager
+def opened(path: PathLike, max_pixels: int) -> Iterator[OpenedPicture]:
+    """A file, or `-` for stdin, as a picture; whatever fails, in the block too, becomes an ImageError."""
+    try:
+        with _source(path, max_pixels) as file:
+            head = file.read(foreign.HEAD_BYTES)
+            _refuse_foreign(path, head)
+            _refuse_large(path, _webp_size(head), max_pixels)
+            facts = png.PngFacts((), None, lacks_palette=False)
+            if head.startswith(png.SIGNATURE):
+                facts, file = png.examined(file)
+            if facts.lacks_palette:
+                raise ImageError(f"{path}: its colours are indices into a palette that is missing", _WHOLE)
+            with _identified(path, file, head) as image:
+                _select_page(path, file, head, image)
+                _refuse_large(path, image.size, max_pixels)
+                _refuse_unfit(path, image)
+                if head.startswith(_JPEG_START):
+                    _check_jpeg(path, file, image.size)
+                yield OpenedPicture(image, facts.colour, facts.icc or image.info.get("icc_profile"))
+    except ImageError:
+        raise
+    except Image.DecompressionBombError as error:
+        hint = "Give a smaller picture, or raise PIL.Image.MAX_IMAGE_PIXELS."
+        raise ImageError(f"{path}: larger than Pillow decodes ({one_line(error)})", hint) from error
+    except MemoryError as error:
+        raise ImageError(f"{path}: needs more memory than there is", "Give a smaller picture.") from error
+    except DECODER_ERRORS as error:
+        raise ImageError(f"{path}: cannot be decoded ({one_line(error)})", _DAMAGED) from error
+
+
+_WHOLE: Final = "Get a whole copy of it."
+_DAMAGED: Final = "The file is truncated or damaged: get a whole copy of it."
+
+
+# --- bytes -
+
+
+def _source(path: PathLike, max_pixels: int) -> IO[bytes]:
+    """A file that can be sought in; a stream's content is in memory."""
+    whole = read_once(path, max_pixels)
+    if isinstance(whole, Encoded):
+        return io.BytesIO(whole.content)
+    try:
+        file = Path(whole).open("rb")  # noqa: SIM115  (closed by the caller's with)
+    except FileNotFoundError as error:
+        raise ImageError(f"{path}: no such file", "Check the name.") from error
+    except IsADirectoryError as error:
+        raise ImageError(f"{path}: a folder, not a picture", "Give one picture file.") from error
+    except (OSError, ValueError) as error:
+        raise ImageError(
+            f"{path}: cannot be opened ({one_line(error)})", "Check the name and your rights."
+        ) from error
+    if os.fstat(file.fileno()).st_size == 0:
+        file.close()
+        raise ImageError(f"{path}: the file is empty", _WHOLE)
+    return file
+
+
+# --- formats -
+
+
+def _refuse_foreign(path: PathLike, head: bytes) -> None:
+    found = foreign.verdict(head)
+    if found is None or (found is foreign.HEIC and _heif() is not None):
+        return
+    what, cure = found
+    raise ImageError(f"{path}: {what}", cure)
+
+
+def _identified(path: PathLike, file: IO[bytes], head: bytes) -> Image.Image:
+    """What `Image.open` gives, less the look at a limit of the whole process."""
+    if foreign.is_heic(head):
+        return _heic(file)
+    tried: set[str] = set(_PROGRAMS)
+    for load_plugins in (Image.preinit, Image.init):
+        load_plugins()
+        for name in [name for name in Image.ID if name not in tried]:
+            tried.add(name)
+            image = _as_format(name, file, head)
+            if image is not None:
+                return image
+    if head.startswith(_TIFF_STARTS):
+        raise ImageError(
+            f"{path}: a TIFF of a kind that cannot be read here, or damaged at its start",
+            "Save it with 8 or 16 bits per sample and common compression, or as a PNG.",
+        )
+    hint = "Give a PNG, JPEG, WebP, TIFF, BMP or another picture that Pillow reads."
+    raise ImageError(f"{path}: not a picture, or damaged at its start", hint)
+
+
+def _as_format(name: str, file: IO[bytes], head: bytes) -> Image.Image | None:
+    factory, accepts = Image.OPEN[name]
+    try:
+        accepted = accepts is None or accepts(head[:16])
+        if isinstance(accepted, str) or not accepted:  # a str says which support is missing
+            return None
+        file.seek(0)
+        return cast("Image.Image", factory(file, ""))
+    except (*_NOT_THIS_FORMAT, UnidentifiedImageError):
+        return None
+
+
+def _heif() -> type[Image.Image] | None:
+    """The reader of HEIC pictures, if the extra is installed."""
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError:
+        return None
+    return cast("type[Image.Image]", HeifImageFile)
+
+
+def _heic(file: IO[bytes]) -> Image.Image:
+    reader = _heif()
+    file.seek(0)
+    return reader(file, "")  # type: ignore[misc, call-arg]
+
+
+def _select_page(path: PathLike, file: IO[bytes], head: bytes, image: Image.Image) -> None:
+    """Of a TIFF the one page that is a picture; ImageError if there are several, or if it is raw data."""
+    if not head.startswith(_TIFF_STARTS) or image.format != "TIFF":
+        return
+    _silence_libtiff()
+    found = tiff.pages(file)
+    if found and found[0].is_raw:
+        what, cure = foreign.RAW
+        raise ImageError(f"{path}: {what}", cure)
+    full = [number for number, page in enumerate(found) if not page.is_beside] or list(range(len(found)))
+    if len(full) > 1:
+        raise ImageError(f"{path}: several pages in one file", "Save one page of it as a PNG and give that.")
+    if full and full[0]:
+        image.seek(full[0])
+
+
+# --- limits -
+
+
+@functools.cache
+def _silence_libtiff() -> None:
+    """Keep libtiff from writing its complaints to stderr: the exception that follows says as much.
+
+    Pillow has no switch for that. Redirecting stderr while it works would take other threads' words, too.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # a Pillow that holds the library without its names
+        library = ctypes.CDLL(_imaging.__file__)
+        for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+            setter = getattr(library, name)
+            setter.argtypes, setter.restype = [ctypes.c_void_p], ctypes.c_void_p
+            setter(None)
+
+
+def _refuse_large(path: PathLike, size: tuple[int, int], max_pixels: int) -> None:
+    if size[0] * size[1] > max_pixels:
+        hint = "If you trust the file and have the memory, raise the limit with --max-pixels."
+        raise ImageError(f"{path}: more than {max_pixels:,} pixels", hint)
+
+
+def _webp_size(head: bytes) -> tuple[int, int]:
+    """(width, height) of a WebP, for whose canvas Pillow asks memory when it opens the file; else (0, 0)."""
+    if head[:4] + head[8:12] != b"RIFFWEBP":
+        return 0, 0
+    kind, data = head[12:16], head[20:30]
+    if kind == b"VP8X":
+        return int.from_bytes(data[4:7], "little") + 1, int.from_bytes(data[7:10], "little") + 1
+    if kind == b"VP8L":
+        sizes = int.from_bytes(data[1:5], "little")
+        return (sizes & 0x3FFF) + 1, (sizes >> 14 & 0x3FFF) + 1
+    return int.from_bytes(data[6:8], "little") & 0x3FFF, int.from_bytes(data[8:10], "little") & 0x3FFF
+
+
+def _refuse_unfit(path: PathLike, image: Image.Image) -> None:
+    if image.format not in _ONE_PICTURE and getattr(image, "n_frames", 1) > 1:
+        hint = "Save one frame or page of it as a PNG and give that."
+        raise ImageError(f"{path}: animated, or several pages in one file", hint)
+    depths.refuse_rangeless(image, path)
+
+
+def _check_jpeg(path: PathLike, file: IO[bytes], size: tuple[int, int]) -> None:
+    """Raise ImageError for samples that libjpeg does not read, and for more scans than any program writes."""
+    file.seek(0)
+    precision, scans = _jpeg_facts(file.read())
+    if precision != _EIGHT_BITS:
+        raise ImageError(
+            f"{path}: a JPEG with {precision} bits per sample, which is not read here",
+            "Convert it to PNG first.",
+        )
+    if scans > max(_FEW_SCANS, _SCANNED_PIXELS // (size[0] * size[1])):
+        raise ImageError(
+            f"{path}: a progressive JPEG of {scans} scans, which takes minutes to decode",
+            "If you trust it, save it again as a PNG with another program.",
+        )
+
+
+def _jpeg_facts(content: bytes) -> tuple[int, int]:
+    """Bits per sample, and the number of scans up to the end of the first picture."""
+    precision, scans, place = _EIGHT_BITS, 0, len(_JPEG_START)
+    while found := _JPEG_MARKER.search(content, place):
+        kind, place = found[1][0], found.end()
+        if kind == _END:
+            break
+        if kind in _FRAMES:
+            precision = content[place + 2] if place + 2 < len(content) else precision
+        scans += kind == _SCAN
+        place += int.from_bytes(content[place : place + 2], "big")
+    return precision, scans

@@ -1,0 +1,131 @@
+"""What a PNG says beside its pixels: its chunks, read without a library's limits on text.
+
+Pillow takes a megabyte of text for an attack and gives the picture up. Text is of no use here, so that it is
+left out before Pillow sees it; what the pixels mean (gAMA, cHRM, cICP, sRGB) is kept as it is.
+Source: "Portable Network Graphics (PNG) Specification (Third Edition)", W3C, 2025.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import IO, Final
+
+__all__ = ["COLOUR_CHUNKS", "SIGNATURE", "Chunk", "PngFacts", "examined"]
+
+SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+
+Chunk = tuple[bytes, bytes]
+"""Name and data."""
+
+COLOUR_CHUNKS: Final = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4}
+"""What the numbers of the pixels mean, and how many bytes say so."""
+
+_HEAD: Final = struct.Struct(">I4s")
+_CRC_BYTES: Final = 4
+_TEXT: Final = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+_METADATA: Final = (b"Raw profile type", b"XML:com.adobe.xmp")
+"""Keywords of texts that hold EXIF, and with it an orientation."""
+_LONGEST_TEXT: Final = 1 << 18
+_LONGEST_PROFILE: Final = 1 << 24
+_PILLOWS_PROFILE: Final = 1 << 20
+_INDEXED: Final = 3
+
+
+@dataclass(frozen=True)
+class PngFacts:
+    """What was found on the way.
+
+    Attributes:
+        colour: the chunks among `COLOUR_CHUNKS`, in the file's order.
+        icc: the colour profile, or None.
+        lacks_palette: whether the pixels are indices into a palette that is not there.
+    """
+
+    colour: tuple[Chunk, ...]
+    icc: bytes | None
+    lacks_palette: bool
+
+
+def examined(file: IO[bytes]) -> tuple[PngFacts, IO[bytes]]:
+    """A PNG, damaged or not -> what it says, and the same file less what Pillow would stumble over."""
+    found: dict[bytes, bytes] = {}
+    dropped: list[tuple[int, int]] = []
+    colour: list[Chunk] = []
+    for name, start, length in _chunks(file):
+        if name in _TEXT and _is_needless(file, name, start, length):
+            dropped.append((start, length))
+        elif name in COLOUR_CHUNKS and length == COLOUR_CHUNKS[name]:
+            colour.append((name, _data(file, start, length)))
+        elif name in {b"IHDR", b"PLTE"}:
+            found[name] = _data(file, start, min(length, 16))
+        elif name == b"iCCP":
+            found[name] = _profile(_data(file, start, min(length, _LONGEST_PROFILE)))
+            if not 0 < len(found[name]) <= _PILLOWS_PROFILE:
+                dropped.append((start, length))
+    indexed = found.get(b"IHDR", b"")[9:10] == bytes([_INDEXED])
+    facts = PngFacts(tuple(colour), found.get(b"iCCP") or None, indexed and b"PLTE" not in found)
+    return facts, _without(file, dropped) if dropped else file
+
+
+def _chunks(file: IO[bytes]) -> list[tuple[bytes, int, int]]:
+    """(name, where its data starts, length) of every chunk that is whole."""
+    end = file.seek(0, io.SEEK_END)
+    found, place = [], len(SIGNATURE)
+    while place + _HEAD.size + _CRC_BYTES <= end:
+        length, name = _HEAD.unpack(_data(file, place, _HEAD.size))
+        start = place + _HEAD.size
+        place = start + length + _CRC_BYTES
+        if place > end:
+            break
+        found.append((name, start, length))
+    return found
+
+
+def _data(file: IO[bytes], start: int, length: int) -> bytes:
+    file.seek(start)
+    return file.read(length)
+
+
+def _is_needless(file: IO[bytes], name: bytes, start: int, length: int) -> bool:
+    """Whether a text is long, or grows long, or says nothing that is used here and is packed."""
+    if length > _LONGEST_TEXT:
+        return True
+    keyword, _, rest = _data(file, start, length).partition(b"\0")
+    packed = name == b"zTXt" or (name == b"iTXt" and rest[:1] == b"\1")
+    if not packed:
+        return False
+    if not keyword.startswith(_METADATA):
+        return True
+    # zTXt: method, data. iTXt: flag, method, language, translated keyword, data.
+    body = rest[1:] if name == b"zTXt" else rest[2:].partition(b"\0")[2].partition(b"\0")[2]
+    return _unpacked(body, _LONGEST_TEXT) is None
+
+
+def _profile(data: bytes) -> bytes:
+    """An iCCP chunk's profile; empty if it is damaged."""
+    return _unpacked(data.partition(b"\0")[2][1:], _LONGEST_PROFILE) or b""
+
+
+def _unpacked(data: bytes, limit: int) -> bytes | None:
+    """What zlib packed, or None if that is damaged or longer than the limit."""
+    stream = zlib.decompressobj()
+    try:
+        content = stream.decompress(data, limit)
+    except zlib.error:
+        return None
+    return content if stream.eof else None
+
+
+def _without(file: IO[bytes], dropped: list[tuple[int, int]]) -> IO[bytes]:
+    """A copy of the file in memory without these chunks."""
+    copy, place = io.BytesIO(), 0
+    for start, length in dropped:
+        copy.write(_data(file, place, start - _HEAD.size - place))
+        place = start + length + _CRC_BYTES
+    file.seek(place)
+    copy.write(file.read())
+    copy.seek(0)
+    return copy
