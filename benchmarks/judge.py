@@ -38,9 +38,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 from stegcli.detection import forecast, judge, risk
-from stegcli.lab import statistics
 from stegcli.lab.data import photos
 from stegcli.lab.data.covers import learning_and_judging
 from stegcli.lab.provenance import commit
@@ -183,7 +183,7 @@ def measured(refs: list[photos.ImageRef], feature_set: str) -> dict[str, Any]:
             "covers": pool,
             "spread": spread,
             "figure": name,
-            "correlation": statistics.rank_correlation(found, lab),
+            "correlation": float(spearmanr(found, lab).statistic),
             "among_two_best": _among_two_best(found, lab),
             "detection_error": float(np.mean([kind.error(place, chosen) for kind, chosen in parts])),
         }

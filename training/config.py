@@ -7,6 +7,7 @@ the key and what would be allowed, so a misspelt setting never trains silently w
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 import typing
 from collections.abc import Mapping
@@ -44,6 +45,24 @@ class NetworkSettings:
             raise ValueError("widths and blocks need one entry per scale, and at least two scales")
         if min(self.widths) < 1 or min(self.blocks) < 1:
             raise ValueError("widths and blocks must be positive")
+
+    @property
+    def multiple(self) -> int:
+        """Height and width must be multiples of this (pixels)."""
+        return int(2 ** len(self.widths))
+
+    @property
+    def halo(self) -> int:
+        """Pixels beyond a tile that can reach its values: the receptive radius, rounded up to `multiple`.
+
+        Each 3x3 convolution at scale s reaches one pixel of that scale, 2^(s+1) pixels of the picture.
+        """
+        radius = 2 * 2  # head and tail convolutions, at half resolution
+        for scale, blocks in enumerate(self.blocks):
+            passes = 1 if scale == len(self.blocks) - 1 else 2
+            radius += passes * 2 * blocks * 2 ** (scale + 1)
+        radius += self.multiple  # alignment of the strided 2x2 convolutions
+        return math.ceil(radius / self.multiple) * self.multiple
 
 
 @dataclass(frozen=True)
@@ -119,7 +138,7 @@ class PhaseRecipe:
     def __post_init__(self) -> None:
         _positive(self, "steps", "batch_size", "crop", "learning_rate", "muon_learning_rate")
         _positive(self, "validate_every", "checkpoint_every")
-        multiple = 2 ** max(len(self.encoder.widths), len(self.decoder.widths))
+        multiple = max(self.encoder.multiple, self.decoder.multiple)
         if self.crop % multiple or self.crop > 256:
             raise ValueError(f"crop must be a multiple of {multiple}, at most 256 (got {self.crop})")
         if not 0 <= self.mse_share <= 1:

@@ -224,6 +224,7 @@ def security(
     debug: options.Debug = False,
 ) -> None:
     """Train detectors on covers and stegos, and say how well they tell them apart."""
+    from stegcli.cli.train import open_steganalyzer
     from stegcli.lab.report import security_report
     from stegcli.lab.security import presets
 
@@ -240,7 +241,7 @@ def security(
             feature_set=features,
             covers=covers,
             shrink=shrink,
-            steganalyzer=steganalyzer,
+            steganalyzer=open_steganalyzer() if steganalyzer else None,
             seed=seed,
             progress=progress,
         )
@@ -268,12 +269,11 @@ def _hiders(models: str, baselines: str, weights: str | None, favor: str, device
 def _models(models: str, weights: str | None, favor: str, device: str) -> list[Hider]:
     from stegcli.cli.train import open_run
     from stegcli.lab.quality.hiders import ModelHider
-    from stegcli.lab.quality.runs import RunHider, is_run
 
     names = [] if models == "none" else models.split(",")
     return [
-        RunHider(Path(name), open_run(Path(name), device))
-        if is_run(name)
+        open_run(Path(name), device)
+        if (Path(name) / "checkpoint.pt").is_file()
         else ModelHider(name, weights, favor, device)
         for name in names
     ]

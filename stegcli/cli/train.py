@@ -18,10 +18,10 @@ from stegcli.errors import ExitCode, MissingExtraError, OutputError, UsageError,
 
 if TYPE_CHECKING:
     from stegcli.training.loop.fit import Outcome
-    from stegcli.training.paper.systems import RunNetworks
+    from stegcli.training.paper.systems import RunHider
     from stegcli.training.run import Recipe, TrainOptions
 
-__all__ = ["open_run", "require_extra", "train"]
+__all__ = ["open_run", "open_steganalyzer", "require_extra", "train"]
 
 Model = Literal["isgan", "isgan-basic", "rehman", "baluja", "phase"]
 DEFAULT_MODEL = "isgan"
@@ -140,7 +140,7 @@ def require_extra(*modules: str) -> None:
         )
 
 
-def open_run(folder: Path, device: str) -> RunNetworks:
+def open_run(folder: Path, device: str) -> RunHider:
     """The networks of a run, for `evaluate` to measure.
 
     Raises:
@@ -149,10 +149,18 @@ def open_run(folder: Path, device: str) -> RunNetworks:
         DeviceError: CUDA was asked for and is not there.
     """
     require_extra("torch", "accelerate")
-    from stegcli.training.paper.systems import RunNetworks
+    from stegcli.training.paper.systems import RunHider
     from stegcli.training.run import make_accelerator
 
-    return RunNetworks(folder, make_accelerator(device).device)
+    return RunHider(folder, make_accelerator(device).device)
+
+
+def open_steganalyzer() -> Any:  # noqa: ANN401 - `presets.Steganalyzer`; training is not typed from here
+    """The paper's steganalyzer, for `evaluate security` to ask; MissingExtraError where there is no torch."""
+    require_extra("torch")
+    from stegcli.training.detectors.paper import accuracy
+
+    return accuracy
 
 
 def _check_together(resume: Path | None, **others: object) -> None:

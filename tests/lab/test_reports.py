@@ -7,6 +7,7 @@ import numpy as np
 from stegcli.lab.quality.damage import DAMAGES, NO_DAMAGE, DamageRow
 from stegcli.lab.report import damage_report
 from stegcli.lab.report.charts import Curve, curves, histogram
+from stegcli.lab.report.pictures import residual_picture
 from stegcli.lab.statistics import summarise
 
 
@@ -31,6 +32,12 @@ def test_nothing_to_draw_is_no_chart() -> None:
 
 def test_equal_values_have_a_histogram() -> None:
     assert "<svg" in drawing(histogram("x", [("one", [99.0, 99.0])]))
+
+
+def test_residuals_are_shown_around_gray() -> None:
+    before = np.full((2, 2), 100, np.uint8)
+    after = np.array([[100, 101], [99, 140]], np.uint8)
+    assert residual_picture(before, after, 10).tolist() == [[128, 138], [118, 255]]
 
 
 def test_names_stay_text() -> None:

@@ -9,7 +9,7 @@ from stegcli.lab.data import photos
 from stegcli.lab.data.covers import load_cover, middle
 from stegcli.lab.security import ensemble, evaluate
 from stegcli.lab.security.features import FEATURES, features
-from stegcli.lab.security.subjects import LSBM_CONTROL, LsbMatchingSubject, PhaseSubject, channel_sigma
+from stegcli.lab.security.subjects import LSBM_CONTROL, LsbMatchingSubject, PhaseSubject
 
 
 def test_the_controls_give_the_known_answers(photo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def test_an_ensemble_folds_into_the_mean_margin_of_its_learners() -> None:
 
 def test_a_subject_writes_what_hide_writes(cover_rgb: np.ndarray) -> None:
     subject = PhaseSubject(4, "spread 4", single.LAMBDAS["balanced"])
-    assert channel_sigma(subject, cover_rgb, "seed") == pytest.approx(0.027, abs=0.004)
+    assert subject.write(cover_rgb, "seed")[1] == pytest.approx(0.027, abs=0.004)
     stego = subject.stego(cover_rgb, cover_rgb[..., 0], "seed")
     changed = (stego != cover_rgb).any(axis=-1).mean()
     assert 0.16 < changed < 0.23

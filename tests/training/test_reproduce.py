@@ -26,7 +26,6 @@ from stegcli.training.loop.checkpoint import Run  # noqa: E402
 from stegcli.training.paper import reproduce, steganalysis, tables  # noqa: E402
 from stegcli.training.paper.measuring import FIGURES, held_out_pairs, measure_pairs  # noqa: E402
 from stegcli.training.paper.systems import open_system, run_system  # noqa: E402
-from stegcli.training.paper.tables import GAIN, residual_picture  # noqa: E402
 from stegcli.training.run import export_run  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -170,12 +169,6 @@ def test_a_steganalyzer_finds_what_is_easy():
     judge, steps = train_judge(covers[:16], stegos[:16], JudgeSettings(True, 1.0, steps=40))
     assert steps == 40
     assert judge_pairs(judge, covers[16:], stegos[16:]).accuracy > 0.9
-
-
-def test_residuals_are_shown_around_gray():
-    before = np.full((2, 2), 100, np.uint8)
-    after = np.array([[100, 101], [99, 140]], np.uint8)
-    assert residual_picture(before, after).tolist() == [[128, 128 + GAIN], [128 - GAIN, 255]]
 
 
 def test_names_that_are_no_system(tmp_path):

@@ -115,7 +115,7 @@ def _window(picture: Tensor, corner: list[int], crop: int, mirrored: list[bool])
 
 def log_hill(cover_rgb: U8) -> F32:
     """(H,W,3) uint8 -> (H,W) float32: natural logarithm of the program's HILL costs."""
-    return np.log(hill_cost(luma.luma_milli(cover_rgb).astype(np.float32) / np.float32(luma.MILLI)))
+    return np.log(hill_cost(luma.luma_levels(cover_rgb)))
 
 
 def train(

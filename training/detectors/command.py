@@ -42,7 +42,7 @@ from stegcli.training.detectors import curriculum, pair_file
 from stegcli.training.detectors.curriculum import Pairs, StageSettings
 from stegcli.training.detectors.networks import SRNet
 from stegcli.training.detectors.pair_file import PairSet
-from stegcli.training.detectors.paper import JudgeSettings, judge_pairs, rights, train_judge
+from stegcli.training.detectors.paper import TRAIN_SHARE, JudgeSettings, judge_pairs, rights, train_judge
 from stegcli.training.loop.checkpoint import environment
 
 U8 = NDArray[np.uint8]
@@ -54,7 +54,6 @@ LATER = {"learning_rate": 5e-4}
 the gain, short first stages ended at chance or near it."""
 LEARNED, VALIDATION = 0.65, 0.1
 """Shares of the covers for SRNet; the rest gives the figures."""
-PAPER_LEARNED = 5 / 7
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ def _halves(covers: torch.Tensor) -> Pairs:
 
 def judged_by_paper(pairs: PairSet, wishes: Wishes, written: Callable[[Rows], None]) -> None:
     """Train the paper's steganalyzer at each spread; `written` is given the rows after each."""
-    learned, held_out = _parts(len(pairs.covers), (PAPER_LEARNED,), wishes.seed)
+    learned, held_out = _parts(len(pairs.covers), (TRAIN_SHARE,), wishes.seed)
     rows: Rows = []
     for spread, minutes in zip(wishes.spreads, wishes.minutes, strict=True):
         begun = time.monotonic()
@@ -225,7 +224,7 @@ def measure(paths: Sequence[Path], wishes: Wishes) -> None:
         "sources": list(pairs.sources),
         "covers": len(pairs.covers),
         "covers_sha256": pairs.digest,
-        "learned": round((LEARNED if wishes.judge == "srnet" else PAPER_LEARNED) * len(pairs.covers)),
+        "learned": round((LEARNED if wishes.judge == "srnet" else TRAIN_SHARE) * len(pairs.covers)),
         "seed": wishes.seed,
         "environment": environment(wishes.device),
     }

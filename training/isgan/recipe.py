@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from stegcli.pictures.metrics import SSIM_WINDOW
 from stegcli.training.isgan.generator import FAMILIES
-from stegcli.training.isgan.losses import WINDOW, LossSettings
+from stegcli.training.isgan.losses import LossSettings
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,8 @@ class IsganRecipe:
             raise ValueError("l2, adversarial_weight and Muon's settings must not be negative")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas: two numbers in 0..1, below 1 (got {self.betas})")
-        if not 3 * WINDOW <= self.crop <= 256:
-            raise ValueError(f"crop must be within {3 * WINDOW}..256 (got {self.crop})")
+        if not 3 * SSIM_WINDOW <= self.crop <= 256:
+            raise ValueError(f"crop must be within {3 * SSIM_WINDOW}..256 (got {self.crop})")
 
     @property
     def steps(self) -> int:

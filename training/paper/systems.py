@@ -5,6 +5,7 @@ cover, secret ─ hide ─> stego.png ─ read again ─ reveal ─> revealed, 8
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stegcli.errors import ModelError, TrainingError
-from stegcli.lab.quality.hiders import Hider, ModelHider
-from stegcli.lab.quality.runs import RunHider, is_run
+from stegcli.lab.quality.hiders import Hidden, Hider, ModelHider
 from stegcli.methods import isgan
 from stegcli.models import store
 from stegcli.models.loading import Models
-from stegcli.pictures import luma
+from stegcli.pictures import luma, reading
 from stegcli.training.isgan.export import trained_generator
 from stegcli.training.isgan.generator import FAMILIES
 from stegcli.training.loop.checkpoint import Run
@@ -47,8 +47,11 @@ class System:
         return self.hider.name
 
 
-class RunNetworks:
-    """The networks of a run, without a header: also those that are not exported (Rehman et al., Baluja)."""
+class RunHider:
+    """The networks of a run as the lab measures them, without a header: also those that are not exported.
+
+    Rehman et al.'s and Baluja's change all three colour planes; `stegcli hide` does not know them.
+    """
 
     def __init__(self, folder: Path, device: str | torch.device = "cpu") -> None:
         content = Run(folder).load()
@@ -58,6 +61,15 @@ class RunNetworks:
         self.device = torch.device(device)
         self.generator = trained_generator(content).to(self.device)
         self.name = f"{self.recipe['name']} (step {self.step})"
+        self.identity = f"checkpoint {hashlib.sha256(Run(folder).checkpoint.read_bytes()).hexdigest()}"
+
+    def hide(self, cover_rgb: U8, secret_gray: U8, seed: str, stego_psnr_db: float | None) -> Hidden:
+        """Hide the secret at the cover's own size, the only one that these networks know."""
+        del seed, stego_psnr_db  # nothing is random, nothing can be chosen
+        shape = (secret_gray.shape[0], secret_gray.shape[1])
+        resized = reading.resize_gray(secret_gray, (cover_rgb.shape[0], cover_rgb.shape[1]))
+        stego = self.stego(cover_rgb, resized)
+        return Hidden(stego, lambda stego_rgb: reading.resize_gray(self.reveal(stego_rgb), shape))
 
     @torch.no_grad()
     def stego(self, cover_rgb: U8, secret_gray: U8) -> U8:
@@ -81,14 +93,14 @@ class RunNetworks:
 
 def run_system(folder: Path, device: str = "cpu") -> System:
     """The networks of a run as a system."""
-    networks = RunNetworks(folder, device)
-    facts = {"model": networks.model, "step": networks.step, "recipe": networks.recipe}
-    return System(RunHider(folder, networks), networks.stego, networks.model, {"run": folder.name, **facts})
+    hider = RunHider(folder, device)
+    facts = {"run": folder.name, "model": hider.model, "step": hider.step, "recipe": hider.recipe}
+    return System(hider, hider.stego, hider.model, facts)
 
 
 def open_system(name: str, weights: str | None, device: str = "cpu") -> System:
     """A run's folder, or the id of a model in `weights` (None: the program's own) -> the system."""
-    if is_run(name):
+    if Run(Path(name)).checkpoint.is_file():
         return run_system(Path(name), device)
     try:
         return _model_system(store.find(name, weights), weights)

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from stegcli.lab.data.pairs import Pair
 from stegcli.lab.quality.measure import Measured
+from stegcli.lab.report.pictures import residual_picture
 from stegcli.lab.report.tables import Table, markdown, markdown_page
 from stegcli.pictures import writing
 from stegcli.training.paper.measuring import FIGURES
@@ -70,7 +71,6 @@ TABLE_6: dict[str, dict[str, float]] = {
 GAIN = 10
 """Residuals are shown this many times larger, around gray."""
 _GAP, _HEAD = 4, 22
-_GRAY = 128
 
 
 def report(content: Row) -> str:
@@ -144,12 +144,6 @@ def _below(row: Row) -> str:
     return f"{row['below_basic']:.4f} ({low:.4f} to {high:.4f})"
 
 
-def residual_picture(before: U8, after: U8) -> U8:
-    """Difference of two uint8 pictures, GAIN times, around gray; what is larger is cut."""
-    shown = _GRAY + GAIN * (after.astype(np.int16) - before)
-    return np.clip(shown, 0, 255).astype(np.uint8)
-
-
 def sheet(rows: Sequence[tuple[str, Pair, Measured]]) -> U8:
     """(H, W, 3) uint8 of (system's name, pair, its figures); the heads name the columns and the gain."""
     heads = ("cover", "stego", f"stego - cover, x{GAIN}", "secret", "revealed", f"revealed - secret, x{GAIN}")
@@ -166,8 +160,8 @@ def sheet(rows: Sequence[tuple[str, Pair, Measured]]) -> U8:
             *(pair.cover_rgb, measured.stego_rgb),
             *(pair.secret_gray, measured.revealed_gray),
         )
-        shown = (cover, stego, residual_picture(cover, stego))
-        shown += (secret, revealed, residual_picture(secret, revealed))
+        shown = (cover, stego, residual_picture(cover, stego, GAIN))
+        shown += (secret, revealed, residual_picture(secret, revealed, GAIN))
         for column, picture in enumerate(shown):
             canvas.paste(Image.fromarray(picture).convert("RGB"), (column * step, top))
         told = "   ".join(f"{key} {measured.figures[key]:.4g}" for key in list(FIGURES)[:4])
