@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import stegcli
+from stegcli.cores import cores
 from stegcli.progress import Progress
 
 PROGRAM = [sys.executable, "-c", "from stegcli.cli import main; main()"]
@@ -100,7 +101,7 @@ def _machine() -> dict[str, object]:
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
     }
 
 

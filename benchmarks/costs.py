@@ -18,8 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import shlex
-import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,6 +31,7 @@ from stegcli.carriers.phases import choice, single
 from stegcli.carriers.phases.channel import JOINT, PLAIN
 from stegcli.lab.data import photos
 from stegcli.lab.data.covers import judging_covers
+from stegcli.lab.provenance import command
 from stegcli.lab.quality.hiders import seed_bytes
 from stegcli.lab.security import evaluate, subjects
 from stegcli.lab.security.learned_costs import LearnedCost
@@ -174,7 +173,7 @@ def main() -> None:
     table = [_line(variant, row, refs) for variant, row in zip(variants, rows, strict=True)]
     values = {
         "what": "costs",
-        "command": shlex.join(["python", *sys.argv]),
+        "command": command("python", "benchmarks/costs.py"),
         "covers": len(refs),
         "columns": COLUMNS,
         "rows": table,

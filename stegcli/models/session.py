@@ -6,12 +6,12 @@ with what was asked for.
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stegcli.cores import cores
 from stegcli.errors import DeviceError, ModelError, UsageError
 from stegcli.models.contract import Contract, parse_contract
 from stegcli.models.tiling import TILE_PIXELS, plan_tiles
@@ -158,7 +158,7 @@ def _input_names(session: Any, source: str) -> tuple[str, set[str]]:  # noqa: AN
 
 def _options(ort: Any) -> Any:  # noqa: ANN401
     options = ort.SessionOptions()
-    options.intra_op_num_threads = _cores()
+    options.intra_op_num_threads = cores()
     options.enable_mem_pattern = False  # plans one block for all tensors, twice what is alive at a time
     options.log_severity_level = 4  # errors come back as exceptions; the terminal is the caller's
     return options
@@ -169,12 +169,6 @@ def _run_options(ort: Any, device: str) -> Any:  # noqa: ANN401
     if device == "cpu":  # encoder and decoder live in one process: neither keeps its memory between runs
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
     return options
-
-
-def _cores() -> int:
-    """Cores that this process may use, which in a container are fewer than the machine has."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else (os.cpu_count() or 1)
 
 
 def _cuda_session(ort: Any, content: bytes) -> Any:  # noqa: ANN401

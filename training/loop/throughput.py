@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from accelerate import Accelerator
 
 from stegcli.training.isgan.recipe import IsganRecipe, SteganalyzerSettings
 from stegcli.training.isgan.train_step import IsganTask
+from stegcli.training.loop.checkpoint import hardware
 
 WARMUP = 10
 """Steps before the clock starts: they compile, choose kernels and fill the allocator."""
@@ -51,8 +51,7 @@ def measure(
     seconds = seconds_per_step(recipe, accelerator, steps, warmup=WARMUP, compiled=compiled)
     cuda = accelerator.device.type == "cuda"
     peak = torch.cuda.max_memory_allocated() / 2**30 if cuda else 0.0
-    name = torch.cuda.get_device_name() if cuda else f"{os.cpu_count()} CPU cores"
-    return Throughput(batch / seconds, peak, model, batch, size, name)
+    return Throughput(batch / seconds, peak, model, batch, size, hardware(accelerator.device))
 
 
 def seconds_per_step(
