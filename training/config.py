@@ -136,8 +136,8 @@ class PhaseRecipe:
     """Share of the crops for which a progressive codec has all its planes."""
 
     def __post_init__(self) -> None:
-        _positive(self, "steps", "batch_size", "crop", "learning_rate", "muon_learning_rate")
-        _positive(self, "validate_every", "checkpoint_every")
+        positive(self, "steps", "batch_size", "crop", "learning_rate", "muon_learning_rate")
+        positive(self, "validate_every", "checkpoint_every")
         multiple = max(self.encoder.multiple, self.decoder.multiple)
         if self.crop % multiple or self.crop > 256:
             raise ValueError(f"crop must be a multiple of {multiple}, at most 256 (got {self.crop})")
@@ -145,8 +145,7 @@ class PhaseRecipe:
             raise ValueError("mse_share must be within 0..1")
         if not 1 <= self.fewest_planes <= ALL_PLANES or not 0 <= self.full_share <= 1:
             raise ValueError(f"fewest_planes must be within 1..{ALL_PLANES}, full_share within 0..1")
-        if not self.data or min(self.data.values()) <= 0:
-            raise ValueError("data: at least one data set, with a positive weight")
+        check_data(self.data)
 
     @property
     def progressive(self) -> bool:
@@ -154,7 +153,14 @@ class PhaseRecipe:
         return self.fewest_planes < ALL_PLANES
 
 
-def _positive(recipe: object, *names: str) -> None:
+def check_data(data: Mapping[str, float]) -> None:
+    """ValueError unless there are data sets with weights."""
+    if not data or min(data.values()) <= 0:
+        raise ValueError("data: at least one data set, with a positive weight")
+
+
+def positive(recipe: object, *names: str) -> None:
+    """ValueError unless these settings are above 0."""
     for name in names:
         if getattr(recipe, name) <= 0:
             raise ValueError(f"{name} must be positive (got {getattr(recipe, name)})")

@@ -31,20 +31,14 @@ from stegcli.training.costs.networks import HALO, MULTIPLE, CostNetwork
 from stegcli.training.costs.train_step import CostRecipe, CostTask
 from stegcli.training.data.feeds import step_generator
 from stegcli.training.loop.checkpoint import Run, environment
-from stegcli.training.loop.export import TOLERANCE, Graph, parity, round_weights, to_onnx
+from stegcli.training.loop.export import Graph, checked
 from stegcli.training.loop.fit import Batch, Outcome, Plain, Plan, Reporter, fit
 
 MODEL = "phase-cost"
 ALL = 10**6
 """Covers of a data set: as many as there are."""
 VALIDATION_BATCH = 8
-CONTRACT = {
-    "contract": "1",
-    "family": "phase",
-    "role": COST,
-    "multiple": str(MULTIPLE),
-    "halo": str(HALO),
-}
+CONTRACT = {"contract": "1", "family": "phase", "role": COST, "multiple": str(MULTIPLE), "halo": str(HALO)}
 """What the graph promises (stegcli.models.contract)."""
 
 U8 = NDArray[np.uint8]
@@ -147,18 +141,13 @@ def train(
 def export(folder: Path, path: Path) -> float:
     """Write the ONNX graph of a run's network into a new file; returns its largest difference from torch.
 
-    Raises TrainingError when that is above `TOLERANCE`.
+    Raises TrainingError when that is above `export.TOLERANCE`.
     """
     check_absent(path, force=False)
     run = Run(folder)
-    network = CostNetwork().eval()
+    network = CostNetwork()
     network.load_state_dict(run.load(MODEL)["state"]["network"])
-    round_weights(network)
-    example = torch.rand((1, 2, 64, 64))
-    graph = Graph(COST, network, {"planes": example}, "correction")
-    content = to_onnx(network, graph, {**CONTRACT, "model": run.model_id()})
-    error = parity(network, graph, content)
-    if error > TOLERANCE:
-        raise TrainingError(f"onnxruntime differs from torch by {error:.2g}, more than {TOLERANCE:.0e}")
+    graph = Graph(COST, network, {"planes": torch.rand((1, 2, 64, 64))}, "correction")
+    content, error = checked(graph, {**CONTRACT, "model": run.model_id()})
     save_bytes(path, content)
     return error

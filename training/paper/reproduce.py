@@ -1,13 +1,6 @@
 """The paper's tables measured anew: its figure, ours, the budget and the data, as JSON and Markdown.
 
-python -m stegcli.training reproduce --table 5 --budget 2 --data-root DIR
-
-    4  five losses: the basic model is trained for BUDGET minutes with each, then measured for BUDGET minutes
-       at most (or on --pairs N)
-    5  quality of the models in the box (or of --system RUN|ID ...): BUDGET minutes for each row and system
-    6  a steganalyzer learns for BUDGET minutes from the basic model's stegos and judges ISGAN's: the paper's
-       design, and with high-pass filters (--seeds N: N of each). The stegos take BUDGET minutes at most
-       unless their numbers are given; without --basic and --isgan, these are trained for BUDGET minutes each
+`python -m stegcli.training reproduce --help` says what each table takes.
 
 Every figure is of pictures that no training has seen, and of 8-bit pixels; tables 4 and 5 read them from
 PNG files.
