@@ -11,7 +11,7 @@ RUNNABLE := $(VENV)/.runnable
 COMPLETE := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint types bench dist-test train-smoke reproduce clean
+.PHONY: help demo test check fmt lint types bench dist-test floors train-smoke reproduce clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -42,6 +42,9 @@ bench: $(COMPLETE)  ## measure time, memory and quality (on DATA_ROOT's photogra
 
 dist-test: $(COMPLETE)  ## build the wheel, install it in an empty environment elsewhere, run the demo there
 	$(BIN)/python scripts/dist_test.py
+
+floors: $(COMPLETE)  ## install the lowest versions that pyproject.toml allows and run the demo with them
+	$(BIN)/python scripts/floors.py
 
 train-smoke: $(COMPLETE)  ## train for a minute on the CPU, export, hide and reveal with the result
 	$(BIN)/python scripts/train_smoke.py build/train-smoke

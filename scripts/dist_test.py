@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def _test(folder: Path) -> None:
-    wheel = _build(folder)
+    wheel = build(folder)
     _check_content(wheel)
     venv.create(folder / "venv", with_pip=True)
     python = folder / "venv" / ("Scripts" if sys.platform == "win32" else "bin") / "python"
@@ -42,8 +42,8 @@ def _test(folder: Path) -> None:
     _run(python, str(shutil.copy(ROOT / "scripts" / "demo.py", folder)), "demo-output", cwd=folder)
 
 
-def _build(folder: Path) -> Path:
-    """Build from a copy: what earlier builds left in the checkout must not slip into the wheel."""
+def build(folder: Path) -> Path:
+    """A wheel in `folder`, built from a copy: what earlier builds left in the checkout must not slip in."""
     source = folder / "source"
     source.mkdir()
     for name in SOURCES:

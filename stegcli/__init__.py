@@ -5,11 +5,9 @@ The public names (`hide`, `reveal`, `StegError`) are loaded on first use: `impor
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
 from stegcli._version import __version__
 
+TYPE_CHECKING = False  # the program answers Ctrl-C once this module is read: it imports next to nothing
 if TYPE_CHECKING:
     from stegcli.errors import StegError
     from stegcli.pipeline import hide, reveal
@@ -23,6 +21,8 @@ def __getattr__(name: str) -> object:
     """Load a public name from its module on first use (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(_HOMES[name]), name)
 
 

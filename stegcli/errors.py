@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 __all__ = [
     "DeviceError",
+    "MEANINGS",
     "ExitCode",
     "ImageError",
     "MissingExtraError",
@@ -19,6 +20,7 @@ __all__ = [
     "TrainingError",
     "UsageError",
     "one_line",
+    "out_of_memory",
 ]
 
 
@@ -37,6 +39,23 @@ class ExitCode(IntEnum):
     SYSTEM = 9
     INTERRUPTED = 130
     READER_GONE = 141
+
+
+MEANINGS: Final = {
+    ExitCode.DONE: "The command did what it was asked to do.",
+    ExitCode.BUG: "There is a bug in stegcli.",
+    ExitCode.USAGE: "The command line makes no sense, or the output cannot be written or exists already.",
+    ExitCode.IMAGE: "A picture cannot be read, or is not fit for its part.",
+    ExitCode.NOTHING_FOUND: "No hidden picture was found, the passphrase is wrong, or the file is damaged.",
+    ExitCode.MODEL: "A model is missing, damaged, or not what it should be.",
+    ExitCode.DEVICE: "The device is not available, or failed.",
+    ExitCode.EXTRA: "A part of the installation is missing or cannot be loaded.",
+    ExitCode.TRAINING: "Training cannot start or continue.",
+    ExitCode.SYSTEM: "The system refused: there is not enough memory, or a file or a disk failed.",
+    ExitCode.INTERRUPTED: "The command was interrupted by SIGINT (Ctrl-C), SIGTERM or SIGHUP.",
+    ExitCode.READER_GONE: "Whoever read the output closed it early, as head does.",
+}
+"""What each exit code says, for manuals."""
 
 
 class StegError(Exception):
@@ -138,3 +157,11 @@ def one_line(error: BaseException) -> str:
     """What an exception of somebody else's says, on one line."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.split()) or type(error).__name__
+
+
+def out_of_memory() -> ImageError:
+    """What a MemoryError means to the user: the pictures are too large for this machine."""
+    return ImageError(
+        "there is not enough memory for pictures of this size",
+        "Give smaller pictures (--scale-cover 0.5 shrinks a cover), or close other programs.",
+    )

@@ -10,12 +10,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stegcli.envelope.keys import Keyring
-from stegcli.errors import ImageError, ModelError, NothingFoundError, OutputError, UsageError
+from stegcli.envelope.opening import check_sizes
+from stegcli.errors import (
+    ImageError,
+    ModelError,
+    NothingFoundError,
+    OutputError,
+    UsageError,
+    out_of_memory,
+)
 from stegcli.methods import table
 from stegcli.methods.base import Cover, Job, Wishes
 from stegcli.models.loading import Models
 from stegcli.pictures import colour, metrics, reading, writing
 from stegcli.pictures.encoded import Encoded
+from stegcli.pictures.floor import check_revealed
 from stegcli.pictures.sources import load_cover, load_secret, load_stego, paths_among
 from stegcli.progress import tell
 from stegcli.reports import HideReport, InfoReport, RevealReport
@@ -56,6 +65,15 @@ _TARGET_TOLERANCE = 0.3
 """Decibels by which a trial on crops may have been too hopeful."""
 
 
+@contextmanager
+def _memory_told() -> Iterator[None]:
+    """Turn a lack of memory, wherever it shows, into an error of ours; a decorator."""
+    try:
+        yield
+    except MemoryError as error:
+        raise out_of_memory() from error
+
+
 @dataclass(frozen=True)
 class HideSettings:
     """How to hide, but for what, where and under which passphrase. Shared by a dry run and the real one.
@@ -69,6 +87,8 @@ class HideSettings:
         scale_cover: shrink the cover first (files only), which removes a JPEG's block grid.
         max_pixels: refuse larger pictures.
         keep_metadata: carry the cover's EXIF over.
+        floor: PSNR in dB of the revealed picture below which no stego is written; None for what a flat gray
+            picture has (`floor.least_db`). A dry run refuses nothing: the report says how it went.
 
     Raises:
         UsageError: a target that is no number of decibels, or a limit that leaves no pixel.
@@ -82,6 +102,7 @@ class HideSettings:
     scale_cover: float = 1.0
     max_pixels: int = reading.DEFAULT_MAX_PIXELS
     keep_metadata: bool = False
+    floor: float | None = None
 
     def __post_init__(self) -> None:
         if self.target is not None and not math.isfinite(self.target):
@@ -105,15 +126,17 @@ def hide(
     keep_metadata: bool = False,
     scale_cover: float = 1.0,
     max_pixels: int = reading.DEFAULT_MAX_PIXELS,
+    floor: float | None = None,
     progress: Progress | None = None,
 ) -> HideReport:
     """`hide_as`, with the fields of `HideSettings` as keywords."""
     settings = HideSettings(
-        model, weights, device, favor, target, scale_cover, max_pixels, keep_metadata=keep_metadata
+        model, weights, device, favor, target, scale_cover, max_pixels, keep_metadata, floor
     )
     return hide_as(cover, secret, out, settings, passphrase=passphrase, force=force, progress=progress)
 
 
+@_memory_told()
 def hide_as(
     cover: Source,
     secret: Source,
@@ -167,6 +190,8 @@ def hide_as(
         tell(progress, "measure")
         revealed_psnr = metrics.psnr(secret_gray, revealed_gray)
         missed = _missed(settings.target, revealed_psnr)
+        if out is not None:
+            check_revealed(secret_gray, revealed_psnr, chosen.id, settings.floor)
         return HideReport(
             stego=_name(out),
             model=chosen.id,
@@ -199,6 +224,7 @@ def hide_as(
         )
 
 
+@_memory_told()
 def reveal(
     stego: Source,
     out: PathLike | Sink | None = None,
@@ -222,7 +248,7 @@ def reveal(
         passphrase: the one it was hidden with.
         size: "original" gives back the secret's own size, "hidden" the size that was carried.
         force: replace an existing file.
-        max_pixels: refuse larger pictures.
+        max_pixels: refuse larger pictures, be it the stego or what it says that it gives back.
         progress: told each stage (load, decode, save) and the share of it done.
 
     Raises:
@@ -236,6 +262,7 @@ def reveal(
     tell(progress, "load")
     picture = load_stego(stego, max_pixels)
     method, opened = table.open_stego(picture.rgb, picture.alpha, Keyring(passphrase))
+    check_sizes(opened.header, max_pixels, original=size == "original")
     if isinstance(out, str | os.PathLike) and size == "original":
         writing.check_holds(out, opened.header.secret_shape)
     secret = method.reveal(opened, Models(weights, device), progress)
@@ -260,6 +287,7 @@ def reveal(
     )
 
 
+@_memory_told()
 def info(
     stego: Source,
     *,

@@ -178,7 +178,7 @@ def read_table(recipe: str | Path) -> dict[str, Any]:
         content = (_bundled() / f"{recipe}.toml").read_bytes()
     try:
         return tomllib.loads(content.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, numbers too long, nested too deeply
         raise TrainingError(f"recipe {recipe} is not valid TOML: {error}", hint=CORRECT) from None
 
 

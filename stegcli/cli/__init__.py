@@ -19,7 +19,6 @@ def main() -> None:
     streams.repair()
     from stegcli.cli.app import app
 
-    signals.arm()
     try:
         app()
     finally:

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from stegcli._version import __version__
-from stegcli.cli import evaluate, failures
+from stegcli.cli import evaluate, failures, signals
 from stegcli.cli.check import check
 from stegcli.cli.export import export
 from stegcli.cli.hide import hide
@@ -40,6 +40,7 @@ class StegGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - the home of its type moves
         """Run the command; leave with the exit code of what went wrong."""
+        signals.arm()  # parsing the command line has imported half a second's worth of modules
         try:
             return super().invoke(ctx)
         except (typer.Exit, failures.CommandLineError):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from stegcli.cli import options
+from stegcli.cli.failures import if_interrupted
 from stegcli.cli.report import Talk
 from stegcli.errors import UsageError
 
@@ -20,12 +22,13 @@ if TYPE_CHECKING:
     from stegcli.lab.data.pairs import PairSource
     from stegcli.lab.quality.damage import DamageRow
     from stegcli.lab.quality.hiders import Hider
+    from stegcli.progress import Progress
 
 __all__ = ["app"]
 
 app = typer.Typer(
     invoke_without_command=True,
-    help="Measure models and baselines over many pairs of pictures, from files written and read again.",
+    help="Measure models and baselines over many pairs of pictures.",
     epilog="Example: stegcli evaluate --dataset folder:photos --baselines all --pairs 50 --report out.html",
     rich_markup_mode=None,
     add_completion=False,
@@ -36,33 +39,34 @@ REPORTS = (".html", ".md", ".json")
 
 Dataset = Annotated[
     str | None,
-    typer.Option(metavar="SET", help="lfw, voc2012, imagenet (held-out pictures only) or folder:PATH."),
+    typer.Option(metavar="SET", help="Pictures: lfw, voc2012, imagenet (held-out part only) or folder:PATH."),
 ]
 DataRoot = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Where the data sets lie as archives or folders.")
+    Path | None, typer.Option(metavar="DIR", help="Folder that holds the data sets, packed or unpacked.")
 ]
 Models = Annotated[
     str,
     typer.Option(
-        metavar="IDS", help="Ids, folders of weights or of runs, with commas between them; none: no model."
+        metavar="IDS",
+        help="Models to measure: ids, folders of weights or training runs, with commas; or none.",
     ),
 ]
 Baselines = Annotated[
-    str, typer.Option(metavar="NAMES", help="all, none, or names with commas: what to compare with.")
+    str, typer.Option(metavar="NAMES", help="Baselines to compare with: names with commas, all, or none.")
 ]
 Pairs = Annotated[
-    str, typer.Option(metavar="N|DIR", help="How many pairs of --dataset; or a folder that holds pairs.")
+    str, typer.Option(metavar="N|DIR", help="Number of pairs to draw from --dataset, or a folder of pairs.")
 ]
-Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Of all random numbers.")]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed for all random numbers.")]
 Favor = Annotated[
-    Literal["cover", "balanced", "secret"], typer.Option(help="Which picture the phase models spare.")
+    Literal["cover", "balanced", "secret"], typer.Option(help="Which picture the phase models favor.")
 ]
 Reports = Annotated[
     list[Path] | None,
-    typer.Option(metavar="FILE", help="Write a report: .html, .md or .json by its name; can be repeated."),
+    typer.Option(metavar="FILE", help="Write a report as .html, .md or .json; can be repeated."),
 ]
 Fresh = Annotated[
-    bool, typer.Option("--fresh", help="Measure everything again, whatever the last run has finished.")
+    bool, typer.Option("--fresh", help="Measure everything again, even what an earlier run finished.")
 ]
 
 
@@ -76,11 +80,13 @@ def evaluate(
     pairs: Pairs = "50",
     spreads: Annotated[
         str,
-        typer.Option(metavar="LIST", help="Cover pixels per pixel of the secret, with commas: 1,4,16."),
+        typer.Option(metavar="LIST", help="Cover pixels per secret pixel, separated by commas: 1,4,16."),
     ] = "1",
     seed: Seed = 0,
     favor: Favor = "balanced",
-    sheets: Annotated[int, typer.Option(min=0, metavar="N", help="Pairs to show in an HTML report.")] = 2,
+    sheets: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Number of pairs to show in an HTML report.")
+    ] = 2,
     report: Reports = None,
     weights: options.Weights = None,
     device: options.Device = "auto",
@@ -88,6 +94,7 @@ def evaluate(
     force: options.Force = False,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
     """Measure models and baselines over many pairs of pictures."""
@@ -97,19 +104,15 @@ def evaluate(
     from stegcli.lab.report import quality_report, tables
 
     reports = _checked_reports(report, force)
+    talk = Talk(as_json, quiet, verbose)
     hiders = _hiders(models, baselines, weights, favor, device)
-    source = _source(dataset, data_root, pairs, seed)
-    chosen = _spreads(spreads)
-    talk = Talk(as_json, quiet)
-    with talk.progress() as progress:
+    journal = _journal(reports)
+    with _measuring(talk, journal) as progress:
+        source = _source(dataset, data_root, pairs, seed)
+        chosen = _spreads(spreads)
+        _forget(journal, fresh)
         result = evaluate(
-            hiders,
-            source,
-            spreads=chosen,
-            favor=favor,
-            seed=seed,
-            journal=_journal(reports, fresh),
-            progress=progress,
+            hiders, source, spreads=chosen, favor=favor, seed=seed, journal=journal, progress=progress
         )
 
     def html() -> str:
@@ -127,9 +130,7 @@ def damage(
     models: Models = "phase",
     baselines: Baselines = "lsb-332,webp-lsbm,avif-lsbm",
     pairs: Pairs = "20",
-    spread: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Cover pixels per pixel of the secret.")
-    ] = 1,
+    spread: Annotated[int, typer.Option(min=1, metavar="N", help="Cover pixels per secret pixel.")] = 1,
     seed: Seed = 0,
     favor: Favor = "balanced",
     report: Reports = None,
@@ -139,25 +140,22 @@ def damage(
     force: options.Force = False,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Show what is still revealed after pixels were overwritten, noise, JPEG and more."""
+    """Measure what survives overwritten pixels, noise, JPEG and more."""
     from stegcli.lab.quality.damage import assess
     from stegcli.lab.report import damage_report
 
     reports = _checked_reports(report, force)
+    talk = Talk(as_json, quiet, verbose)
     hiders = _hiders(models, baselines, weights, favor, device)
-    source = _source(dataset, data_root, pairs, seed)
-    talk = Talk(as_json, quiet)
-    with talk.progress() as progress:
+    journal = _journal(reports)
+    with _measuring(talk, journal) as progress:
+        source = _source(dataset, data_root, pairs, seed)
+        _forget(journal, fresh)
         rows = assess(
-            hiders,
-            source,
-            spread=spread,
-            favor=favor,
-            seed=seed,
-            journal=_journal(reports, fresh),
-            progress=progress,
+            hiders, source, spread=spread, favor=favor, seed=seed, journal=journal, progress=progress
         )
     heading = f"Damage: {len(source)} pairs of {source.description}, spread {spread}, seed {seed}"
     values = {
@@ -186,20 +184,22 @@ def security(
     preset: Annotated[
         Literal["small", "phase", "full"],
         typer.Option(
-            help="small: 300 covers, under 20 minutes on two cores; phase: without rivals; "
-            "full: 500 covers, more rivals."
+            help="small: 300 covers, under 20 minutes on two cores; phase: the phase method alone; "
+            "full: 500 covers and more rivals."
         ),
     ] = "small",
     models: Annotated[
         str,
-        typer.Option(metavar="IDS", help="Also these models, with real secrets; phase is always there."),
+        typer.Option(metavar="IDS", help="Models to judge besides the phase method, with real secrets."),
     ] = "none",
     features: Annotated[
         str,
-        typer.Option(metavar="SET", help="colour, or spam, crm, srmq1 by sealwatch (needs stegcli[lab])."),
+        typer.Option(
+            metavar="SET", help="Features of the detector: colour; spam, crm or srmq1 (need stegcli[lab])."
+        ),
     ] = "colour",
     covers: Annotated[
-        int | None, typer.Option(min=20, metavar="N", help="How many covers (default: by preset).")
+        int | None, typer.Option(min=20, metavar="N", help="Number of covers (default: the preset's).")
     ] = None,
     shrink: Annotated[
         float,
@@ -207,12 +207,14 @@ def security(
             min=0.1,
             max=1.0,
             metavar="FACTOR",
-            help="Shrink pictures so far to be covers; 1 leaves a JPEG's block grid in them.",
+            help="Shrink the pictures by this factor; 1 keeps the block grid of JPEGs.",
         ),
     ] = 0.75,
     steganalyzer: Annotated[
         bool,
-        typer.Option("--steganalyzer", help="Also the paper's CNN, by its Table 6 (needs stegcli[train])."),
+        typer.Option(
+            "--steganalyzer", help="Train the paper's CNN (its Table 6) as well; needs stegcli[train]."
+        ),
     ] = False,
     seed: Seed = 0,
     report: Reports = None,
@@ -221,18 +223,19 @@ def security(
     force: options.Force = False,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Train detectors on covers and stegos, and say how well they tell them apart."""
+    """Train detectors, and report how often they are wrong."""
     from stegcli.cli.train import open_steganalyzer
     from stegcli.lab.report import security_report
     from stegcli.lab.security import presets
 
     reports = _checked_reports(report, force)
     if dataset is None:
-        raise UsageError("there are no photographs to look at", "Give --dataset, such as folder:photos.")
-    talk = Talk(as_json, quiet)
-    with talk.progress() as progress:
+        raise UsageError("there are no photographs to measure on", "Name them: --dataset folder:photos.")
+    talk = Talk(as_json, quiet, verbose)
+    with _measuring(talk, None) as progress:
         result = presets.run(
             preset,
             dataset.split(","),
@@ -268,15 +271,17 @@ def _hiders(models: str, baselines: str, weights: str | None, favor: str, device
 
 def _models(models: str, weights: str | None, favor: str, device: str) -> list[Hider]:
     from stegcli.cli.train import open_run
-    from stegcli.lab.quality.hiders import ModelHider
+    from stegcli.lab.quality.hiders import ModelHider, distinct
 
     names = [] if models == "none" else models.split(",")
-    return [
-        open_run(Path(name), device)
-        if (Path(name) / "checkpoint.pt").is_file()
-        else ModelHider(name, weights, favor, device)
-        for name in names
-    ]
+    return distinct(
+        [
+            open_run(Path(name), device)
+            if (Path(name) / "checkpoint.pt").is_file()
+            else ModelHider(name, weights, favor, device)
+            for name in names
+        ]
+    )
 
 
 def _source(dataset: str | None, data_root: Path | None, pairs: str, seed: int) -> PairSource:
@@ -285,7 +290,7 @@ def _source(dataset: str | None, data_root: Path | None, pairs: str, seed: int) 
 
     if not pairs.isdecimal():
         if dataset is not None:
-            raise UsageError("pairs of a folder and of a data set at once", "Give --pairs DIR or --dataset.")
+            raise UsageError("--pairs DIR and --dataset at once", "Give one of them.")
         return from_folder(Path(pairs))
     if dataset is None:
         raise UsageError("there is nothing to measure on", "Give --dataset folder:PATH, or --pairs DIR.")
@@ -314,14 +319,31 @@ def _checked_reports(reports: list[Path] | None, force: bool) -> list[Path]:
     return reports or []
 
 
-def _journal(reports: list[Path], fresh: bool) -> Path | None:
+def _journal(reports: list[Path]) -> Path | None:
     """Beside the first report: what was finished, so that a run that was cut off goes on."""
-    if not reports:
-        return None
-    path = reports[0].with_suffix(".pairs.jsonl")
-    if fresh:
-        path.unlink(missing_ok=True)
-    return path
+    return reports[0].with_suffix(".pairs.jsonl") if reports else None
+
+
+def _forget(journal: Path | None, fresh: bool) -> None:
+    if fresh and journal is not None:
+        journal.unlink(missing_ok=True)
+
+
+@contextmanager
+def _measuring(talk: Talk, journal: Path | None) -> Iterator[Progress | None]:
+    """Progress and notes; and if it is interrupted, what a second run will find."""
+    with if_interrupted(lambda: _kept(journal)), talk.listening("stegcli"), talk.progress() as progress:
+        yield progress
+
+
+def _kept(journal: Path | None) -> str:
+    try:
+        finished = 0 if journal is None else journal.read_bytes().count(b"\n") - 1
+    except OSError:
+        finished = 0
+    if finished < 1:
+        return "No measurement was finished."
+    return f"{journal} keeps {finished} finished measurement(s): the same command goes on from there."
 
 
 def _write(

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from stegcli.cli import options
+from stegcli.cli.failures import if_interrupted
 from stegcli.cli.report import Talk
 from stegcli.cli.train import require_extra
 from stegcli.errors import OutputError, UsageError, one_line
@@ -18,25 +19,29 @@ __all__ = ["export"]
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run of `stegcli train`.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training run.")],
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", metavar="DIR", help="Folder for the weights (default: RUN/weights)."),
+        typer.Option(
+            "-o", "--out", metavar="DIR", help="Folder to write the weights to (default: RUN/weights)."
+        ),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(metavar="MODEL_ID", help="Id of the model (default: the run's name and checkpoint)."),
+        typer.Option(metavar="MODEL_ID", help="Id of the model (default: from the run's name)."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace weights that lie there already.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing weights.")] = False,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Turn a run's checkpoint into the ONNX files that hide and reveal load, and check them."""
+    """Export a training run as weights that hide and reveal can load."""
     require_extra("torch", "accelerate", "tensorboard", "onnx")
     if name is not None and not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", name):
         raise UsageError(
-            f"{name} cannot be the id of a model", "Use small letters, digits, dots and dashes: phase-v2."
+            f"{name} cannot be the id of a model",
+            "Use lower-case letters, digits, dots and dashes: phase-v2.",
         )
     folder = out or run / "weights"
     if (folder / "manifest.toml").exists() and not force:
@@ -47,14 +52,16 @@ def export(
     from stegcli.training.run import export_run
 
     model_id = name or Run(run).model_id()
+    talk = Talk(as_json, quiet, verbose)
     try:
-        errors = export_run(run, folder, model_id)
+        with if_interrupted(lambda: _kept(folder)):
+            errors = export_run(run, folder, model_id)
     except OSError as error:
         raise OutputError(
             f"cannot write to {folder}: {one_line(error)}", "Choose another folder with -o."
         ) from error
     parity = ", ".join(f"{role} {error:.1e}" for role, error in errors.items())
-    Talk(as_json, quiet).result(
+    talk.result(
         {"weights": str(folder), "model": model_id, "parity": errors},
         [
             f"{folder}: {model_id}",
@@ -63,3 +70,9 @@ def export(
         ],
         [str(folder)],
     )
+
+
+def _kept(folder: Path) -> str:
+    if folder.is_dir() and any(folder.iterdir()):
+        return f"{folder} may hold incomplete weights: run the same command again with --force."
+    return "No weights were written."

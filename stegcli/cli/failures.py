@@ -39,8 +39,10 @@ def if_interrupted(left: Callable[[], str]) -> Iterator[None]:
     """Ask `left`, once the work was cut short, what there is to say of it."""
     try:
         yield
-    except KeyboardInterrupt as error:
-        raise Interrupted(left()) from error
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) or signals.was_interrupted():
+            raise Interrupted(left()) from error
+        raise
 
 
 @dataclass(frozen=True)
@@ -114,16 +116,25 @@ def _usage(error: Any) -> Failure:  # noqa: ANN401 - see CommandLineError
     return Failure("usage", error.format_message(), "Try the command with --help.", ExitCode.USAGE)
 
 
-def _memory(_error: MemoryError) -> Failure:
+def _memory(_error: BaseException) -> Failure:
     hint = "Use smaller pictures, close other programs, or raise the limit that was set on the process."
     return Failure("memory", "there is not enough memory", hint, ExitCode.SYSTEM)
 
 
 def _installation(error: ImportError) -> Failure:
     hint = "Install stegcli again in a fresh environment. If memory is short, free some first."
-    return Failure(
-        "installation", f"a part of stegcli cannot be loaded: {one_line(error)}", hint, ExitCode.EXTRA
-    )
+    first: BaseException = error
+    while isinstance(
+        first.__cause__, ImportError
+    ):  # libraries explain at length what the loader said in a line
+        first = first.__cause__
+    message = f"a part of stegcli cannot be loaded: {one_line(first)}"
+    return Failure("installation", message, hint, ExitCode.EXTRA)
+
+
+def _threads(error: RuntimeError) -> Failure:
+    """Python has no class of its own for want of memory for a thread."""
+    return _memory(error) if str(error) == "can't start new thread" else _bug(error)
 
 
 def _system(error: OSError) -> Failure:
@@ -144,5 +155,6 @@ _TABLE: Final[tuple[tuple[Any, Callable[[Any], Failure]], ...]] = (
     (MemoryError, _memory),
     (ImportError, _installation),
     (OSError, _system),
+    (RuntimeError, _threads),
     (BaseException, _bug),
 )

@@ -49,6 +49,15 @@ def hide(
     ] = None,
     favor: options.Favor = "balanced",
     target: options.Target = None,
+    floor: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DB",
+            help="Fail if the secret comes back at a lower PSNR "
+            "(default: that of a flat gray picture, 20 at most).",
+            show_default=False,
+        ),
+    ] = None,
     passphrase: options.AskPassphrase = False,
     passphrase_file: options.PassphraseFile = None,
     model: options.Model = None,
@@ -84,6 +93,7 @@ def hide(
         scale_cover=scale_cover,
         max_pixels=max_pixels,
         keep_metadata=keep_metadata,
+        floor=floor,
     )
     if cover_from is not None:
         cover, secret = "", _only_secret(cover, secret)

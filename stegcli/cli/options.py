@@ -98,12 +98,13 @@ def hide_settings(
     scale_cover: float,
     max_pixels: int | None,
     keep_metadata: bool = False,
+    floor: float | None = None,
 ) -> HideSettings:
     """The options of `hide` and `check` as the pipeline takes them."""
     from stegcli.pipeline import HideSettings
 
     return HideSettings(
-        model, weights, device, favor, target, scale_cover, pixel_limit(max_pixels), keep_metadata
+        model, weights, device, favor, target, scale_cover, pixel_limit(max_pixels), keep_metadata, floor
     )
 
 

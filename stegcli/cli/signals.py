@@ -12,8 +12,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from types import FrameType
-from typing import Any, Final
+
+TYPE_CHECKING = False  # typing takes longer to import than everything else here
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any, Final
 
 __all__ = ["arm", "release", "take", "was_interrupted"]
 
@@ -41,7 +44,7 @@ def arm() -> None:
     """From now on a signal raises KeyboardInterrupt."""
     for number in _taken(_leave):
         signal.signal(number, _interrupt)
-    sys.unraisablehook = _raise_again
+        sys.unraisablehook = _raise_again
 
 
 def release() -> None:
@@ -67,8 +70,9 @@ def _taken(handler: Any) -> list[signal.Signals]:  # noqa: ANN401 - as the signa
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:
     """Without unwinding: an exception inside an import may be taken for a failure of that import."""
+    descriptor = 2 if sys.stderr is None else sys.stderr.fileno()
     try:
-        os.write(2, _STOPPED_JSON if "--json" in sys.argv else _STOPPED)
+        os.write(descriptor, _STOPPED_JSON if "--json" in sys.argv else _STOPPED)
     finally:
         os._exit(INTERRUPTED)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from stegcli.cli import options
+from stegcli.cli.failures import if_interrupted
 from stegcli.cli.report import Talk
 from stegcli.errors import ExitCode, MissingExtraError, OutputError, UsageError, one_line
 
@@ -34,56 +35,60 @@ def train(
         list[str] | None,
         typer.Option(
             metavar="SET",
-            help="lfw, voc2012, imagenet or folder:PATH; several with commas or by repeating it "
+            help="Pictures: lfw, voc2012, imagenet or folder:PATH, separated by commas or repeated "
             "(default: those of the recipe).",
             show_default=False,
         ),
     ] = None,
     model: Annotated[
         Model | None,
-        typer.Option(help="What to train (default: isgan, the paper's networks).", show_default=False),
+        typer.Option(help="Networks to train (default: isgan, the paper's).", show_default=False),
     ] = None,
     data_root: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the data sets lie as archives or folders.")
+        Path | None, typer.Option(metavar="DIR", help="Folder that holds the data sets, packed or unpacked.")
     ] = None,
     recipe: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE", help="Settings of the training (default: by model).")
+        str | None, typer.Option(metavar="NAME|FILE", help="Settings of the training (default: the model's).")
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Length in passes over the pictures.")
+        int | None, typer.Option(min=1, metavar="N", help="Train for N passes over the pictures.")
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="Length in steps.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="Train for N steps.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, metavar="N", help="Pictures per step.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Of all random numbers.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed for all random numbers.")] = None,
     out: Annotated[
         Path | None,
         typer.Option("-o", "--out", metavar="RUN", help="Folder for the run (default: runs/<recipe>)."),
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Go on with a run where it stopped.")
+        Path | None, typer.Option(metavar="RUN", help="Continue a run where it stopped.")
     ] = None,
     initial: Annotated[
         Path | None,
-        typer.Option("--init", metavar="RUN", help="Begin with the networks of another run, not its steps."),
+        typer.Option("--init", metavar="RUN", help="Start from the networks of another run, at step 0."),
     ] = None,
     device: options.Device = "auto",
     minutes: Annotated[
-        float | None, typer.Option(min=0.0, metavar="N", help="Pause after N minutes, to be resumed.")
+        float | None, typer.Option(min=0.0, metavar="N", help="Pause after N minutes; --resume continues.")
     ] = None,
     compiled: Annotated[
-        bool, typer.Option("--compile", help="Compile the networks first: slower start, faster steps.")
+        bool, typer.Option("--compile", help="Compile the networks: a slower start, but faster steps.")
     ] = False,
     pages: Annotated[
-        bool, typer.Option("--pages/--no-pages", help="Train phase on drawn pages, too.")
+        bool, typer.Option("--pages/--no-pages", help="Train the phase model on drawn pages, too.")
     ] = True,
     fonts: Annotated[
-        list[Path] | None, typer.Option(metavar="DIR", help="Fonts for the pages; can be repeated.")
+        list[Path] | None, typer.Option(metavar="DIR", help="Folder of fonts for the pages; can be repeated.")
     ] = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Train networks on pictures; Ctrl-C stops with a checkpoint that can be resumed and exported."""
+    """Train networks on pictures; Ctrl-C saves a checkpoint to resume.
+
+    With --json no progress is shown; add --verbose to follow it on stderr.
+    """
     _check_together(resume, out=out, model=model, dataset=dataset, init=initial)
     if steps is not None and epochs is not None:
         raise UsageError("--steps and --epochs both say how long to train", "Keep one of them.")
@@ -91,7 +96,7 @@ def train(
     from stegcli.training import choices, run
     from stegcli.training.config import override
 
-    talk = Talk(as_json, quiet or not _is_first_process())
+    talk = Talk(as_json, quiet, verbose) if _is_first_process() else Talk(quiet=True)
     settings = run.TrainOptions(
         data_root=data_root,
         fonts=tuple(fonts or ()),
@@ -114,7 +119,8 @@ def train(
         chosen = choices.with_steps(chosen, steps)
     folder = resume or out or _free_folder(chosen.name)
     talk.notes([f"{chosen.model} by recipe {chosen.name}, {chosen.steps} steps, into {folder}"])
-    outcome, seconds = _run(chosen, folder, settings, talk, resumed=resume is not None)
+    with if_interrupted(lambda: _kept(folder)):
+        outcome, seconds = _run(chosen, folder, settings, talk, resumed=resume is not None)
     if not _is_first_process():
         return
     talk.result(
@@ -122,6 +128,13 @@ def train(
     )
     if outcome.interrupted:
         raise typer.Exit(int(ExitCode.INTERRUPTED))
+
+
+def _kept(folder: Path) -> str:
+    """Of a run that was interrupted outside its loop, which answers on its own."""
+    if (folder / "checkpoint.pt").exists():
+        return f"The last checkpoint is kept: stegcli train --resume {shlex.quote(str(folder))}"
+    return "No checkpoint was written yet."
 
 
 def _is_first_process() -> bool:
@@ -169,7 +182,7 @@ def _check_together(resume: Path | None, **others: object) -> None:
     if resume is not None and given:
         raise UsageError(
             f"--resume and --{given[0]} exclude each other",
-            "A run goes on in its own folder, with its own data.",
+            "A run continues in its own folder, with its own data.",
         )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from stegcli.carriers import parity
 from stegcli.carriers.pixels import carrier_masks, carriers
 from stegcli.envelope.header import draw_places, open_header, parity_plan, read_salt, seal
-from stegcli.errors import NothingFoundError
+from stegcli.errors import ImageError, NothingFoundError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Gray = NDArray[np.uint8]
     Rgb = NDArray[np.uint8]
 
-__all__ = ["Opened", "open_parities"]
+__all__ = ["Opened", "check_sizes", "open_parities"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,31 @@ class Opened:
     def destroyed_share(self, spared: int = 0) -> float:
         """Share of the pixels that were changed since, 0..1; `spared` parities were wrong from the start."""
         return parity.destroyed_share(self.pixels, *self.plan, spared)
+
+
+def check_sizes(header: Header, max_pixels: int, *, original: bool = True) -> None:
+    """Refuse pictures that a header speaks of before any memory is asked for.
+
+    Whoever knows the key, which without a passphrase is everybody, can seal any size.
+
+    Args:
+        header: of an opened stego; that its symbols fit the carrier was seen when it was opened.
+        max_pixels: most pixels of a picture that the caller wants to handle.
+        original: whether the secret is brought back to the size that it once had.
+
+    Raises:
+        ImageError: one of them has more pixels.
+    """
+    sizes = [("carries", header.hidden_width, header.hidden_height)]
+    if original:
+        sizes.append(("gives back", header.secret_width, header.secret_height))
+    for verb, width, height in sizes:
+        if width * height > max_pixels:
+            less = "take it as it was carried (size hidden), or " if verb == "gives back" else ""
+            raise ImageError(
+                f"the stego {verb} a picture of {width}x{height}, more than {max_pixels:,} pixels",
+                f"If you trust whom it came from, {less}raise the limit (--max-pixels).",
+            )
 
 
 def open_parities(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Opened:

@@ -71,6 +71,11 @@ class Contract:
         return self.family == "phase" and self.role in ROLES["phase"]
 
     @property
+    def planes_out(self) -> int | None:
+        """Planes of the graph's answer; None where the graph itself says how many."""
+        return None if self.family == "judge" else 1
+
+    @property
     def conditions(self) -> frozenset[str]:
         """Names of the inputs, besides the picture, that tell the graph about the channel."""
         return _CONDITIONS.get((self.family, self.role), frozenset())

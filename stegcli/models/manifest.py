@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stegcli.errors import ModelError
 from stegcli.models.contract import EXTRA_ROLES, FAMILIES, ROLES
@@ -15,7 +16,10 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
 
-__all__ = ["DEFAULT_FAMILY", "Manifest", "ModelEntry", "parse_manifest"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["DEFAULT_FAMILY", "Manifest", "ModelEntry", "parse_manifest", "render_manifest"]
 
 DEFAULT_FAMILY = "phase"
 _SCHEMA = 1
@@ -110,10 +114,18 @@ def parse_manifest(text: str, source: str) -> Manifest:
         table = tomllib.loads(text)
         _require(table.get("schema") == _SCHEMA, f"schema must be {_SCHEMA}")
         return Manifest(tuple(_entry(name, values) for name, values in table.get("models", {}).items()))
+    except RecursionError as error:
+        raise ModelError(f"{source} is not a valid manifest: it is nested too deeply", _HINT) from error
     except (ValueError, TypeError, AttributeError) as error:
-        raise ModelError(
-            f"{source} is not a valid manifest: {error}", "Take it from where the weights came from."
-        ) from error
+        raise ModelError(f"{source} is not a valid manifest: {error}", _HINT) from error
+
+
+_HINT = "Take it from where the weights came from."
+
+
+def render_manifest(models: Iterable[ModelEntry]) -> str:
+    """Write a manifest that `parse_manifest` reads as the same models."""
+    return "\n".join([f"schema = {_SCHEMA}\n", *(_section(entry) for entry in models)])
 
 
 def is_inside(path: str) -> bool:
@@ -151,6 +163,23 @@ def _entry(name: str, values: dict[str, Any]) -> ModelEntry:
         )
     except ValueError as error:
         raise ValueError(f"models.{name}: {error}") from error
+
+
+def _section(entry: ModelEntry) -> str:
+    """One table of a manifest; what is as by default is left out."""
+    lines = [f"[models.{_quoted(entry.id)}]", f"family = {_quoted(entry.family)}"]
+    lines += [f"{flag} = true" for flag in ("default", "progressive") if getattr(entry, flag)]
+    for role, path in entry.files.items():
+        lines += [f"{role} = {_quoted(path)}", f"{role}_sha256 = {_quoted(entry.sha256[role])}"]
+    texts = {name: getattr(entry, name) for name in ("description", "hub", "revision")}
+    lines += [f"{name} = {_quoted(text)}" for name, text in texts.items() if text]
+    return "\n".join([*lines, ""])
+
+
+def _quoted(text: str) -> str:
+    """A basic string of TOML: JSON's, except that TOML takes no half of a surrogate pair and no bare DEL."""
+    whole = text.encode("utf-8", "replace").decode("utf-8")
+    return json.dumps(whole, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _require(holds: object, message: str) -> None:

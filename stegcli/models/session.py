@@ -7,13 +7,16 @@ with what was asked for.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stegcli.cores import cores
-from stegcli.errors import DeviceError, ModelError, UsageError
+from stegcli.errors import DeviceError, ModelError, UsageError, one_line
 from stegcli.models.contract import Contract, parse_contract
+from stegcli.models.graphs import check_graph
+from stegcli.models.interrupts import interruptible
+from stegcli.models.runtime import MEMORY_BYTES, foreign_errors, load_runtime, run_options, session_options
 from stegcli.models.tiling import TILE_PIXELS, plan_tiles
 
 if TYPE_CHECKING:
@@ -38,19 +41,18 @@ class Network:
 
     Args:
         session: the runtime's session.
-        run_options: the runtime's options of a last run: it gives the working memory back.
         contract: what the graph promises.
         device: "cpu" or "cuda", where it really runs.
         source: name for messages.
     """
 
-    def __init__(self, session: Any, run_options: Any, contract: Contract, device: str, source: str) -> None:  # noqa: ANN401
+    def __init__(self, session: Any, contract: Contract, device: str, source: str) -> None:  # noqa: ANN401
         self.contract = contract
         self.device = device
         self._session = session
-        self._run_options = run_options
         self._source = source
         self._picture, self._scalars = _input_names(session, source)
+        self._answer = _output_name(session, source)
         missing = sorted(contract.conditions - self._scalars)
         if missing:
             raise ModelError(f"{source} breaks its contract: it has no input {', '.join(missing)}", HINT)
@@ -75,15 +77,32 @@ class Network:
                 f"{self._source} needs inputs that this stegcli does not know: {', '.join(unknown)}", HINT
             )
         feeds = {name: np.array([scalars[name]], dtype=np.float32) for name in self._scalars}
+        options = run_options(keep_memory=more_to_come)
         with _translated(self._source, self.device):
-            run_options = None if more_to_come else self._run_options
-            answer = self._session.run(None, {self._picture: planes, **feeds}, run_options)[0]
-        if answer.ndim != 4 or answer.shape[2:] != planes.shape[2:] or not np.isfinite(answer).all():
+            answer = interruptible(
+                partial(self._session.run, [self._answer], {self._picture: planes, **feeds}, options),
+                partial(setattr, options, "terminate", True),
+            )[0]
+        if not _is_picture(answer, planes.shape[2:], self.contract.planes_out):
             raise ModelError(f"{self._source} does not answer with a picture of its input's size", HINT)
         return answer[0]  # type: ignore[no-any-return]
 
 
 HINT = "Use weights made for this version of stegcli."
+
+
+def _is_picture(answer: object, size: tuple[int, ...], planes: int | None) -> bool:
+    """Whether a graph gave (1, planes, *size) float32, all of them numbers."""
+    return (
+        isinstance(answer, np.ndarray)
+        and answer.dtype == np.float32
+        and answer.ndim == 4
+        and len(answer) == 1
+        and answer.shape[1] > 0
+        and answer.shape[1] == (planes or answer.shape[1])
+        and answer.shape[2:] == size
+        and bool(np.isfinite(answer).all())
+    )
 
 
 def open_network(content: bytes, source: str, device: str = "auto") -> Network:
@@ -94,23 +113,23 @@ def open_network(content: bytes, source: str, device: str = "auto") -> Network:
         source: its name, for messages.
         device: one of `DEVICES`; auto takes CUDA where it works, else the CPU.
     """
-    import onnxruntime as ort
-
     if device not in DEVICES:
         raise UsageError(f"there is no device {device!r}", f"Devices: {', '.join(DEVICES)}.")
-    session = None if device == "cpu" else _cuda_session(ort, content)
+    check_graph(content, source)
+    session = None if device == "cpu" else _cuda_session(content)
     real_device = "cpu" if session is None else "cuda"
     if session is None:
         with _translated(source, "cpu"):
-            session = ort.InferenceSession(content, _options(ort), providers=[_CPU])
+            session = _started(content, session_options(limited=True), providers=[_CPU])
         if device == "cuda":  # the graph is good, so it was the device
             raise DeviceError(
                 "CUDA was asked for, but onnxruntime cannot use it here",
                 "With CUDA on this machine: `pip uninstall onnxruntime`, then `pip install 'stegcli[gpu]'`. "
                 "Without: --device cpu.",
             )
-    contract = parse_contract(session.get_modelmeta().custom_metadata_map, source)
-    return Network(session, _run_options(ort, real_device), contract, real_device, source)
+    with _translated(source, "cpu"):
+        metadata = session.get_modelmeta().custom_metadata_map
+        return Network(session, parse_contract(metadata, source), real_device, source)
 
 
 def run_tiled(
@@ -156,31 +175,31 @@ def _input_names(session: Any, source: str) -> tuple[str, set[str]]:  # noqa: AN
     return pictures[0], {each.name for each in inputs} - set(pictures)
 
 
-def _options(ort: Any) -> Any:  # noqa: ANN401
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = cores()
-    options.enable_mem_pattern = False  # plans one block for all tensors, twice what is alive at a time
-    options.log_severity_level = 4  # errors come back as exceptions; the terminal is the caller's
-    return options
+def _output_name(session: Any, source: str) -> str:  # noqa: ANN401
+    """Name of the first output, which is the answer."""
+    outputs = session.get_outputs()
+    if not outputs or outputs[0].type != "tensor(float)":
+        raise ModelError(f"{source} does not have the output of a stegcli model", HINT)
+    return str(outputs[0].name)
 
 
-def _run_options(ort: Any, device: str) -> Any:  # noqa: ANN401
-    options = ort.RunOptions()
-    if device == "cpu":  # encoder and decoder live in one process: neither keeps its memory between runs
-        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-    return options
+def _started(content: bytes, options: Any, **how: Any) -> Any:  # noqa: ANN401
+    """A session; making one works constants out, which can take long."""
+    start = partial(load_runtime().InferenceSession, content, options, **how)
+    cancel = getattr(options, "set_load_cancellation_flag", lambda _wanted: None)  # new in onnxruntime 1.21
+    return interruptible(start, partial(cancel, True))
 
 
-def _cuda_session(ort: Any, content: bytes) -> Any:  # noqa: ANN401
+def _cuda_session(content: bytes) -> Any:  # noqa: ANN401
     """A session that really runs on CUDA, or None: asked for what it lacks, the runtime only warns."""
-    if _CUDA not in ort.get_available_providers():
+    if _CUDA not in load_runtime().get_available_providers():
         return None
     # Exhaustive search, the default, takes seconds for every new shape.
     providers = [(_CUDA, {"cudnn_conv_algo_search": "HEURISTIC"}), _CPU]
     try:
         # Its own fallback prints to stdout.
-        session = ort.InferenceSession(content, _options(ort), providers=providers, enable_fallback=0)
-    except _foreign_errors():
+        session = _started(content, session_options(limited=False), providers=providers, enable_fallback=0)
+    except foreign_errors():
         return None
     return session if _CUDA in session.get_providers() else None
 
@@ -190,16 +209,20 @@ def _translated(source: str, device: str) -> Iterator[None]:
     """Turn the runtime's exceptions, which share no base class, into ours."""
     try:
         yield
-    except _foreign_errors() as error:
-        reason = str(error).strip().splitlines()[0]
+    except foreign_errors() as error:
+        reason = one_line(error)
         if device == "cuda":
-            raise DeviceError(f"{source} failed on CUDA: {reason}", "Use --device cpu.") from error
-        raise ModelError(f"{source} cannot be run: {reason}", HINT) from error
+            raise DeviceError(
+                f"{source} failed on CUDA: {reason[:_REASON_LENGTH]}", "Use --device cpu."
+            ) from error
+        if isinstance(error, MemoryError) or any(words in reason for words in _MEMORY_WORDS):
+            raise ModelError(f"{source} needs more memory than it may have", _MEMORY_HINT) from error
+        raise ModelError(f"{source} cannot be run: {reason[:_REASON_LENGTH]}", HINT) from error
 
 
-def _foreign_errors() -> tuple[type[Exception], ...]:
-    """Everything that the runtime raises."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-    own = (each for each in vars(state).values() if isinstance(each, type) and issubclass(each, Exception))
-    return (*own, RuntimeError)  # CUDA that does not start
+_REASON_LENGTH = 200
+_MEMORY_WORDS = ("Available memory of", "bad_alloc", "bad allocation", "Failed to allocate memory")
+_MEMORY_HINT = (
+    f"A graph gets {MEMORY_BYTES >> 30} GiB, or what the machine has left: close other programs, or take "
+    "another model."
+)

@@ -8,12 +8,16 @@ whose manifest entry names a hub repository and whose files lie nowhere here.
 from __future__ import annotations
 
 import hashlib
+import io
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stegcli.errors import ModelError, UsageError
+from stegcli.errors import ModelError, UsageError, one_line
+from stegcli.models.files import read_regular
+from stegcli.models.graphs import MAX_BYTES
 from stegcli.models.manifest import Manifest, ModelEntry, is_revision, parse_manifest
 
 if TYPE_CHECKING:
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["ModelFiles", "catalog", "find", "find_by_fingerprint", "is_folder_of_weights"]
 
 MANIFEST = "manifest.toml"
+_MANIFEST_BYTES = 1 << 20
 _HUB_SCHEME = "hf://"
 
 
@@ -45,10 +50,10 @@ class ModelFiles:
         """
         path = self._locate(role)
         try:
-            content = path.read_bytes()
+            content = read_regular(path, MAX_BYTES)
         except OSError as error:
             raise ModelError(
-                f"cannot read the {role} of {self.entry.id}: {path} ({error.strerror})",
+                f"cannot read the {role} of {self.entry.id}: {path} ({one_line(error)})",
                 "Install stegcli again, or give the folder of the weights with --weights.",
             ) from error
         if hashlib.sha256(content).hexdigest() != self.entry.sha256[role]:
@@ -129,10 +134,10 @@ def _open(weights: PathLike | None) -> tuple[Manifest, Path]:
 def _open_folder(folder: Path) -> tuple[Manifest, Path]:
     path = folder / MANIFEST
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_regular(path, _MANIFEST_BYTES).decode("utf-8-sig")
+    except (OSError, ValueError) as error:  # the latter: no UTF-8, or a name that holds a zero
         raise ModelError(
-            f"cannot read {path}",
+            f"cannot read {path} ({one_line(error)})",
             f"A folder of weights holds {MANIFEST}; `stegcli export` writes one.",
         ) from error
     return parse_manifest(text, str(path)), folder
@@ -165,16 +170,21 @@ def _bundled_folder() -> Path:
 
 def _fetch(repository: str, revision: str, name: str) -> Path:
     """Path of one file in the Hugging Face cache; the network is asked only if it is not there."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError
-    from huggingface_hub.utils.tqdm import disable_progress_bars
-
-    disable_progress_bars()  # the caller owns the terminal
     try:
+        with redirect_stdout(io.StringIO()):  # where it says so, too, if a setting of its own is no number
+            from huggingface_hub import hf_hub_download
+            from huggingface_hub.utils.tqdm import disable_progress_bars
+
+        disable_progress_bars()  # the caller owns the terminal
         return Path(hf_hub_download(repository, name, revision=revision))
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    except Exception as error:  # whatever its HTTP client raises, which is another from release to release
         raise ModelError(
-            f"cannot fetch {name} from {repository} at {revision[:12]}: {reason}",
-            "Check the network and try again, or copy the folder of the weights here and give --weights DIR.",
+            f"cannot fetch {name} from {repository} at {revision[:12]}: {one_line(error)}", _fetch_hint(error)
         ) from error
+
+
+def _fetch_hint(error: Exception) -> str:
+    by_hand = "or copy the folder of the weights here and give --weights DIR."
+    if isinstance(error, ImportError):
+        return f"Install what it names, unset the variables of the proxy (ALL_PROXY, HTTPS_PROXY), {by_hand}"
+    return f"Check the network, the proxy and the address, and try again, {by_hand}"

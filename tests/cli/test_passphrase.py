@@ -10,6 +10,10 @@ import numpy as np
 import pytest
 from desk import Desk, command
 
+import stegcli
+from stegcli.envelope.keys import PUBLIC_PASSPHRASE
+from stegcli.errors import UsageError
+
 HIDE = ("hide", "cover.png", "secret.png", "-o", "stego.png")
 REVEAL = ("reveal", "stego.png", "-o", "out.png")
 WORDS = "correct horse Batterie façade"
@@ -77,12 +81,61 @@ def test_two_sources_are_one_too_many(desk: Desk, monkeypatch: pytest.MonkeyPatc
     desk.refuses(2, *HIDE, "--passphrase-file", "words.txt", words="STEGCLI_PASSPHRASE")
 
 
-@pytest.mark.parametrize(
-    ("content", "words"), [(b"", "empty"), (b"\nsecond line", "empty"), (b"\xff\xfe\x00", "not UTF-8")]
-)
+NO_PASSPHRASES = [
+    (b"", "empty"),
+    (b"\nsecond line", "empty"),
+    (b"\xff\xfe\x00", "not UTF-8"),
+    (b" \t \n", "blank"),
+    ("\u3000\u00a0".encode(), "blank"),
+    ("words".encode("utf-16-be"), "zero byte"),
+    (PUBLIC_PASSPHRASE.encode() + b"\n", "public"),
+    (b"a" * 4097, "more than 4,096 bytes"),
+]
+
+
+@pytest.mark.parametrize(("content", "words"), NO_PASSPHRASES)
 def test_files_without_a_passphrase(desk: Desk, content: bytes, words: str) -> None:
     desk.put_bytes("words.txt", content)
     desk.refuses(2, *HIDE, "--passphrase-file", "words.txt", words=words)
+    desk.refuses(2, "reveal", "cover.png", "-o", "out.png", "--passphrase-file", "words.txt", words=words)
+
+
+@pytest.mark.parametrize("words", [" ", PUBLIC_PASSPHRASE])
+def test_what_keeps_nothing_private_is_refused_from_everywhere(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    """Or the report would say that it is keyed."""
+    monkeypatch.setenv("STEGCLI_PASSPHRASE", words)
+    desk.refuses(2, *HIDE)
+    with pytest.raises(UsageError):
+        stegcli.hide("cover.png", "secret.png", passphrase=words)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="devices without an end are POSIX")
+def test_a_file_without_an_end(desk: Desk) -> None:
+    desk.refuses(2, *HIDE, "--passphrase-file", "/dev/zero", words="more than 4,096 bytes")
+
+
+def test_only_the_first_line_is_read(keyed: Desk) -> None:
+    keyed.put_bytes("long.txt", WORDS.encode() + b"\n" + b"\xff" * 100_000)
+    assert keyed.run(*REVEAL, "--passphrase-file", "long.txt").code == 0
+
+
+@pytest.mark.parametrize("error", ["ValueError('ours')", "MemoryError()", "KeyboardInterrupt()"])
+def test_no_traceback_shows_it(keyed: Desk, error: str) -> None:
+    """Not even --debug, deep inside the derivation of keys."""
+    prelude = f"""
+from stegcli import keys
+def fail(passphrase, salt):
+    raise {error}
+keys._argon2 = fail
+"""
+    for flags in (["--debug"], ["--debug", "--json"]):
+        told = keyed.run_process(*REVEAL, "--passphrase-file", "words.txt", *flags, prelude=prelude)
+        assert told.code in {1, 9, 130}
+        assert "Traceback" in told.err
+        assert WORDS not in told.out + told.err
+        assert "Batterie" not in told.out + told.err
 
 
 def test_missing_file_and_empty_environment(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +149,7 @@ def test_missing_file_and_empty_environment(desk: Desk, monkeypatch: pytest.Monk
 ON_A_TERMINAL = "import fcntl, os, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
 
 
-def _on_a_terminal(folder: Path, args: tuple[str, ...], answers: list[str]) -> tuple[int, str]:
+def _on_a_terminal(folder: Path, args: tuple[str, ...], answers: list[str | bytes]) -> tuple[int, str]:
     """Run a command on a terminal of its own and type each answer when asked: (exit code, what was shown)."""
     import pty
     import subprocess
@@ -110,7 +163,8 @@ def _on_a_terminal(folder: Path, args: tuple[str, ...], answers: list[str]) -> t
         while chunk := _read(controller):
             shown += chunk
             if answers and chunk.endswith(b": "):
-                os.write(controller, answers.pop(0).encode() + b"\n")
+                answer = answers.pop(0)
+                os.write(controller, (answer if isinstance(answer, bytes) else answer.encode()) + b"\n")
         process.wait(60)
     os.close(controller)
     return process.returncode, shown.decode()
@@ -154,3 +208,13 @@ def test_refusal_to_overwrite_comes_before_the_question(desk: Desk) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="sessions without a terminal are POSIX")
 def test_nobody_to_ask(desk: Desk) -> None:
     desk.refuses(2, *HIDE, "--passphrase", words="no terminal", process="import os; os.setsid()")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+@pytest.mark.parametrize("typed", [b"\xfc1", b"caf\xe9 \xff\xfe"])
+def test_a_terminal_of_another_encoding(desk: Desk, monkeypatch: pytest.MonkeyPatch, typed: bytes) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    code, shown = _on_a_terminal(desk.folder, (*HIDE, "--passphrase"), [typed])
+    assert code == 2, shown
+    assert "bytes that are not text" in shown
+    assert "caf" not in shown

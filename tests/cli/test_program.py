@@ -109,6 +109,8 @@ def test_usage_errors(desk: Desk, args: list[str]) -> None:
         (errors.MissingExtraError("bad", "cure"), 7),
         (errors.TrainingError("bad", "cure"), 8),
         (MemoryError(), 9),
+        (RuntimeError("can't start new thread"), 9),
+        (RuntimeError("ours"), 1),
         (OSError(24, "Too many open files", "x.png"), 9),
         (ImportError("libopenblas.so: failed to map segment"), 7),
         (KeyboardInterrupt(), 130),

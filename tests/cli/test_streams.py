@@ -1,4 +1,4 @@
-"""Standard streams as a program may find them: closed, full, without a reader; and pictures on them."""
+"""stdin, stdout and stderr as a program may find them: closed, full, unread; and pictures on them."""
 
 from __future__ import annotations
 
@@ -167,6 +167,15 @@ def test_json_keeps_stderr_clear(stego: Desk) -> None:
     assert done.err == ""
     assert any("anybody" in notice for notice in done.json["notices"])
     assert "reading" in stego.run("reveal", "stego.png", "-o", "r.png", "--json", "-v").err
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits on address space hold on Linux only")
+def test_too_little_memory_is_no_bug(desk: Desk) -> None:
+    prelude = "import resource; resource.setrlimit(resource.RLIMIT_AS, (60 << 20,) * 2)"
+    done = desk.run_process("hide", "cover.png", "secret.png", "-o", "out.png", prelude=prelude)
+    assert done.code in {7, 9}, done
+    assert "memory" in done.err
+    assert "Traceback" not in done.err
 
 
 @POSIX

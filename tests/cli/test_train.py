@@ -44,7 +44,7 @@ DAMAGED = "damaged_3_percent_psnr_db"
 
 
 def test_train_export_hide_reveal(studio: Desk) -> None:
-    trained = studio.run(*TRAIN, "--out", "run", "--json")
+    trained = studio.run(*TRAIN, "--out", "run", "--json", "-v")
     assert trained.code == 0, trained.err
     told = trained.json
     assert (told["run"], told["model"], told["recipe"], told["step"]) == ("run", "phase", "tiny", 3)
@@ -56,7 +56,16 @@ def test_train_export_hide_reveal(studio: Desk) -> None:
     assert exported.code == 0, exported.err
     assert exported.json["model"].startswith("run-")
     assert max(exported.json["parity"].values()) <= 1e-4
-    hidden = studio.run("hide", "cover.png", "secret.png", "-o", "s.png", "--weights", "weights", "--json")
+    with_weights = (
+        "-o",
+        "s.png",
+        "--weights",
+        "weights",
+        "--floor",
+        "0",
+        "--json",
+    )  # three steps teach little
+    hidden = studio.run("hide", "cover.png", "secret.png", *with_weights)
     assert hidden.json["model"] == exported.json["model"]
     revealed = studio.run("reveal", "s.png", "-o", "r.png", "--weights", "weights")
     assert revealed.code == 0
@@ -101,8 +110,26 @@ def test_ctrl_c_before_the_first_step_leaves_nothing(studio: Desk, monkeypatch: 
         raise KeyboardInterrupt
 
     monkeypatch.setattr(feeds, "load_pool", stop)
-    assert studio.run(*TRAIN, "--out", "run").code == 130
+    stopped = studio.run(*TRAIN, "--out", "run")
+    assert (stopped.code, stopped.err.splitlines()[-1]) == (130, "  No checkpoint was written yet.")
     assert not Path("run").exists()
+
+
+def test_ctrl_c_while_a_run_is_read_again_names_its_checkpoint(
+    studio: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stegcli.training.data import feeds
+
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    trained = studio.run(*TRAIN, "--out", "a run", "--json")
+    assert (trained.code, trained.err) == (0, "")
+    monkeypatch.setattr(feeds, "load_pool", stop)
+    stopped = studio.run("train", "--resume", "a run", "--steps", "9", "--device", "cpu", "--quiet")
+    assert stopped.code == 130
+    told = "  The last checkpoint is kept: stegcli train --resume 'a run'"
+    assert stopped.err.splitlines() == ["error: interrupted", told]
 
 
 def test_default_folders_do_not_collide(studio: Desk) -> None:

@@ -16,6 +16,7 @@ from skimage import data
 
 from stegcli.detection import judge
 from stegcli.lab.provenance import commit
+from stegcli.lab.quality import evaluate
 
 
 @pytest.fixture
@@ -67,6 +68,34 @@ def test_a_page_needs_the_extra_and_says_so_first(
     assert outcome.code == 0, outcome
 
 
+def test_an_evaluation_that_is_cut_short_says_what_it_keeps(
+    desk: Desk, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured, calls = evaluate.measure, []
+
+    def interrupted(*args: object) -> object:
+        calls.append(args)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return measured(*args)
+
+    monkeypatch.setattr(evaluate, "measure", interrupted)
+    command = ("evaluate", "--dataset", "folder:photos", "--models", "none", "--baselines", "lsb-332")
+    without = desk.run(*command, "--pairs", "2", "--quiet")
+    assert (without.code, without.err) == (130, "error: interrupted\n  No measurement was finished.\n")
+    calls.clear()
+    stopped = desk.run(*command, "--pairs", "2", "--quiet", "--report", "out.json")
+    told = "  out.pairs.jsonl keeps 1 finished measurement(s): the same command goes on from there."
+    assert (stopped.code, stopped.err.splitlines()[-1]) == (130, told)
+    monkeypatch.setattr(evaluate, "measure", measured)
+    (photos / "bad.png").write_bytes(b"garbage")
+    done = desk.run(*command, "--pairs", "2", "--report", "out.json")
+    assert done.code == 2, "another picture makes another measurement"
+    again = desk.run(*command, "--pairs", "2", "--report", "out.json", "--fresh")
+    assert again.code == 0, again
+    assert "note: photos/bad.png cannot be decoded and is left out" in again.err
+
+
 def test_evaluate_says_what_is_missing(desk: Desk, photos: Path) -> None:
     desk.refuses(2, "evaluate", words="nothing to measure on")
     desk.refuses(2, "evaluate", "--dataset", "nowhere", words="no data set nowhere")
@@ -104,7 +133,7 @@ def test_check_knows_that_larger_covers_give_more_away(desk: Desk) -> None:
     errors = [report["risk"]["error"] for report in found]
     assert found[0]["measured_risk"]["error"] > errors[0] > errors[1] > errors[2]
     assert found[2]["missed"] is None
-    assert "of this very stego       not known" in desk.run("check", "cover3.png", "secret3.png").out
+    assert "this very stego          unknown" in desk.run("check", "cover3.png", "secret3.png").out
 
 
 def test_a_cover_that_check_calls_quiet_is_quiet(desk: Desk) -> None:
@@ -126,7 +155,7 @@ def test_check_says_how_likely_this_very_stego_is_missed(desk: Desk) -> None:
         desk.run("check", "brick.png", secret, "--json").json for secret in ("small.png", "secret.png")
     )
     assert 0 <= loud["missed"] < 0.01 < quiet["missed"] < 1
-    assert "with a chance of" in desk.run("check", "brick.png", "small.png").out
+    assert "with a probability of" in desk.run("check", "brick.png", "small.png").out
 
 
 def test_check_says_when_a_cover_is_beyond_its_knowledge(desk: Desk) -> None:
@@ -135,7 +164,7 @@ def test_check_says_when_a_cover_is_beyond_its_knowledge(desk: Desk) -> None:
     drawn[::7, :, 1], drawn[:, ::5, 0] = 255, 255
     desk.put("drawn.png", drawn)
     assert desk.run("check", "drawn.png", "small.png", "--json").json["missed"] is None
-    assert "not known" in desk.run("check", "drawn.png", "small.png").out
+    assert "unknown" in desk.run("check", "drawn.png", "small.png").out
 
 
 def test_check_warns_of_a_jpeg(desk: Desk) -> None:

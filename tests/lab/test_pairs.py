@@ -6,6 +6,7 @@ from PIL import Image
 
 from stegcli.errors import UsageError
 from stegcli.lab.data import photos
+from stegcli.lab.data.covers import covers_of
 from stegcli.lab.data.pairs import from_dataset, from_folder
 
 
@@ -50,3 +51,33 @@ def test_a_folder_without_pairs_says_how_to_name_them(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no pairs") as caught:
         from_folder(tmp_path)
     assert "cover" in caught.value.hint
+
+
+def test_pictures_that_cannot_be_decoded_are_left_out_and_named(
+    photo_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One bad file must not end a measurement of hours."""
+    whole = sorted(photo_folder.iterdir())
+    for path in whole[:24]:
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    Image.open(whole[0]).save(tmp_path / "whole.jpg")
+    content = (tmp_path / "whole.jpg").read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(content[: len(content) // 2])
+    (tmp_path / "cut.png").write_bytes(whole[0].read_bytes()[:20_000])
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "garbage.webp").write_bytes(b"RIFF\xff\xff\xff\xffWEBP garbage")
+    source = from_dataset(f"folder:{tmp_path}", None, 50, 0)
+    assert len(source) == len(list(source)) == 12
+    named = {record.getMessage().split()[0].rpartition("/")[2] for record in caplog.records}
+    assert named == {"cut.jpg", "cut.png", "empty.png", "garbage.webp"}
+    found = covers_of(photos.find(f"folder:{tmp_path}", None), 100)
+    assert len(found) == 25
+    caplog.clear()
+    for role, content in (("cover", whole[0].read_bytes()), ("secret", b"garbage")):
+        (tmp_path / "pairs" / role).mkdir(parents=True)
+        (tmp_path / "pairs" / role / "bad.png").write_bytes(content)
+        (tmp_path / "pairs" / role / "good.png").write_bytes(whole[1].read_bytes())
+    assert len(from_folder(tmp_path / "pairs")) == 1
+    (tmp_path / "pairs" / "cover" / "good.png").write_bytes(b"garbage")
+    with pytest.raises(UsageError, match="no pair"):
+        from_folder(tmp_path / "pairs")

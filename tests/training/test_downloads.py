@@ -1,9 +1,11 @@
 """Data sets from a local HTTP server: whole, broken, wrong, absent."""
 
+import contextlib
 import hashlib
 import io
 import tarfile
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -46,7 +48,8 @@ class Server(ThreadingHTTPServer):
     def __init__(self, content):
         super().__init__(("127.0.0.1", 0), Handler)
         self.content, self.cut, self.breaks = content, 5000, 0
-        self.knows_ranges, self.status = True, None
+        self.knows_ranges, self.status, self.location = True, None, None
+        self.drips = False
         self.starts = []
 
     @property
@@ -63,6 +66,11 @@ class Handler(BaseHTTPRequestHandler):
         if server.status or start >= len(server.content):
             self.send_error(server.status or 416)
             return
+        if server.location is not None:
+            self.send_response(302)
+            self.send_header("Location", server.location)
+            self.end_headers()
+            return
         body = server.content[start:]
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(body)))
@@ -70,7 +78,10 @@ class Handler(BaseHTTPRequestHandler):
         if server.breaks > 0:
             server.breaks -= 1
             body = body[: server.cut]
-        self.wfile.write(body)
+        pieces = [body[i : i + 1] for i in range(len(body))] if server.drips else [body]
+        with contextlib.suppress(ConnectionError):  # nobody listens to the end
+            for piece in pieces:
+                self.wfile.write(piece)
         self.close_connection = True
 
     def log_message(self, *_):
@@ -95,7 +106,7 @@ def source(server, tmp_path, monkeypatch):
     monkeypatch.setitem(downloads.SOURCES, "lfw", source)
     monkeypatch.setenv(downloads.CACHE_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setattr(downloads, "CHUNK", 1000)
-    monkeypatch.setattr(downloads.Resuming.__init__, "__defaults__", (0.0,))
+    monkeypatch.setattr(downloads, "PAUSE_SECONDS", 0.0)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     return source
@@ -154,9 +165,46 @@ def test_a_server_that_refuses(source, server, status):
         datasets.find("lfw", None)
 
 
-def test_no_network(source, monkeypatch):
-    from dataclasses import replace
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://",
+        "http://[::1",
+        "nonsense://x/y",
+        "http://.example./",
+        "http://exa mple:port/",
+        "http://\u00ff.\u00ff/",
+    ],
+)
+def test_an_address_that_leads_nowhere_is_no_wrong_checksum(source, server, location):
+    server.location = location.encode("utf-8").decode("latin-1")
+    with pytest.raises(TrainingError, match=r"cannot download lfw-funneled\.tgz"):
+        datasets.find("lfw", None)
 
+
+def test_a_transfer_that_drips_is_given_up(source, server, monkeypatch):
+    server.drips = True
+    monkeypatch.setattr(downloads, "WINDOW_SECONDS", 0.05)
+    monkeypatch.setattr(downloads, "WINDOW_BYTES", 1 << 30)
+    with pytest.raises(TrainingError, match=r"cannot download lfw-funneled\.tgz.*Timeout"):
+        datasets.find("lfw", None)
+
+
+def test_a_transfer_without_end_does_not_fill_the_disk(source, server, monkeypatch, tmp_path):
+    monkeypatch.setitem(downloads.SOURCES, "lfw", replace(source, most=len(server.content) - 1))
+    with pytest.raises(TrainingError, match="sends more than"):
+        datasets.find("lfw", None)
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+def test_lfw_is_to_be_had_elsewhere_when_its_mirror_fails():
+    """Its own page is gone: the hint must not send anybody there."""
+    lfw = downloads.SOURCES["lfw"]
+    assert "umass.edu" not in lfw.url + lfw.terms
+    assert lfw.terms != lfw.url
+
+
+def test_no_network(source, monkeypatch):
     nowhere = replace(source, url="http://127.0.0.1:9/archive")
     monkeypatch.setitem(downloads.SOURCES, "lfw", nowhere)
     with pytest.raises(TrainingError, match="cannot download") as caught:
@@ -180,6 +228,55 @@ def test_a_damaged_archive_of_the_users(source, server, tmp_path):
     with pytest.raises(TrainingError, match="cannot be unpacked"):
         datasets.find("lfw", tmp_path / "here")
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+def hostile(*members, mode="w:gz"):
+    """A tar file of (name, type, what else its header says)."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode=mode) as tar:
+        for name, kind, header in members:
+            info = tarfile.TarInfo(name)
+            info.type = kind
+            for field, value in header.items():
+                setattr(info, field, value)
+            tar.addfile(info, io.BytesIO(bytes(info.size)) if info.isreg() else None)
+    return content.getvalue()
+
+
+NEST = [("a/" * depth + "b", tarfile.REGTYPE, {}) for depth in (1, 3000)]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (hostile(*NEST), "nested more than 32 deep"),
+        (hostile(("a.jpg", tarfile.REGTYPE, {"size": 3 << 20})), "more than"),
+        (hostile(("/etc/a.jpg", tarfile.REGTYPE, {}), ("../../a.jpg", tarfile.REGTYPE, {})), "outside"),
+        (hostile(("a.jpg", tarfile.REGTYPE, {}))[:-30] + bytes(30), ""),
+        (hostile(("a.jpg", tarfile.REGTYPE, {}), mode="w")[:150].ljust(512, b"\xff"), ""),
+    ],
+    ids=["nest", "bomb", "escape", "damaged gzip", "damaged header"],
+)
+def test_a_hostile_archive_is_refused_and_nothing_stays(source, tmp_path, monkeypatch, content, said):
+    monkeypatch.setattr(downloads, "SPARE_BYTES", 1 << 20)
+    (tmp_path / "here" / "lfw-funneled.tgz").write_bytes(content)
+    with pytest.raises(TrainingError, match=rf"cannot be unpacked: .*{said}"):
+        datasets.find("lfw", tmp_path / "here")
+    assert not list((tmp_path / "cache").rglob("*.jpg"))
+    assert not list((tmp_path / "cache").rglob(".unpacking*"))
+
+
+def test_links_and_devices_of_an_archive_are_left_out(source, tmp_path):
+    links = [
+        ("dead.jpg", tarfile.LNKTYPE, {"linkname": "nothing.jpg"}),
+        ("soft.jpg", tarfile.SYMTYPE, {"linkname": "x"}),
+        ("pipe.jpg", tarfile.FIFOTYPE, {}),
+        ("null.jpg", tarfile.CHRTYPE, {"devmajor": 1, "devminor": 3}),
+    ]
+    path = tmp_path / "here" / "lfw-funneled.tgz"
+    path.write_bytes(hostile(*links, ("a/b/c.jpg", tarfile.REGTYPE, {"size": 3})))
+    folder = downloads.unpacked(path)
+    assert [each.relative_to(folder).as_posix() for each in folder.rglob("*.jpg")] == ["a/b/c.jpg"]
 
 
 def test_vocs_archive_gives_its_photographs_without_the_masks(tmp_path):
@@ -212,3 +309,19 @@ def test_imagenet_says_what_token_to_set(tmp_path, monkeypatch, gated):
         datasets.find("imagenet", None)
     assert "HF_TOKEN" in caught.value.hint
     assert "huggingface.co/datasets/timm/imagenet-1k-wds" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "error", [ImportError("socksio"), RuntimeError("client"), ValueError("scheme"), KeyError("x")]
+)
+def test_whatever_the_hubs_client_raises_has_a_cure(tmp_path, monkeypatch, error):
+    import huggingface_hub
+
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TrainingError, match=type(error).__name__) as caught:
+        datasets.find("imagenet", None)
+    assert "--data-root" in caught.value.hint

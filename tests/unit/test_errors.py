@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from stegcli import errors
-from stegcli.errors import ExitCode, NothingFoundError, StegError
+from stegcli.errors import ExitCode, NothingFoundError, ReaderGoneError, StegError
 
 CHILDREN = [
     (errors.UsageError, 2, "usage"),
@@ -30,7 +30,11 @@ def test_every_error_knows_its_code_and_kind(child: type[StegError], code: int, 
 
 
 def test_no_child_is_left_out() -> None:
-    assert {child for child, _, _ in CHILDREN} == set(StegError.__subclasses__())
+    assert {child for child, _, _ in CHILDREN} == set(StegError.__subclasses__()) - {ReaderGoneError}
+
+
+def test_a_reader_that_went_away_is_told_nothing() -> None:
+    assert (ReaderGoneError().exit_code, ReaderGoneError().message, ReaderGoneError().hint) == (141, "", "")
 
 
 def test_nothing_found_has_one_text() -> None:
@@ -49,5 +53,7 @@ def test_exit_codes_are_the_published_ones() -> None:
         "DEVICE": 6,
         "EXTRA": 7,
         "TRAINING": 8,
+        "SYSTEM": 9,
         "INTERRUPTED": 130,
+        "READER_GONE": 141,
     }

@@ -1,9 +1,13 @@
 """The manifest: literal, checked, and helpful when a name is unknown."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stegcli.errors import ModelError
-from stegcli.models.manifest import parse_manifest
+from stegcli.models import store
+from stegcli.models.contract import EXTRA_ROLES, ROLES
+from stegcli.models.manifest import Manifest, ModelEntry, parse_manifest, render_manifest
 
 SHA = "ab" * 32
 ENTRY = """
@@ -103,3 +107,51 @@ def test_a_bad_manifest_is_a_model_error(text, said):
     with pytest.raises(ModelError, match=r"manifest\.toml") as caught:
         parse_manifest(text, "manifest.toml")
     assert said in caught.value.message
+
+
+@pytest.mark.parametrize(("open_", "close"), [("[", "]"), ("{a=", "}")])
+def test_a_manifest_that_is_nested_deeply_is_a_model_error(open_, close):
+    with pytest.raises(ModelError, match="nested too deeply"):
+        parse_manifest("schema = 1\nx = " + 5000 * open_ + "1" + 5000 * close, "manifest.toml")
+
+
+def test_the_programs_own_manifest_survives_being_written():
+    models = tuple(files.entry for files in store.catalog())
+    assert parse_manifest(render_manifest(models), "manifest.toml") == Manifest(models)
+
+
+NAMES = st.text("abz059._-", max_size=8).map(lambda rest: "m" + rest)
+DIGESTS = st.integers(0, 2**256 - 1).map("{:064x}".format)
+HUBS = st.sampled_from([{}, {"hub": "owner/some.model", "revision": 40 * "a"}])
+
+
+@st.composite
+def entries(draw):
+    family = draw(st.sampled_from(list(ROLES)))
+    roles = [*ROLES[family], *(EXTRA_ROLES.get(family, ()) if draw(st.booleans()) else ())]
+    return ModelEntry(
+        id=draw(NAMES),
+        family=family,
+        files={role: "/".join(draw(st.lists(NAMES, min_size=1, max_size=2))) for role in roles},
+        sha256={role: draw(DIGESTS) for role in roles},
+        progressive=draw(st.booleans()),
+        description=draw(st.text(st.characters(exclude_categories=["Cs"]))),
+        **draw(HUBS),
+    )
+
+
+@given(st.lists(entries(), max_size=3, unique_by=lambda entry: entry.id))
+def test_whatever_is_written_is_read_as_the_same(models):
+    text = render_manifest(models).encode("utf-8").decode("utf-8")
+    assert parse_manifest(text, "manifest.toml").models == tuple(models)
+
+
+@pytest.mark.parametrize(
+    "description",
+    ['says "no"', "a\\b", "two\nlines", "tab\t", "\x00\x1f\x7f", "\U0001f600", "]\n[models.x]", "\ud800"],
+)
+def test_a_description_may_say_anything(description):
+    files = {"encoder": "e.onnx", "decoder": "d.onnx"}
+    model = ModelEntry("phase-v1.2", "phase", files, dict.fromkeys(files, SHA), description=description)
+    (read,) = parse_manifest(render_manifest([model]).encode().decode(), "manifest.toml").models
+    assert (read.id, read.description) == ("phase-v1.2", description.replace("\ud800", "?"))

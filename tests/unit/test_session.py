@@ -14,6 +14,10 @@ from stegcli.models.contract import Contract
 from stegcli.models.loading import Models
 
 SIGMA = {"sigma": 0.03}
+_OTHERS = (
+    *("SessionOptions", "RunOptions", "OrtMemoryInfo", "OrtAllocatorType", "OrtMemType", "OrtArenaCfg"),
+    "create_and_register_allocator",
+)
 
 
 def contract(multiple=4, halo=12):
@@ -126,8 +130,7 @@ def fake_runtime(monkeypatch, got, fails=False):
     fake = types.SimpleNamespace(
         get_available_providers=lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"],
         InferenceSession=FakeSession,
-        SessionOptions=onnxruntime.SessionOptions,
-        RunOptions=onnxruntime.RunOptions,
+        **{name: getattr(onnxruntime, name) for name in _OTHERS},
     )
     monkeypatch.setitem(sys.modules, "onnxruntime", fake)
     return asked

@@ -177,3 +177,22 @@ def test_an_unknown_repository_is_a_model_error(hub, tmp_path):
     answer, _ = read_both(f"hf://owner/other@{REVISION}", hub[0], tmp_path / "home")
     assert answer["exit"] == 5
     assert "owner/other" in answer["message"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"ALL_PROXY": "socks5://127.0.0.1:9", "HTTPS_PROXY": "socks5://127.0.0.1:9", "NO_PROXY": ""},
+        {"HTTPS_PROXY": "nonsense://127.0.0.1:9", "NO_PROXY": ""},
+        {"HTTPS_PROXY": "http://[::1", "NO_PROXY": ""},
+        {"HF_ENDPOINT": "ftp://127.0.0.1:9"},
+        {"HF_ENDPOINT": "https://\u2603 \n"},
+        {"HF_HUB_DOWNLOAD_TIMEOUT": "soon"},
+    ],
+    ids=["socks", "unknown proxy", "broken proxy", "no http", "no address", "no number"],
+)
+def test_whatever_the_hubs_client_raises_is_a_model_error(tmp_path, settings):
+    answer, _ = read_both(f"hf://owner/repo@{REVISION}", "https://127.0.0.1:9", tmp_path / "home", **settings)
+    assert answer["exit"] == 5
+    assert "owner/repo" in answer["message"]
+    assert "--weights DIR" in answer["hint"]

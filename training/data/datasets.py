@@ -5,7 +5,7 @@ from __future__ import annotations
 import tarfile
 from pathlib import Path
 
-from stegcli.errors import TrainingError, UsageError
+from stegcli.errors import TrainingError, UsageError, one_line
 from stegcli.lab.data import photos
 from stegcli.lab.data.photos import KNOWN, ImageRef, digest, split
 from stegcli.training.data import downloads
@@ -22,9 +22,9 @@ def find(dataset: str, data_root: Path | None) -> list[ImageRef]:
         return photos.find(dataset, _root(dataset, data_root))
     except UsageError as error:
         raise TrainingError(error.message, error.hint) from error
-    except (OSError, tarfile.TarError) as error:
+    except (OSError, tarfile.TarError, ValueError, LookupError, MemoryError) as error:
         raise TrainingError(
-            f"{dataset} cannot be read: {error}", "fetch it anew, or give another --data-root"
+            f"{dataset} cannot be read: {one_line(error)}", "fetch it anew, or give another --data-root"
         ) from error
 
 

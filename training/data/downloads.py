@@ -5,26 +5,30 @@
     imagenet  Hugging Face Hub, gated, the validation set       64 tar files                  6.7 GB
 
 URL and SHA-256 of LFW are those of scikit-learn's `sklearn/datasets/_lfw.py`; it is the funneled copy, for
-the mirror has no deep-funneled one. VOC publishes no checksum; the MD5 is that of torchvision's
-`datasets/voc.py`. The Hub checks its own files; their revision is not pinned here, because the repository is
-gated and we could not look one up: run.json's digest says which pictures were used.
+the mirror has no deep-funneled one. The data set's own page, vis-www.cs.umass.edu/lfw, answers no more
+(scikit-learn's pull request 30800); the second source is the one that this request put in its place. VOC
+publishes no checksum; the MD5 is that of torchvision's `datasets/voc.py`. The Hub checks its own files; their
+revision is not pinned here, because the repository is gated and we could not look one up: run.json's digest
+says which pictures were used.
 """
 
 from __future__ import annotations
 
 import logging
+import lzma
 import os
 import sys
 import tarfile
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stegcli.errors import TrainingError
+from stegcli.errors import TrainingError, one_line
 
 CACHE_VARIABLE = "STEGCLI_DATA"
 """Environment variable that moves the cache to another folder."""
@@ -32,10 +36,14 @@ CACHE_VARIABLE = "STEGCLI_DATA"
 ATTEMPTS = 5
 """How often a broken transfer is taken up again before we give up; what has come stays for the next run."""
 
+PAUSE_SECONDS = 2.0
+
 CHUNK = 1 << 14
-"""Bytes per piece; the piece that a broken transfer cut short is lost."""
+"""Most bytes per piece."""
 TIMEOUT = (20, 60)
 """Seconds to connect, and to wait for the next bytes."""
+WINDOW_SECONDS, WINDOW_BYTES = 60.0, 60_000
+"""A transfer of which fewer bytes come in so many seconds is broken: a byte a minute would never time out."""
 
 COMPRESSED = (".tgz", ".gz")
 
@@ -55,6 +63,8 @@ class Archive:
     name: str
     terms: str
     """Where to read about the data set, and to get it by hand."""
+    most: int = 4 << 30
+    """Bytes that it may have, so that no server fills the disk."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +80,8 @@ SOURCES: dict[str, Archive | HubFiles] = {
         "https://ndownloader.figshare.com/files/5976015",
         "sha256:b47c8422c8cded889dc5a13418c4bc2abbda121092b3533a83306f90d900100a",
         "lfw-funneled.tgz",
-        "http://vis-www.cs.umass.edu/lfw/",
+        "https://www.kaggle.com/datasets/jessicali9530/lfw-dataset",
+        most=1 << 30,
     ),
     "voc2012": Archive(
         "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar",
@@ -119,33 +130,39 @@ def unpacked(archive: Path) -> Path:
     return folder
 
 
+class TooLargeError(Exception):
+    """A server sends more than an archive can have."""
+
+
 class Resuming:
     """A downloader for pooch that goes on where the last transfer broke.
 
     What has come lies in a `.part` file beside the target until it is whole; pooch checks its sum then.
+
+    Attributes:
+        finished: whether all of it came: what goes wrong later is the checksum.
     """
 
-    def __init__(self, part: Path, advance: Advance, pause: float = 2.0) -> None:
-        self.part, self.advance, self.pause = part, advance, pause
+    def __init__(self, part: Path, advance: Advance, most: int) -> None:
+        self.part, self.advance, self.most = part, advance, most
+        self.finished = False
 
     def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:  # noqa: ANN401
-        """Fetch `url` into `output_file`; raises requests' last error after ATTEMPTS without success."""
+        """Fetch `url` into `output_file`; raises the last error after ATTEMPTS without success."""
         import requests
+        from urllib3.exceptions import ProtocolError, TimeoutError
 
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 self._continue(url)
                 break
-            except (
-                requests.ConnectionError,
-                requests.Timeout,
-                requests.exceptions.ChunkedEncodingError,
-            ) as error:
+            except (requests.ConnectionError, requests.Timeout, ProtocolError, TimeoutError) as error:
                 if attempt == ATTEMPTS:
                     raise
                 log.warning("the transfer broke (%s); going on", type(error).__name__)
-                time.sleep(self.pause)
+                time.sleep(PAUSE_SECONDS)
         self.part.replace(output_file)
+        self.finished = True
 
     def _continue(self, url: str) -> None:
         """Append what is missing; from the start where the server cannot resume."""
@@ -161,41 +178,89 @@ class Resuming:
             there = there if resumed else 0
             total = there + int(response.headers.get("Content-Length", 0))
             with self.part.open("ab" if resumed else "wb") as file:
-                for chunk in response.iter_content(CHUNK):
+                for chunk in _pieces(response.raw):
                     file.write(chunk)
                     there += len(chunk)
+                    if max(there, total) > self.most:
+                        raise TooLargeError
                     self.advance(there, total)
+
+
+def _pieces(raw: Any) -> Iterator[bytes]:  # noqa: ANN401 - urllib3's response
+    """What comes, as it comes; raises requests' Timeout when it merely drips."""
+    import requests
+
+    since, in_window = time.monotonic(), 0
+    while chunk := raw.read1(CHUNK):
+        yield chunk
+        in_window += len(chunk)
+        if time.monotonic() - since >= WINDOW_SECONDS:
+            if in_window < WINDOW_BYTES:
+                raise requests.Timeout(f"{in_window} bytes in {WINDOW_SECONDS:g} seconds")
+            since, in_window = time.monotonic(), 0
 
 
 def _download(source: Archive, folder: Path) -> Path:
     """The archive, verified, in `folder`."""
     import pooch
-    import requests
 
     folder.mkdir(parents=True, exist_ok=True)
     pooch.get_logger().setLevel("WARNING")
     log.info("downloading %s (see %s)", source.name, source.terms)
-    by_hand = f"or get {source.name} from {source.terms} and give its folder with --data-root"
-    try:
-        with _bar(source.name) as advance:
-            downloader = Resuming(folder / f"{source.name}.part", advance)
+    part = folder / f"{source.name}.part"
+    with _bar(source.name) as advance:
+        downloader = Resuming(part, advance, source.most)
+        try:
             path = pooch.retrieve(source.url, source.checksum, source.name, folder, downloader=downloader)
-    except requests.RequestException as error:
-        raise TrainingError(
+        except Exception as error:
+            raise _not_downloaded(source, folder, downloader, error) from error
+    return Path(path)
+
+
+def _not_downloaded(source: Archive, folder: Path, downloader: Resuming, error: Exception) -> TrainingError:
+    """What went wrong and the cure: the server, the network, the disk or the checksum."""
+    import requests
+    from urllib3.exceptions import HTTPError
+
+    by_hand = f"or get the pictures from {source.terms} and give their folder with --data-root"
+    if isinstance(error, TooLargeError):
+        downloader.part.unlink(missing_ok=True)
+        return TrainingError(
+            f"{source.url} sends more than the {source.most >> 20} MiB that {source.name} may have",
+            f"run it again later, {by_hand}",
+        )
+    if isinstance(error, requests.RequestException | HTTPError) or not isinstance(
+        error, OSError | ValueError
+    ):
+        return TrainingError(
             f"cannot download {source.name} from {source.url}: {type(error).__name__}",
             f"check the network and run it again (it resumes), {by_hand}",
-        ) from error
-    except ValueError as error:
-        raise TrainingError(
-            f"{source.name} from {source.url} has the wrong checksum and was thrown away",
-            f"run it again, {by_hand}",
-        ) from error
-    except OSError as error:
-        raise TrainingError(
+        )
+    if isinstance(error, OSError):
+        return TrainingError(
             f"cannot store {source.name} in {folder}: {error.strerror or error}",
             f"make room there, or name another folder in {CACHE_VARIABLE}",
-        ) from error
-    return Path(path)
+        )
+    if downloader.finished:
+        return TrainingError(
+            f"{source.name} from {source.url} has the wrong checksum and was thrown away",
+            f"run it again, {by_hand}",
+        )
+    return TrainingError(
+        f"cannot download {source.name} from {source.url}: the server answers what makes no sense",
+        f"run it again later, {by_hand}",
+    )
+
+
+MOST_MEMBERS, DEEPEST = 1_000_000, 32
+GROWTH, SPARE_BYTES = 4, 1 << 30
+"""Pictures are compressed already: what they unpack to is about the archive's own size."""
+
+_UNPACKING_ERRORS = (
+    *(tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError),
+    *(ValueError, LookupError, ArithmeticError, RecursionError, MemoryError),
+)
+"""Whatever tarfile raises on a hostile archive; it promises no base class."""
 
 
 def _unpack(archive: Path, folder: Path) -> None:
@@ -204,24 +269,45 @@ def _unpack(archive: Path, folder: Path) -> None:
     log.info("unpacking %s into %s", archive, folder)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unpacking-") as temporary:
         inside = Path(temporary) / "content"
+        inside.mkdir()
         try:
             with tarfile.open(archive) as tar:
-                tar.extractall(inside, filter="data")
-        except (tarfile.TarError, EOFError, OSError) as error:
+                tar.extractall(
+                    inside, _wanted(tar, GROWTH * archive.stat().st_size + SPARE_BYTES), filter="data"
+                )
+        except _UNPACKING_ERRORS as error:
             raise TrainingError(
-                f"{archive} cannot be unpacked: {type(error).__name__}",
+                f"{archive} cannot be unpacked: {one_line(error)}",
                 f"fetch it anew; or make room in {folder.parent}, or name another folder in {CACHE_VARIABLE}",
             ) from error
         inside.replace(folder)
 
 
+def _wanted(tar: tarfile.TarFile, most_bytes: int) -> Iterator[tarfile.TarInfo]:
+    """The regular files of an archive; folders come with them, links and devices are no pictures.
+
+    Raises:
+        ValueError: it would fill the disk, or nest folders deeper than any data set.
+    """
+    left = most_bytes
+    for number, member in enumerate(tar):
+        left -= max(0, member.size)
+        if number >= MOST_MEMBERS or left < 0:
+            raise ValueError(f"it holds more than {MOST_MEMBERS:,} files or {most_bytes >> 20} MiB")
+        if member.name.count("/") > DEEPEST:
+            raise ValueError(f"its folders are nested more than {DEEPEST} deep")
+        if member.isfile():
+            yield member
+
+
 def _from_hub(source: HubFiles) -> Path:
     """The repository's folder in the cache of huggingface-hub, which resumes and checks on its own."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
+    from huggingface_hub.errors import GatedRepoError
 
     page = f"https://huggingface.co/datasets/{source.repository}"
     try:
+        from huggingface_hub import snapshot_download
+
         return Path(
             snapshot_download(source.repository, repo_type="dataset", allow_patterns=[source.pattern])
         )
@@ -231,11 +317,11 @@ def _from_hub(source: HubFiles) -> Path:
             f"accept the terms at {page}, then set HF_TOKEN to a token with read access "
             "(https://huggingface.co/settings/tokens), or run `hf auth login`",
         ) from error
-    except (HfHubHTTPError, OSError, ValueError) as error:
+    except Exception as error:  # whatever its HTTP client raises, which is another from release to release
         raise TrainingError(
-            f"cannot download {source.repository}: {type(error).__name__}",
-            f"check the network and that HF_TOKEN is set (terms: {page}); or give --data-root with "
-            "ILSVRC2012_img_val.tar",
+            f"cannot download {source.repository}: {type(error).__name__}: {one_line(error)}",
+            f"check the network, its proxy and that HF_TOKEN is set (terms: {page}); or give --data-root "
+            "with ILSVRC2012_img_val.tar",
         ) from error
 
 

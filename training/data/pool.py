@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import logging
 import signal
+import struct
+import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -19,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from stegcli.cores import cores
@@ -125,8 +127,15 @@ def _decode(
     try:
         with ref.open() as image:
             return [np.asarray(tile) for tile in cut(image.convert(mode))]
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError):
+    except _DECODER_ERRORS:
         return []
+
+
+_DECODER_ERRORS = (
+    *(OSError, ValueError, SyntaxError, TypeError, LookupError, ArithmeticError, RuntimeError, MemoryError),
+    *(struct.error, zlib.error, Image.DecompressionBombError),
+)
+"""Whatever Pillow raises on a damaged picture; it promises no base class."""
 
 
 def _in_processes(function: Callable, items: Sequence) -> list:  # type: ignore[type-arg]

@@ -20,6 +20,9 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from stegcli.errors import TrainingError
+from stegcli.models.graphs import check_graph
+from stegcli.models.manifest import ModelEntry, render_manifest
+from stegcli.models.runtime import load_runtime
 from stegcli.pictures.writing import save_bytes, save_text
 
 OPSET = 17
@@ -46,7 +49,8 @@ def write_model(
 ) -> dict[str, float]:
     """Write folder/{encoder,decoder}.onnx and folder/manifest.toml; returns the parity errors by role.
 
-    Raises TrainingError when torch and onnxruntime differ by more than TOLERANCE.
+    Raises TrainingError when torch and onnxruntime differ by more than TOLERANCE, and ModelError when a graph
+    holds what `hide` and `reveal` would not run.
     """
     contents, errors = {}, {}
     for graph in graphs:
@@ -55,16 +59,20 @@ def write_model(
     for role, content in contents.items():
         save_bytes(folder / f"{role}.onnx", content, force=True)
     sums = {role: hashlib.sha256(content).hexdigest() for role, content in contents.items()}
-    manifest = _manifest(model_id, contract, sums, description)
+    manifest = render_manifest([_entry(model_id, contract, sums, description)])
     save_text(folder / "manifest.toml", manifest, force=True)
     return errors
 
 
 def checked(graph: Graph, contract: Mapping[str, str]) -> tuple[bytes, float]:
-    """The file of a graph, and its largest difference from torch; TrainingError above TOLERANCE."""
+    """The file of a graph, and its largest difference from torch.
+
+    Raises TrainingError when that is above TOLERANCE, ModelError when `hide` and `reveal` would not run it.
+    """
     module = graph.module.eval().cpu().to(memory_format=torch.contiguous_format)
     round_weights(module)
     content = to_onnx(module, graph, {**contract, **graph.promises, "role": graph.role})
+    check_graph(content, f"{graph.role}.onnx")
     error = parity(module, graph, content)
     if error > TOLERANCE:
         raise TrainingError(
@@ -107,9 +115,7 @@ def to_onnx(module: nn.Module, graph: Graph, contract: Mapping[str, str]) -> byt
 
 def parity(module: nn.Module, graph: Graph, content: bytes) -> float:
     """Largest absolute difference between torch and onnxruntime over SIZES."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    session = load_runtime().InferenceSession(content, providers=["CPUExecutionProvider"])
     worst = 0.0
     for height, width in SIZES:
         values = dict(graph.inputs)
@@ -143,17 +149,15 @@ def _store_halves(model: onnx.ModelProto) -> None:
         graph.node.insert(0, cast)
 
 
-def _manifest(model_id: str, contract: Mapping[str, str], sums: Mapping[str, str], description: str) -> str:
-    progressive = contract.get("fewest_planes", contract.get("planes")) != contract.get("planes")
-    return f'''schema = 1
-
-[models.{model_id}]
-family = "{contract["family"]}"
-default = true
-progressive = {str(progressive).lower()}
-encoder = "encoder.onnx"
-encoder_sha256 = "{sums["encoder"]}"
-decoder = "decoder.onnx"
-decoder_sha256 = "{sums["decoder"]}"
-description = "{description}"
-'''
+def _entry(
+    model_id: str, contract: Mapping[str, str], sums: Mapping[str, str], description: str
+) -> ModelEntry:
+    return ModelEntry(
+        id=model_id,
+        family=contract["family"],
+        files={role: f"{role}.onnx" for role in sums},
+        sha256=dict(sums),
+        default=True,
+        progressive=contract.get("fewest_planes", contract.get("planes")) != contract.get("planes"),
+        description=description,
+    )

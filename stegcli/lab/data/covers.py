@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -41,37 +42,19 @@ JUDGING_SHARE: Final = 0.4
 
 
 def covers_of(refs: Sequence[photos.ImageRef], count: int, shrink: float = SHRINK) -> list[photos.ImageRef]:
-    """The first pictures that can be read and are large enough for `COVER_SHAPE` after shrinking.
+    """The first pictures that can be decoded and are large enough for `COVER_SHAPE` after shrinking.
 
     Raises:
         UsageError: fewer than `MIN_COVERS` are.
     """
-    found: list[photos.ImageRef] = []
-    for ref in refs:
-        if _is_fit(ref, shrink):
-            found.append(ref)
-        if len(found) == count:
-            break
+    least = (COVER_SHAPE[0] / shrink, (COVER_SHAPE[1] - 1) / shrink)
+    found = list(islice(photos.decodable(refs, least), count))
     if len(found) < MIN_COVERS:
         raise UsageError(
             f"only {len(found)} pictures are large enough to be covers",
             f"Give {MIN_COVERS} of {COVER_SHAPE[1] / shrink:.0f}x{COVER_SHAPE[0] / shrink:.0f} or more.",
         )
     return found
-
-
-def _is_fit(ref: photos.ImageRef, shrink: float) -> bool:
-    """Whether a picture is large enough and whole; a data set's few damaged files are no reason to stop."""
-    try:
-        with ref.open() as image:
-            is_large = (
-                min(image.size) * shrink >= COVER_SHAPE[0] and max(image.size) * shrink >= COVER_SHAPE[1] - 1
-            )
-            if is_large:
-                image.load()
-    except DECODER_ERRORS:
-        return False
-    return is_large
 
 
 def learning_and_judging(

@@ -6,6 +6,7 @@ import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +99,7 @@ def from_dataset(dataset: str, data_root: Path | None, count: int, seed: int) ->
         seed: which of them.
 
     Raises:
-        UsageError: there are fewer than two pictures.
+        UsageError: there are fewer than two pictures that can be decoded.
     """
     if dataset in photos.KNOWN:
         refs = sorted(photos.splits(dataset, data_root)[1], key=lambda ref: ref.key)
@@ -107,7 +108,10 @@ def from_dataset(dataset: str, data_root: Path | None, count: int, seed: int) ->
     if len(refs) < 2:
         raise UsageError(f"{dataset} holds {len(refs)} pictures", "Give at least two: a cover and a secret.")
     random.Random(seed).shuffle(refs)  # noqa: S311 - repeatable on purpose
-    half = min(count, len(refs) // 2)
+    refs = list(islice(photos.decodable(refs), 2 * min(count, len(refs) // 2)))
+    if len(refs) < 2:
+        raise UsageError(f"{dataset} holds no two pictures that can be decoded", "Give whole pictures.")
+    half = len(refs) // 2
     name = Path(dataset.removeprefix("folder:")).name
     return PairSource(name, (dataset, dataset), tuple(zip(refs[:half], refs[half : 2 * half], strict=True)))
 
@@ -116,7 +120,7 @@ def from_folder(folder: Path) -> PairSource:
     """Pairs as they are: DIR/cover/NAME with DIR/secret/NAME, or DIR/NAME.cover.png with DIR/NAME.secret.png.
 
     Raises:
-        UsageError: there are none.
+        UsageError: there are none that can be decoded.
     """
     refs = photos.find(f"folder:{folder}", None)
     found: dict[str, dict[str, photos.ImageRef]] = {role: {} for role in _ROLES}
@@ -132,5 +136,8 @@ def from_folder(folder: Path) -> PairSource:
             f"{folder} holds no pairs",
             "Name them NAME.cover.png and NAME.secret.png, or cover/NAME.png and secret/NAME.png.",
         )
-    members = tuple((found["cover"][name], found["secret"][name]) for name in names)
+    pairs = [(found["cover"][name], found["secret"][name]) for name in names]
+    members = tuple(pair for pair in pairs if len(list(photos.decodable(pair))) == len(pair))
+    if not members:
+        raise UsageError(f"no pair of {folder} can be decoded", "Give whole pictures.")
     return PairSource(folder.name, (), members)

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import os
 import random
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
-from stegcli.errors import UsageError
+from stegcli.errors import UsageError, one_line
+from stegcli.pictures.files import DECODER_ERRORS
 
 __all__ = [
     "KNOWN",
     "SIDE",
     "ImageRef",
     "centre_square",
+    "decodable",
     "digest",
     "find",
     "lfw_square",
@@ -32,6 +35,8 @@ __all__ = [
     "splits",
     "square",
 ]
+
+_LOG = logging.getLogger(__name__)
 
 SIDE = 256
 """Pixels along a side of the squares that models are trained and judged on."""
@@ -75,6 +80,27 @@ class ImageRef:
     def open(self) -> Image.Image:
         """Decoded lazily by Pillow; raises OSError or PIL's errors on a corrupt picture."""
         return Image.open(io.BytesIO(self.read()))
+
+
+def decodable(refs: Iterable[ImageRef], min_size: tuple[float, float] = (0, 0)) -> Iterator[ImageRef]:
+    """Pictures that can be decoded to their last row; others are logged and left out.
+
+    Args:
+        refs: the pictures.
+        min_size: pictures whose shorter or longer side has fewer pixels are left out, too.
+    """
+    for ref in refs:
+        try:
+            with ref.open() as image:
+                is_large = min(image.size) >= min_size[0] and max(image.size) >= min_size[1]
+                if is_large:
+                    image.draft("L", (1, 1))  # of a JPEG: an eighth of the work, and the same bytes read
+                    image.load()
+        except DECODER_ERRORS as error:
+            _LOG.warning("%s cannot be decoded and is left out (%s)", ref.key, one_line(error))
+            continue
+        if is_large:
+            yield ref
 
 
 def find(dataset: str, data_root: Path | None) -> list[ImageRef]:

@@ -158,7 +158,7 @@ def assess(
 ) -> list[DamageRow]:
     """Every hider under every damage; arguments as for `quality.evaluate`."""
     settings = settings_of(hiders, source, [spread], favor, seed) | {"what": "damage"}
-    book = Journal(journal, settings)
+    book = Journal(journal, settings, names=("stego_psnr_db", "levels"))
     found: dict[tuple[str, str, float], list[list[float]]] = {}
     for number, pair in enumerate(source):
         small = pair.with_secret_side(spread**-0.5)

@@ -12,7 +12,7 @@ import numpy as np
 
 from stegcli._version import __version__
 from stegcli.lab.data.pairs import Pair, PairSource
-from stegcli.lab.quality.hiders import Hider
+from stegcli.lab.quality.hiders import Hider, identities
 from stegcli.lab.quality.journal import Journal
 from stegcli.lab.quality.measure import FIGURES, Measured, measure
 from stegcli.lab.statistics import Summary, summarise
@@ -85,7 +85,7 @@ def settings_of(
         "favor": favor,
         "seed": seed,
         "spreads": list(spreads),
-        "hiders": {hider.name: hider.identity for hider in hiders},
+        "hiders": identities(hiders),
         "members": hashlib.sha256(repr([(c.key, s.key) for c, s in source.members]).encode()).hexdigest(),
     }
 
@@ -112,7 +112,7 @@ def evaluate(
         progress: told the share of the work done.
     """
     settings = settings_of(hiders, source, spreads, favor, seed)
-    book = Journal(journal, settings)
+    book = Journal(journal, settings, names=("simulated", *FIGURES))
     rows: dict[tuple[str, int], list[Row]] = {}
     names: list[tuple[str, str]] = []
     for number, pair in enumerate(source):

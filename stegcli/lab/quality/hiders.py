@@ -7,7 +7,7 @@ the secret's size, and their keys come from a seed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -23,7 +23,7 @@ from stegcli.models import store
 from stegcli.models.loading import Models
 from stegcli.pictures import reading
 
-__all__ = ["Hidden", "Hider", "ModelHider", "random_numbers", "seed_bytes"]
+__all__ = ["Hidden", "Hider", "ModelHider", "distinct", "identities", "random_numbers", "seed_bytes"]
 
 Array = NDArray[np.uint8]
 Reveal = Callable[[Array], Array | None]
@@ -68,6 +68,62 @@ class Hider(Protocol):
             seed: whatever is random follows from it.
             stego_psnr_db: what a hider that can choose aims at: that of the model it is compared with.
         """
+
+
+@dataclass(frozen=True)
+class _Renamed:
+    """A hider under another name.
+
+    Attributes:
+        hider: which one.
+        name: as it stands in the tables.
+    """
+
+    hider: Hider
+    name: str
+
+    @property
+    def identity(self) -> str:
+        """The hider's."""
+        return self.hider.identity
+
+    def hide(self, cover_rgb: Array, secret_gray: Array, seed: str, stego_psnr_db: float | None) -> Hidden:
+        """As the hider does."""
+        return self.hider.hide(cover_rgb, secret_gray, seed, stego_psnr_db)
+
+
+def distinct(hiders: Sequence[Hider]) -> list[Hider]:
+    """The same hiders, each under a name of its own, none twice: rows of a table are told apart by it.
+
+    Two trainings may have given their models one id; then part of a checksum says which is which.
+    """
+    identities_of: dict[str, list[str]] = {}
+    for hider in hiders:
+        identities_of.setdefault(hider.name, []).append(hider.identity)
+    named: dict[str, Hider] = {}
+    for hider in hiders:
+        name = hider.name
+        if len(set(identities_of[name])) > 1:
+            name += f" ({hashlib.sha256(hider.identity.encode()).hexdigest()[:_DIGITS]})"
+        named.setdefault(name, hider if name == hider.name else _Renamed(hider, name))
+    return list(named.values())
+
+
+_DIGITS = 6
+
+
+def identities(hiders: Sequence[Hider]) -> dict[str, str]:
+    """Name -> identity of every hider, for the record.
+
+    Raises:
+        UsageError: two have one name, so that their rows would be merged.
+    """
+    found = {hider.name: hider.identity for hider in hiders}
+    if len(found) < len(hiders):
+        names = sorted(hider.name for hider in hiders)
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise UsageError(f"two of them are called {', '.join(twice)}", "Give each model an id of its own.")
+    return found
 
 
 def seed_bytes(seed: str, purpose: str, count: int = 32) -> bytes:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from stegcli._version import __version__
 from stegcli.lab.data.covers import unlearned
 from stegcli.lab.quality.baselines import baseline
-from stegcli.lab.quality.hiders import Hider
+from stegcli.lab.quality.hiders import Hider, identities
 from stegcli.lab.security import evaluate
 from stegcli.lab.security.subjects import HiderSubject, LsbMatchingSubject, PhaseSubject, Subject
 from stegcli.lab.security.verdicts import SecurityRow
@@ -138,7 +138,7 @@ def run(
         feature_set=feature_set,
         shrink=shrink,
         seed=seed,
-        models={model.name: model.identity for model in models},
+        models=identities(models),
         rows=tuple(rows),
         accuracies=accuracies,
     )

@@ -1,0 +1,87 @@
+"""A payload over all blocks of a carrier, in bands of blocks side by side, some threads coding one each."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from stegcli.carriers.keyed_order import subkey
+from stegcli.carriers.scatter import chunks
+from stegcli.carriers.streams import Keys, words32
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from numpy.typing import NDArray
+
+    from stegcli.carriers.syndrome import Group, Layout, Marks
+
+    T = TypeVar("T", bound=np.generic)
+    Bits = NDArray[np.uint8]
+    U8 = NDArray[np.uint8]
+
+__all__ = ["Band", "code_bands"]
+
+_SAMPLES: Final = 1 << 20
+"""In a band, or one block if that is longer: several side by side suit numpy, and memory stays bounded."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """Some blocks of a group, and what each layer of them shall carry.
+
+    Attributes:
+        group: whose blocks.
+        columns: which of them.
+        messages: of each layer, (message bits, blocks) uint8.
+    """
+
+    group: Group
+    columns: slice
+    messages: list[Bits]
+
+    def of(self, samples: NDArray[T]) -> NDArray[T]:
+        """(samples,) in the keyed order -> (N, blocks), the band's, as a view."""
+        return samples[self.group.start : self.group.stop].reshape(-1, self.group.blocks)[:, self.columns]
+
+
+def code_bands(
+    layout: Layout, marks: Marks, payload: bytes, keys: Keys, code: Callable[[Band], U8], threads: int
+) -> U8:
+    """Have `code` find the moves of every band, (N, blocks) uint8 -> (samples,) uint8 in the keyed order."""
+    moves = np.zeros(layout.samples, dtype=np.uint8)
+
+    def run(band: Band) -> None:
+        band.of(moves)[:] = code(band)
+
+    message = _filled(payload, layout.capacity(marks.rates), keys)
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(run, _bands(layout, marks, message)):
+            pass
+    return moves
+
+
+def _filled(payload: bytes, bits: int, keys: Keys) -> Bits:
+    """Payload -> (bits,) uint8 0 or 1: its own, of a byte the highest first, then some of a keystream."""
+    message = np.unpackbits(np.frombuffer(payload, dtype=np.uint8))
+    fill = words32(subkey(keys.keystream, b"fill"), bits - len(message)) & np.uint32(1)
+    return np.concatenate([message, fill.astype(np.uint8)])
+
+
+def _bands(layout: Layout, marks: Marks, message: Bits) -> list[Band]:
+    bands, start = [], 0
+    for group in layout.groups:
+        layers = []
+        for rate in marks.rates:
+            stop = start + group.message_bits(rate) * group.blocks
+            layers.append(message[start:stop].reshape(-1, group.blocks))
+            start = stop
+        bands += [
+            Band(group, columns, [np.ascontiguousarray(bits[:, columns]) for bits in layers])
+            for columns in chunks(group.blocks, _SAMPLES >> group.exponent)
+        ]
+    return bands

@@ -1,0 +1,71 @@
+"""The keyed order of many values, without sorting all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import numpy as np
+
+from stegcli.carriers.scatter import chunks, embedding_groups
+from stegcli.carriers.streams import Keys, scaled, words32
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["KeyedOrder", "subkey"]
+
+_T = TypeVar("_T", bound=np.generic)
+_CHUNK: Final = 1 << 16
+
+
+def subkey(key: bytes, purpose: bytes) -> bytes:
+    """One more 32-byte key out of a secret one: SHA-256 of "stegcli/2/", the purpose and the key."""
+    return sha256(b"stegcli/2/" + purpose + key).digest()
+
+
+@dataclass(frozen=True)
+class KeyedOrder:
+    """Where each sample is among the values. Part of the file format: see rule 2 of `syndrome`.
+
+    The values lie in S strips of C each, end to end. Sample j S + b is value order[j] of strip (b +
+    turn[j]) mod S, where `order` is the permutation of C by `scatter.embedding_groups` and `turn` the
+    stream of 32-bit words under `subkey(permutation, "turns")`, scaled to 0..S-1. Samples b, S + b, 2 S +
+    b, ... thus come from all strips alike and from anywhere in them, and one strip's worth of words is
+    sorted for all.
+    """
+
+    strips: int
+    order: NDArray[np.int32]
+    turns: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, strips: int, columns: int, keys: Keys) -> KeyedOrder:
+        """The order of `strips` times `columns` values under the permutation key."""
+        order = embedding_groups(columns, columns, 1, keys)[:, 0]
+        turns = scaled(words32(subkey(keys.permutation, b"turns"), columns), strips)
+        return cls(strips, order, turns)
+
+    def take(self, values: NDArray[_T]) -> NDArray[_T]:
+        """(S C or a few more,) in their own order -> (S C,) in the keyed one."""
+        samples = np.empty((len(self.order), self.strips), dtype=values.dtype)
+        for part in chunks(len(samples), _CHUNK // self.strips):
+            np.take(values, self._places(part), out=samples[part], mode="clip")
+        return samples.ravel()
+
+    def put(self, samples: NDArray[_T], count: int) -> NDArray[_T]:
+        """(S C,) in the keyed order -> (count,) in their own; 0 for the few that have no place in it."""
+        values = np.zeros(count, dtype=samples.dtype)
+        rows = samples.reshape(-1, self.strips)
+        for part in chunks(len(rows), _CHUNK // self.strips):
+            values[self._places(part)] = rows[part]
+        return values
+
+    def _places(self, part: slice) -> NDArray[np.intp]:
+        """(columns of `part`, S): indices of these samples' values."""
+        places = self.turns[part, None] + np.arange(self.strips)
+        places[places >= self.strips] -= self.strips
+        places *= len(self.order)
+        places += self.order[part, None]
+        return places.astype(np.intp, copy=False)

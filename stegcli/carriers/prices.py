@@ -1,0 +1,195 @@
+"""What the 27 joint steps of a pixel cost, and how likely each is in the distribution that carries a payload.
+
+A step d in {-1, 0, 1}^3 costs rho d'Ad: rho says where a picture hides changes (HILL or the learned cost),
+A, one for the picture, that its channels share their noise, so that a step in one alone shows most. Beyond
+0..255 no step leads.
+
+A step's probability depends on lambda rho and on which channels are black or white, and on nothing else. So
+pixels are counted in cells, by 27 such kinds and by rho to one part in 90: entropies are sums over some
+thousand cells, not millions of pixels, and a pixel's odds are looked up.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from stegcli.carriers.boltzmann import binary_entropy
+from stegcli.carriers.scatter import chunks
+from stegcli.carriers.syndrome import WET
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    U8 = NDArray[np.uint8]
+    F32 = NDArray[np.float32]
+    F64 = NDArray[np.float64]
+
+__all__ = ["CHANNELS", "LAYERS", "Cells", "colour_precision", "greatest_entropy"]
+
+CHANNELS: Final = (1, 0, 2)
+"""The order in which a pixel's channels are decided: green, red, blue."""
+
+LAYERS: Final = 2 * len(CHANNELS)
+"""The lowest bit of each channel, then its second-lowest, in that order of channels."""
+
+_CLIP: Final = 24
+_FLOOR: Final = 3.0
+
+_STEPS: Final = np.array([(r, g, b) for r in (-1, 0, 1) for g in (-1, 0, 1) for b in (-1, 0, 1)])
+_NO_WAY: Final = -1e8
+"""Log-weight of a forbidden step; finite, so that every difference of two is a number."""
+
+_PER_OCTAVE: Final = 64
+_OCTAVES: Final = 32
+_BINS: Final = _PER_OCTAVE * _OCTAVES
+_KINDS: Final = 27
+_ENDS: Final = np.array([1, *[0] * 254, 2], dtype=np.uint8)
+"""By value: 1 where no step down is left, 2 where none up is."""
+_CHUNK: Final = 1 << 17
+_SAMPLE: Final = 1 << 17
+
+
+def colour_precision(rgb: U8) -> F64:
+    """(H, W, 3) uint8 -> (3, 3) float64 A, positive definite, of trace 3.
+
+    The inverse covariance of the three channels' Ker-Boehme residuals, of which each is clipped at 24 so that
+    edges do not rule; 3 is added on the diagonal, for the steps themselves are noise and flat ground has
+    none.
+    """
+    residuals = _ker_boehme(np.pad(rgb, ((1, 1), (1, 1), (0, 0)), mode="edge"))
+    total = np.zeros((3, 3))
+    for rows in np.array_split(residuals, max(1, residuals.size // _CHUNK)):
+        flat = rows.reshape(-1, 3).astype(np.float64)
+        total += flat.T @ flat
+    precision = np.linalg.inv(total * 3 / residuals.size + _FLOOR * np.eye(3))
+    scaled: F64 = precision * (3 / np.trace(precision))
+    return scaled
+
+
+def greatest_entropy(pixels: U8) -> float:
+    """(n, 3) uint8 -> bits of entropy where every step within 0..255 costs the same."""
+    ways = np.zeros(_KINDS, dtype=np.intp)
+    for part in chunks(len(pixels), _CHUNK):
+        ways += np.bincount(_kinds(pixels[part]), minlength=_KINDS)
+    return float(ways @ np.log2(_allowed(np.arange(_KINDS)).sum(axis=1)))
+
+
+def _ker_boehme(rgb: U8) -> NDArray[np.int8]:
+    """(h, w, 3) -> (h - 2, w - 2, 3) residuals of [-1 2 -1; 2 -4 2; -1 2 -1], clipped."""
+    out = np.empty((rgb.shape[0] - 2, rgb.shape[1] - 2, 3), dtype=np.int8)
+    height = max(1, _CHUNK // rgb.shape[1])
+    for top in range(0, len(out), height):
+        strip = rgb[top : top + height + 2].astype(np.int16)
+        across = 2 * strip[:, 1:-1] - strip[:, :-2] - strip[:, 2:]
+        residual = 2 * across[1:-1] - across[:-2] - across[2:]
+        out[top : top + height] = np.clip(-residual, -_CLIP, _CLIP)
+    return out
+
+
+class Cells:
+    """The pixels of a cover by what their steps cost.
+
+    Args:
+        pixels: (n, 3) uint8.
+        rho: (n,) float32 > 0 and finite, any unit; beyond 2^16 times the median either way it is cut off.
+        precision: (3, 3) positive definite.
+
+    Attributes:
+        of_pixel: (n,) uint16, each pixel's cell.
+        count: (cells,) pixels in each.
+    """
+
+    def __init__(self, pixels: U8, rho: F32, precision: F64) -> None:
+        self.unit = float(np.median(rho[:: max(1, len(rho) // _SAMPLE)]))
+        numbers = np.empty(len(pixels), dtype=np.uint16)
+        counts = np.zeros(_KINDS * _BINS, dtype=np.intp)
+        for part in chunks(len(pixels), _CHUNK):
+            numbers[part] = self._bins(rho[part]) + _kinds(pixels[part]).astype(np.uint16) * np.uint16(_BINS)
+            counts += np.bincount(numbers[part], minlength=len(counts))
+        present = np.flatnonzero(counts)
+        number_to_cell = np.zeros(len(counts), dtype=np.uint16)
+        number_to_cell[present] = np.arange(len(present))
+        for part in chunks(len(pixels), _CHUNK):
+            numbers[part] = number_to_cell[numbers[part]]
+        self.of_pixel: NDArray[np.uint16] = numbers
+        self.count: NDArray[np.intp] = counts[present]
+        octaves = (present % _BINS + 0.5) / _PER_OCTAVE - _OCTAVES / 2
+        square = np.einsum("di,ij,dj->d", _STEPS, precision, _STEPS)
+        self._prices: F64 = self.unit * 2.0 ** octaves[:, None] * square
+        self._allowed = _allowed(present // _BINS)
+
+    def _bins(self, rho: F32) -> NDArray[np.uint16]:
+        octaves = np.log(rho / np.float32(self.unit)) * np.float32(1 / np.log(2)) + np.float32(_OCTAVES / 2)
+        bins: NDArray[np.uint16] = np.clip(octaves * np.float32(_PER_OCTAVE), 0, _BINS - 1).astype(np.uint16)
+        return bins
+
+    def _log_weights(self, lam: float) -> F64:
+        """(cells, 27): ln of each step's probability, but for a constant of its cell."""
+        return np.where(self._allowed, -lam * self._prices, _NO_WAY)
+
+    def layer_entropies(self, lam: float) -> F64:
+        """(6,) float64: bits of entropy of each layer, of all pixels together.
+
+        Given those written before: earlier channels, and a channel's second-lowest bit before its lowest. The
+        lowest bit of a channel that may step both ways is taken to be as often 0 as 1.
+        """
+        weights = np.exp(self._log_weights(lam))
+        joint = _in_order(weights / weights.sum(axis=1, keepdims=True))
+        entropies = np.empty(LAYERS)
+        for index in range(len(CHANNELS)):
+            steps = joint.sum(axis=tuple(range(index + 2, 4))).reshape(len(joint), -1, 3)
+            total = np.maximum(steps.sum(axis=2, keepdims=True), 1e-300)
+            halves = [_two_layers(total[..., 0], steps / total, flipped) for flipped in (0, 2)]
+            cells = np.mean(halves, axis=0)
+            entropies[2 * index : 2 * index + 2] = self.count @ cells.T
+        return entropies
+
+    def tilts(self, lam: float) -> list[tuple[F32, F32]]:
+        """For each channel in order: ln P(+1) / P(0) and ln P(-1) / P(0), each (3^earlier, cells) float32.
+
+        The row is the earlier channels' steps as digits of base three, 0 for -1, the first one leading.
+        """
+        joint = _in_order(self._log_weights(lam))
+        tables = []
+        for index in range(len(CHANNELS)):
+            steps = joint
+            for _ in range(len(CHANNELS) - 1 - index):
+                steps = np.logaddexp.reduce(steps, axis=-1)
+            rows = steps.reshape(len(joint), -1, 3).transpose(2, 1, 0)
+            up, down = (np.clip(rows[way] - rows[1], -WET, WET) for way in (2, 0))
+            tables.append((up.astype(np.float32), down.astype(np.float32)))
+        return tables
+
+
+def _kinds(pixels: U8) -> U8:
+    """(n, 3) -> (n,) uint8 0..26: of each channel, whether it steps both ways, only up, or only down."""
+    return _ENDS[pixels] @ np.array([9, 3, 1], dtype=np.uint8)
+
+
+def _allowed(kinds: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """(cells,) kinds -> (cells, 27) bool."""
+    allowed = np.ones((len(kinds), len(_STEPS)), dtype=np.bool_)
+    for channel, place in enumerate((9, 3, 1)):
+        kind = kinds[:, None] // place % 3
+        step = _STEPS[:, channel]
+        allowed &= ~((kind == 1) & (step < 0)) & ~((kind == 2) & (step > 0))
+    return allowed
+
+
+def _in_order(steps: F64) -> F64:
+    """(cells, 27) -> (cells, 3, 3, 3), axes in the order in which channels are decided."""
+    return steps.reshape(-1, 3, 3, 3).transpose(0, *(channel + 1 for channel in CHANNELS))
+
+
+def _two_layers(total: F64, steps: F64, flipped: int) -> F64:
+    """Bits of entropy of the lowest layer and of the second-lowest, (2, cells), summed over states.
+
+    `total`: (cells, states) probabilities. `steps`: (cells, states, 3) of the steps given these. `flipped`:
+        the step, 0 for -1 and 2 for +1, that changes the second-lowest bit.
+    """
+    first = binary_entropy(steps[..., flipped])
+    rest = 1 - steps[..., flipped]
+    other = steps[..., 2 - flipped] / np.maximum(rest, 1e-300)
+    return np.stack([(total * rest * binary_entropy(other)).sum(axis=1), (total * first).sum(axis=1)])

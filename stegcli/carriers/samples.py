@@ -1,0 +1,177 @@
+"""Bits in steps of one of pixels' channels, where a cover hides them best, by syndrome coding.
+
+    writing   prices -> lambda, odds of 27 steps -> six layers of bits, each given those before -> stego
+    reading   stego modulo 4 -> keyed order -> polar transform -> frozen positions
+
+A pixel's sample is one byte: two bits each for green, red and blue from the lowest up, which are the
+channel's value modulo 4. With `syndrome` that is the file format. The reader needs the key, the number of
+bytes and a rate for each layer (`Marks`), not the prices.
+
+Pixels are always the (n, 3) uint8 array of usable pixels in raster order; their places are not needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from stegcli.carriers import syndrome
+from stegcli.carriers.bands import Band, code_bands
+from stegcli.carriers.boltzmann import multiplier
+from stegcli.carriers.prices import CHANNELS, LAYERS, Cells, greatest_entropy
+from stegcli.carriers.scatter import chunks
+from stegcli.carriers.syndrome import Layout, Marks
+from stegcli.carriers.ternary import two_layers
+from stegcli.errors import ImageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from stegcli.carriers.streams import Keys
+    from stegcli.carriers.ternary import Tilts
+
+    U8 = NDArray[np.uint8]
+    U16 = NDArray[np.uint16]
+    F32 = NDArray[np.float32]
+    F64 = NDArray[np.float64]
+
+__all__ = ["LAYERS", "Written", "read", "room", "write"]
+
+_CHUNK: Final = 1 << 17
+_SAFE: Final = 0.85
+"""Of the greatest entropy, log2(27) bits a pixel, what is promised for any prices."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A payload in pixels.
+
+    Attributes:
+        pixels: (n, 3) uint8 stego.
+        marks: for the reader, of six layers.
+        oversteps: channel values that had to move by 2, or by 3 at an end of 0..255; as good as always none.
+    """
+
+    pixels: U8
+    marks: Marks
+    oversteps: int
+
+
+def room(pixels: U8, bits_per_pixel: float = 8.0) -> int:
+    """(n, 3) uint8 -> the most bytes that `write` takes with any prices, and that stay under a ceiling."""
+    if not Layout(len(pixels)).groups:
+        return 0
+    return int(min(_SAFE * greatest_entropy(pixels), bits_per_pixel * len(pixels)) / 8)
+
+
+def write(pixels: U8, rho: F32, precision: F64, payload: bytes, keys: Keys, threads: int = 2) -> Written:
+    """Carry a payload in steps of the least expected price.
+
+    Args:
+        pixels: (n, 3) uint8 cover.
+        rho: (n,) float32 > 0 and finite, any unit: what a step costs at each pixel.
+        precision: (3, 3) positive definite: a step d costs rho d'Ad, see `prices.colour_precision`.
+        payload: at most `room` bytes, as good as random (a ciphertext).
+        keys: whose permutation and keystream to use.
+        threads: bands of blocks coded at a time.
+
+    Raises:
+        ImageError: the payload is too large for these pixels.
+    """
+    most = room(pixels)
+    if len(payload) > most:
+        raise ImageError(
+            f"the cover has room for {most:,} bytes, and {len(payload):,} are to be hidden",
+            "take a larger cover or a smaller secret",
+        )
+    if not payload:
+        return Written(pixels.copy(), Marks(0, (0,) * LAYERS), 0)
+    layout = Layout(len(pixels))
+    cells = Cells(pixels, rho, precision)
+    lam = multiplier(lambda lam: float(cells.layer_entropies(lam).sum()), 8 * len(payload), cells.unit)
+    marks = Marks(len(payload), syndrome.rates_for(cells.layer_entropies(lam), layout, 8 * len(payload)))
+    order = layout.order(keys)
+    coder = _Coder(order.take(_residues(pixels)), order.take(cells.of_pixel), cells.tilts(lam))
+    moves = code_bands(layout, marks, payload, keys, coder.moves, threads)
+    stego, oversteps = _moved(pixels, order.put(moves, len(pixels)))
+    return Written(stego, marks, oversteps)
+
+
+def read(pixels: U8, marks: Marks, keys: Keys) -> bytes:
+    """(n, 3) uint8 stego -> the payload, as `syndrome.read`."""
+    return syndrome.read(_residues(pixels), marks, keys)
+
+
+@dataclass(frozen=True)
+class _Coder:
+    """Six layers for any band of blocks.
+
+    Attributes:
+        residues: (samples,) uint8 in the keyed order, as `_residues`.
+        cells: (samples,) uint16 likewise.
+        tilts: as `Cells.tilts`.
+    """
+
+    residues: U8
+    cells: U16
+    tilts: list[tuple[F32, F32]]
+
+    def moves(self, band: Band) -> U8:
+        """(N, blocks) uint8: steps modulo 4, two bits each, as in a sample."""
+        residues, cells = band.of(self.residues), band.of(self.cells)
+        moves = np.zeros(residues.shape, dtype=np.uint8)
+        earlier = np.zeros(residues.shape, dtype=np.uint8)
+        for index, tables in enumerate(self.tilts):
+            lowest, second = band.messages[2 * index : 2 * index + 2]
+            own = residues >> np.uint8(2 * index) & np.uint8(3)
+            steps = two_layers(own, _looked_up(tables, earlier, cells), second, lowest)
+            moves |= steps.view(np.uint8) % 4 << np.uint8(2 * index)
+            earlier = (3 * earlier + np.minimum(steps, 1) + 1).astype(np.uint8)
+        return moves
+
+
+def _looked_up(tables: tuple[F32, F32], earlier: U8, cells: U16) -> Tilts:
+    """Tables by earlier steps and cell, and which of them applies to each sample -> the tilts of any rows."""
+    width = np.int32(tables[0].shape[1])
+
+    def tilts(rows: slice) -> tuple[F32, F32]:
+        place = earlier[rows] * width + cells[rows]
+        return np.take(tables[0], place), np.take(tables[1], place)
+
+    return tilts
+
+
+def _residues(pixels: U8) -> U8:
+    """(n, 3) -> (n,) uint8: each channel modulo 4, green in the two lowest bits, then red, then blue."""
+    samples = np.zeros(len(pixels), dtype=np.uint8)
+    for part in chunks(len(pixels), _CHUNK):
+        for index, channel in enumerate(CHANNELS):
+            samples[part] |= (pixels[part, channel] & np.uint8(3)) << np.uint8(2 * index)
+    return samples
+
+
+def _moved(pixels: U8, moves: U8) -> tuple[U8, int]:
+    """(n, 3) pixels, (n,) steps modulo 4 -> (n, 3) stego, and how many values moved by more than one."""
+    stego = np.empty_like(pixels)
+    oversteps = 0
+    for part in chunks(len(pixels), _CHUNK):
+        for index, channel in enumerate(CHANNELS):
+            own = (moves[part] >> np.uint8(2 * index) & np.uint8(3)).astype(np.uint16)
+            place = own << np.uint16(8) | pixels[part, channel]
+            stego[part, channel] = np.take(_STEPPED, place)
+            oversteps += int(np.count_nonzero(np.take(_FAR, place)))
+    return stego, oversteps
+
+
+def _nearest() -> NDArray[np.int64]:
+    """(4, 256) int64: the nearest value in 0..255 that is a value plus a step modulo 4, of two the lower."""
+    steps, values, results = np.ogrid[:4, :256, :256]
+    far = np.where((results - values - steps) % 4 == 0, np.abs(results - values), 256)
+    nearest: NDArray[np.int64] = far.argmin(axis=-1)
+    return nearest
+
+
+_STEPPED: Final = _nearest().astype(np.uint8)
+_FAR: Final = np.abs(_nearest() - np.arange(256)) > 1

@@ -1,0 +1,216 @@
+"""Steps of one, up or down, that carry bits in the two lowest bits of integers.
+
+The second-lowest bit is written first, then the lowest given what that left open (Filler, Judas and Fridrich,
+"Minimizing additive distortion in steganography using syndrome-trellis codes", 2011). Modulo four, each of
+the steps -1, 0 and 1 leads elsewhere: an odd number changes its second-lowest bit by +1, an even one by -1,
+and the lowest bit alone by the other step.
+
+`write` and `read` carry a payload in integers that have a price each way, as the quantised coefficients of
+a JPEG file have; `two_layers` is what they share with the pixels of `samples`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from stegcli.carriers import syndrome
+from stegcli.carriers.bands import Band, code_bands
+from stegcli.carriers.boltzmann import binary_entropy, multiplier
+from stegcli.carriers.scatter import chunks
+from stegcli.carriers.syndrome import WET, Layout, Marks
+from stegcli.errors import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from stegcli.carriers.streams import Keys
+
+    I16 = NDArray[np.int16]
+    U8 = NDArray[np.uint8]
+    I8 = NDArray[np.int8]
+    F32 = NDArray[np.float32]
+    F64 = NDArray[np.float64]
+    Tilts = Callable[[slice], tuple[F32, F32]]
+
+__all__ = ["LAYERS", "Prices", "Written", "read", "room", "two_layers", "write"]
+
+LAYERS: Final = 2
+"""The lowest bit, then the second-lowest, in the two bits of a sample."""
+
+_CHUNK: Final = 1 << 15
+_SAMPLE: Final = 1 << 17
+_SAFE: Final = 0.85
+_SUREST: Final = np.float32(64)
+"""Log-odds of what may change: one of 10^27 ever does, and a block never runs out of such."""
+
+
+def two_layers(residues: U8, tilts: Tilts, second: U8, lowest: U8) -> I8:
+    """Write a message into each of the two lowest bits of integers.
+
+    Args:
+        residues: (N, blocks) uint8, the integers modulo 4.
+        tilts: some rows -> ln P(+1) / P(0) and ln P(-1) / P(0) of each of their integers, (rows, blocks)
+            float32; -`WET` or less where the step must not be taken.
+        second: (message bits, blocks) uint8, the syndrome of the second-lowest bits.
+        lowest: the same of the lowest.
+
+    Returns:
+        (N, blocks) int8: steps -1, 0 or 1 that are allowed; the rare 2 where the code gave no other choice,
+        or a forbidden one.
+    """
+    rows = list(chunks(len(residues), _CHUNK // residues.shape[1]))
+    odds = np.empty(residues.shape, dtype=np.float32)
+    for part in rows:
+        odds[part] = _second_odds(residues[part], *tilts(part))
+    seconds = syndrome.embed(odds, second)
+    for part in rows:
+        odds[part] = _lowest_odds(residues[part], seconds[part], *tilts(part))
+    lowests = syndrome.embed(odds, lowest)
+    steps = np.empty(residues.shape, dtype=np.int8)
+    for part in rows:
+        steps[part] = ((2 * seconds[part] + lowests[part] - residues[part] + 1) & 3).astype(np.int8) - 1
+    return steps
+
+
+def _second_odds(residues: U8, up: F32, down: F32) -> F32:
+    """Second-lowest bits: ln P(0) / P(1)."""
+    odd = (residues & 1).astype(np.bool_)
+    flip, other = np.where(odd, up, down), np.where(odd, down, up)
+    neither = np.maximum(other, 0) + np.log(np.exp(-np.abs(other)) + np.float32(1))
+    stays = np.where(flip <= -WET, WET, np.clip(neither - flip, -_SUREST, _SUREST))
+    return np.where(residues & 2, -stays, stays)
+
+
+def _lowest_odds(residues: U8, seconds: U8, up: F32, down: F32) -> F32:
+    """Lowest bits, once the second-lowest are chosen: ln P(0) / P(1). Where those changed, so do these."""
+    odd = (residues & 1).astype(np.bool_)
+    other = np.where(odd, down, up)
+    stays = np.where(other <= -WET, WET, np.clip(-other, -_SUREST, _SUREST))
+    stays = np.where(seconds != residues >> 1, -WET, stays)
+    return np.where(odd, -stays, stays)
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What a step costs at each integer.
+
+    Attributes:
+        up: (n,) float32 > 0, any unit, of the step +1; infinite where it must not be taken.
+        down: likewise of -1.
+    """
+
+    up: F32
+    down: F32
+
+    def layer_entropies(self, lam: float, odd: NDArray[np.bool_]) -> F64:
+        """(2,) float64 bits, of all integers together: of the lowest layer given the other, and of that one.
+
+        `odd`: (n,) which integers are odd.
+        """
+        total = np.zeros(LAYERS)
+        for part in chunks(len(odd), _CHUNK):
+            up, down = (np.exp(-lam * price[part].astype(np.float64)) for price in (self.up, self.down))
+            flip = np.where(odd[part], up, down) / (1 + up + down)
+            other = np.where(odd[part], down, up) / (1 + np.where(odd[part], down, up))
+            total += ((1 - flip) * binary_entropy(other)).sum(), binary_entropy(flip).sum()
+        return total
+
+    def unit(self) -> float:
+        """A usual price: the median of those that are finite, of every so many."""
+        every = max(1, len(self.up) // _SAMPLE)
+        sample = np.concatenate([self.up[::every], self.down[::every]])
+        return float(np.median(sample[np.isfinite(sample)]))
+
+
+@dataclass(frozen=True)
+class Written:
+    """A payload in integers.
+
+    Attributes:
+        values: (n,) int16, each at most one off.
+        marks: for the reader, of two layers.
+    """
+
+    values: I16
+    marks: Marks
+
+
+def room(prices: Prices) -> int:
+    """The most bytes that `write` takes: a share of what steps of equal price would carry."""
+    if not Layout(len(prices.up)).groups:
+        return 0
+    ways = 1 + np.isfinite(prices.up) + np.isfinite(prices.down)
+    return int(_SAFE * float(np.bincount(ways, minlength=4) @ np.log2([1, 1, 2, 3])) / 8)
+
+
+def write(values: I16, prices: Prices, payload: bytes, keys: Keys, threads: int = 2) -> Written:
+    """Carry a payload in steps of the least expected price.
+
+    Args:
+        values: (n,) int16 cover.
+        prices: of its steps.
+        payload: at most `room` bytes, as good as random (a ciphertext).
+        keys: whose permutation and keystream to use.
+        threads: bands of blocks coded at a time.
+
+    Raises:
+        ImageError: the payload is too large, or cannot be carried without a forbidden step.
+    """
+    if len(payload) > room(prices):
+        raise _no_room(room(prices), len(payload))
+    if not payload:
+        return Written(values.copy(), Marks(0, (0,) * LAYERS))
+    layout, odd, bits = Layout(len(values)), (values & 1).astype(np.bool_), 8 * len(payload)
+    lam = multiplier(lambda lam: float(prices.layer_entropies(lam, odd).sum()), bits, prices.unit())
+    marks = Marks(len(payload), syndrome.rates_for(prices.layer_entropies(lam, odd), layout, bits))
+    order = layout.order(keys)
+    residues, up, down = order.take(_residues(values)), order.take(prices.up), order.take(prices.down)
+
+    def moves(band: Band) -> U8:
+        lowest, second = band.messages
+        ups, downs = band.of(up), band.of(down)
+        steps = two_layers(
+            band.of(residues), lambda rows: (_tilt(ups[rows], lam), _tilt(downs[rows], lam)), second, lowest
+        )
+        if _forbidden(steps, ups, downs).any():
+            raise _no_room(room(prices), len(payload))
+        return steps.view(np.uint8) % 4
+
+    steps = order.put(code_bands(layout, marks, payload, keys, moves, threads), len(values))
+    return Written(values + _STEPS[steps], marks)
+
+
+def read(values: I16, marks: Marks, keys: Keys) -> bytes:
+    """(n,) int16 stego -> the payload, as `syndrome.read`."""
+    return syndrome.read(_residues(values), marks, keys)
+
+
+def _residues(values: I16) -> U8:
+    """(n,) integers -> (n,) uint8, modulo 4."""
+    return (values & 3).astype(np.uint8)
+
+
+def _tilt(price: F32, lam: float) -> F32:
+    tilt: F32 = np.maximum(price * np.float32(-lam), -WET)
+    return tilt
+
+
+def _forbidden(steps: I8, up: F32, down: F32) -> NDArray[np.bool_]:
+    """Steps that are none of those allowed."""
+    found: NDArray[np.bool_] = (steps == 2) | ((steps == 1) & np.isinf(up)) | ((steps == -1) & np.isinf(down))
+    return found
+
+
+def _no_room(most: int, size: int) -> ImageError:
+    return ImageError(
+        f"the cover has room for about {most:,} bytes, and {size:,} are to be hidden",
+        "take a larger cover or a smaller secret",
+    )
+
+
+_STEPS: Final = np.array([0, 1, 0, -1], dtype=np.int16)

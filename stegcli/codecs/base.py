@@ -1,0 +1,218 @@
+"""What a codec is: a secret becomes bytes, and bytes become the secret again.
+
+    picture or file --encode--> payload, shape, codec id --(sealed, hidden, revealed)--> decode --> secret
+
+The payload alone cannot be decoded: the id of the codec and the shape travel in the header. A shape is that
+of the uint8 array which comes back: (h, w) for gray, (h, w, 3) for colour, (n,) for a file of n bytes with
+its name before them (see `stegcli.codecs.plain`). A decoder trusts the shape, which its caller has checked
+against his own limits, and nothing in the payload: no payload makes it allocate more than the shape needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stegcli.errors import ExitCode, StegError, UsageError
+
+__all__ = [
+    "FAVOR",
+    "MAX_PIXELS",
+    "Budget",
+    "Chroma",
+    "Codec",
+    "CodecId",
+    "Encoded",
+    "FileSecret",
+    "Picture",
+    "Rate",
+    "Secret",
+    "SecretError",
+    "Shape",
+    "Target",
+    "Wishes",
+    "check_picture",
+]
+
+Picture = NDArray[np.uint8]
+"""(h, w) uint8 gray, or (h, w, 3) uint8 RGB."""
+Shape = tuple[int, ...]
+
+Chroma = Literal["4:4:4", "4:2:0"]
+
+MAX_PIXELS: Final = 89_478_485
+"""Of a secret picture. Above it Pillow warns of a decompression bomb, whoever asked for the picture."""
+
+
+class CodecId(IntEnum):
+    """One byte of the file format. An id is never given a second meaning; 7 and above are free."""
+
+    STORED = 1
+    DEFLATE = 2
+    LZMA = 3
+    WEBP_LOSSLESS = 4
+    WEBP = 5
+    AVIF = 6
+
+
+class SecretError(StegError):
+    """The bytes were found and opened, but no secret can be made of them."""
+
+    kind = "secret"
+    exit_code = ExitCode.NOTHING_FOUND
+
+    def __init__(self, reason: str, hint: str = "") -> None:
+        super().__init__(
+            f"the hidden secret cannot be decoded ({reason})",
+            hint or "It was hidden by a newer stegcli, or not by stegcli at all: try the newest one.",
+        )
+
+
+@dataclass(frozen=True)
+class FileSecret:
+    """Any file.
+
+    Attributes:
+        name: as its owner calls it, without folders; from a payload always one that `safe_name` made.
+        content: its bytes.
+    """
+
+    name: str
+    content: bytes
+
+
+Secret = Picture | FileSecret
+
+
+@dataclass(frozen=True)
+class Target:
+    """The fewest bytes that reveal at this PSNR in dB (peak 255; of RGB for a colour picture)."""
+
+    psnr_db: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.psnr_db <= 100:
+            raise UsageError(
+                f"no codec can aim at {self.psnr_db:g} dB",
+                "Give a PSNR such as 40; 100 means no loss at all.",
+            )
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The best quality within this many bytes, smaller in size where it must."""
+
+    max_bytes: int
+
+    def __post_init__(self) -> None:
+        if self.max_bytes < 1:
+            raise UsageError(f"nothing fits in {self.max_bytes} bytes", "Take a larger cover.")
+
+
+@dataclass(frozen=True)
+class Rate:
+    """The best quality within this many bits per pixel of the secret."""
+
+    bits_per_pixel: float
+
+    def __post_init__(self) -> None:
+        if not self.bits_per_pixel > 0:
+            raise UsageError(
+                f"nothing fits in {self.bits_per_pixel:g} bits per pixel", "Give a rate such as 0.5."
+            )
+
+
+FAVOR: Final = {"cover": Target(36.0), "balanced": Target(40.0), "secret": Target(46.0)}
+"""What `--favor` means for a picture that travels as bytes."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the owner of a secret picture wants.
+
+    Attributes:
+        goal: a quality, or a size.
+        quick: take the fast encoder's result, a few percent longer, in a fraction of the time.
+        looks: tune AVIF for the eye (SSIM) instead of for PSNR.
+        chroma: "4:4:4" keeps colour at full resolution, "4:2:0" halves it. Halved, most photographs take more
+            bytes for the same PSNR of RGB, and some never reach 36 dB (benchmarks/codecs.py).
+    """
+
+    goal: Target | Budget | Rate = FAVOR["balanced"]
+    quick: bool = False
+    looks: bool = False
+    chroma: Chroma = "4:4:4"
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """A secret as bytes.
+
+    Attributes:
+        codec_id: says how to decode; goes into the header.
+        payload: the bytes.
+        shape: of what the payload decodes to; goes into the header.
+        decoded: what the reader sees, at the secret's own size also where a smaller one travels.
+        psnr_db: of `decoded` against the secret; infinite if equal.
+        encodes: how often a lossy encoder ran to find it, drafts included.
+    """
+
+    codec_id: CodecId
+    payload: bytes
+    shape: Shape
+    decoded: Secret
+    psnr_db: float
+    encodes: int = 0
+
+
+class Codec(Protocol):
+    """A picture codec with numbered levels of quality, the best one last; a lossless codec has one level."""
+
+    @property
+    def codec_id(self) -> CodecId:
+        """Its id in the file format."""
+        ...
+
+    @property
+    def levels(self) -> int:
+        """How many levels of quality there are."""
+        ...
+
+    def encode(self, picture: Picture, level: int, *, draft: bool = False) -> bytes:
+        """The payload at a level in 0..levels - 1; a draft is fast and of about the final one's size.
+
+        Raises:
+            UsageError: this picture is not for this codec (its sides are too long).
+            MissingExtraError: the installed Pillow lacks it.
+        """
+        ...
+
+    def decode(self, payload: bytes, shape: Shape) -> Picture:
+        """The picture of this shape; the same one on every call.
+
+        Raises:
+            SecretError: the payload does not hold such a picture.
+            MissingExtraError: the installed Pillow lacks the decoder.
+        """
+        ...
+
+
+def check_picture(picture: Picture) -> None:
+    """Refuse what is no uint8 picture of a size that a codec takes.
+
+    Raises:
+        ValueError: another dtype or number of axes: a bug of the caller's.
+        UsageError: no pixel at all, or more than `MAX_PIXELS`.
+    """
+    gray = picture.ndim == 2
+    if picture.dtype != np.uint8 or not (gray or (picture.ndim == 3 and picture.shape[2] == 3)):
+        raise ValueError(f"a secret is (h, w) or (h, w, 3) uint8, not {picture.shape} {picture.dtype}")
+    pixels = picture.shape[0] * picture.shape[1]
+    if not 0 < pixels <= MAX_PIXELS:
+        raise UsageError(
+            f"a secret of {pixels:,} pixels cannot be encoded", f"Give one of at most {MAX_PIXELS:,} pixels."
+        )

@@ -1,0 +1,56 @@
+"""Names of files that arrive with a secret: made safe before anything looks at them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+__all__ = ["MAX_NAME_BYTES", "safe_name"]
+
+MAX_NAME_BYTES: Final = 255
+"""In UTF-8: what Linux, macOS and Windows take."""
+
+_NAMELESS: Final = "secret"
+_SEPARATORS: Final = re.compile(r"[/\\]")
+_FORBIDDEN: Final = re.compile(r'[<>:"|?*]')
+"""By Windows; the colon also names a hidden stream of a file there."""
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Control characters, reversed writing ("gpj.exe" shown as "exe.jpg"), halves of pairs, line ends."""
+_RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(\..*)?")
+_LONGEST_SUFFIX: Final = 16
+
+
+def safe_name(name: str) -> str:
+    """A name for a file in the current folder, and for nothing else, made of one that may be hostile.
+
+    Folders are cut off; what is invisible goes, what some system forbids becomes "_", and so does a leading
+    dot or dash, which would hide the file or look like an option. Never empty, at most `MAX_NAME_BYTES` bytes
+    of UTF-8 with the suffix kept, and a name that is safe already comes back as it is, in NFC.
+    """
+    last = _SEPARATORS.split(name)[-1]
+    visible = "".join(letter for letter in last if unicodedata.category(letter) not in _INVISIBLE)
+    plain = _trimmed(_FORBIDDEN.sub("_", unicodedata.normalize("NFC", visible)))
+    if plain[:1] in {".", "-"}:
+        plain = "_" + plain[1:]
+    if _RESERVED.fullmatch(plain):
+        plain = "_" + plain
+    return _trimmed(_shortened(plain)) or _NAMELESS
+
+
+def _trimmed(name: str) -> str:
+    """Windows drops dots and spaces at the end, so that two names would be one."""
+    name = name.strip()
+    while name.endswith((".", " ")) or name != name.strip():
+        name = name.rstrip(".").strip()
+    return name
+
+
+def _shortened(name: str) -> str:
+    if len(name.encode()) <= MAX_NAME_BYTES:
+        return name
+    stem, dot, suffix = name.rpartition(".")
+    if not dot or len(suffix.encode()) > _LONGEST_SUFFIX:
+        stem, dot, suffix = name, "", ""
+    room = MAX_NAME_BYTES - len((dot + suffix).encode())
+    return stem.encode()[:room].decode(errors="ignore") + dot + suffix

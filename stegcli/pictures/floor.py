@@ -1,0 +1,52 @@
+"""When a picture that came back is none: the least that `hide` may call done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from stegcli.errors import ModelError
+from stegcli.pictures import metrics
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Gray = NDArray[np.uint8]
+
+__all__ = ["ENOUGH_DB", "check_revealed", "least_db"]
+
+ENOUGH_DB: Final = 20.0
+"""PSNR at which a photograph is poor, but seen; every model of the program is ten above."""
+
+
+def least_db(secret_gray: Gray) -> float:
+    """(h, w) uint8 -> PSNR in dB that a revealed picture needs, to be one.
+
+    A flat picture of the secret's mean gray shows nothing of it, and whatever is no nearer shows no more. It
+    reaches 6 to 20 dB against photographs, drawings and text, which even a secret much reduced surpasses. A
+    secret that is nearly flat itself asks for `ENOUGH_DB`.
+    """
+    flat = np.full_like(secret_gray, round(float(secret_gray.mean())))
+    return min(metrics.psnr(secret_gray, flat), ENOUGH_DB)
+
+
+def check_revealed(secret_gray: Gray, revealed_psnr_db: float, model: str, floor_db: float | None) -> None:
+    """Refuse a stego whose receiver would see nothing.
+
+    Args:
+        secret_gray: (h, w) uint8.
+        revealed_psnr_db: what was reached, against the secret.
+        model: its id, for the message.
+        floor_db: what is asked for; None for `least_db`.
+
+    Raises:
+        ModelError: less was reached.
+    """
+    least = least_db(secret_gray) if floor_db is None else floor_db
+    if revealed_psnr_db < least:
+        than = "a flat gray picture has" if floor_db is None and least < ENOUGH_DB else "the least is"
+        raise ModelError(
+            f"{model} would give the secret back at {revealed_psnr_db:.1f} dB; {than} {least:.1f}",
+            "Take a model that is trained, or a cover with more room; --floor DB accepts less.",
+        )
