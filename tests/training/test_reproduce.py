@@ -18,6 +18,7 @@ from stegcli.lab.data import pairs as lab_pairs  # noqa: E402
 from stegcli.pictures import luma, metrics  # noqa: E402
 from stegcli.training.__main__ import app  # noqa: E402
 from stegcli.training.config import as_table  # noqa: E402
+from stegcli.training.detectors import paper  # noqa: E402
 from stegcli.training.detectors.paper import JudgeSettings, judge_pairs, train_judge  # noqa: E402
 from stegcli.training.isgan.losses import TABLE_4  # noqa: E402
 from stegcli.training.isgan.recipe import IsganRecipe  # noqa: E402
@@ -169,6 +170,18 @@ def test_a_steganalyzer_finds_what_is_easy():
     judge, steps = train_judge(covers[:16], stegos[:16], JudgeSettings(True, 1.0, steps=40))
     assert steps == 40
     assert judge_pairs(judge, covers[16:], stegos[16:]).accuracy > 0.9
+
+
+def test_the_lab_s_steganalyzer_learns_from_five_in_seven(monkeypatch):
+    monkeypatch.setattr(paper, "EPOCHS", 3)
+    seen = []
+    monkeypatch.setattr(paper, "judge_pairs", lambda *given: seen.append(given) or judge_pairs(*given))
+    covers = np.random.default_rng(0).integers(90, 160, (28, 32, 32, 3), dtype=np.uint8)
+    stegos = np.clip(covers.astype(int) + 60, 0, 255).astype(np.uint8)
+    first, again = (paper.accuracy(covers, stegos, seed=2) for _ in range(2))
+    assert first == again
+    assert np.array_equal(seen[0][1], covers[20:])
+    assert np.array_equal(seen[0][2], stegos[20:])
 
 
 def test_names_that_are_no_system(tmp_path):
