@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 __all__ = [
     "DeviceError",
     "MEANINGS",
+    "ChangedError",
     "ExitCode",
     "ImageError",
     "MissingExtraError",
@@ -123,6 +124,13 @@ class NothingFoundError(StegError):
         "destroy what it hides. If it was hidden with a passphrase, give the same one.",
     ) -> None:
         super().__init__(message, hint)
+
+
+class ChangedError(StegError):
+    """A stego opened, and what it carries did not: it was changed since it was written."""
+
+    kind = "changed"
+    exit_code = ExitCode.NOTHING_FOUND
 
 
 class ModelError(StegError):

@@ -7,8 +7,14 @@ import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from stegcli.codecs.base import FileSecret
+from stegcli.codecs.plain import MAX_BYTES
+from stegcli.envelope.head import Head
 from stegcli.envelope.keys import Keyring
 from stegcli.envelope.opening import check_sizes
 from stegcli.errors import (
@@ -17,33 +23,45 @@ from stegcli.errors import (
     NothingFoundError,
     OutputError,
     UsageError,
+    one_line,
     out_of_memory,
 )
 from stegcli.methods import table
 from stegcli.methods.base import Cover, Job, Wishes
+from stegcli.models.files import read_regular
 from stegcli.models.loading import Models
 from stegcli.pictures import colour, metrics, reading, writing
+from stegcli.pictures.drafts import check_place
 from stegcli.pictures.encoded import Encoded
 from stegcli.pictures.floor import check_revealed
-from stegcli.pictures.sources import load_cover, load_secret, load_stego, paths_among
+from stegcli.pictures.sources import (
+    load_colour_secret,
+    load_cover,
+    load_secret,
+    load_stego,
+    paths_among,
+)
 from stegcli.progress import tell
 from stegcli.reports import HideReport, InfoReport, RevealReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    import numpy as np
     from numpy.typing import NDArray
 
-    from stegcli.methods.base import Secret
+    from stegcli.envelope.header import Header
+    from stegcli.methods.base import Facts, Method, Secret
     from stegcli.models.store import PathLike
     from stegcli.pictures.encoded import Sink
-    from stegcli.pictures.reading import Picture
     from stegcli.progress import Progress
     from stegcli.reports import Size
 
     Array = NDArray[np.uint8]
+    Picture = Array
     Source = PathLike | Array
+    Naming = Callable[[str | None], PathLike]
+    """A revealed file's safe name, None for a picture -> the file to write."""
+    Notices = tuple[str, ...]
 
 __all__ = [
     "SIZES",
@@ -84,9 +102,11 @@ class HideSettings:
         device: "auto", "cpu" or "cuda".
         favor: "cover", "balanced" or "secret".
         target: PSNR in dB that the revealed picture needs; what is more than that goes into the stego.
-        scale_cover: shrink the cover first (files only), which removes a JPEG's block grid.
+        scale_cover: shrink the cover first, which removes a JPEG's block grid.
         max_pixels: refuse larger pictures.
         keep_metadata: carry the cover's EXIF over.
+        gray: hide a colour secret in gray, also where the method would keep its colours.
+        as_file: hide the secret's file byte for byte, also where it is a picture.
         floor: PSNR in dB of the revealed picture below which no stego is written; None for what a flat gray
             picture has (`floor.least_db`). A dry run refuses nothing: the report says how it went.
 
@@ -103,6 +123,8 @@ class HideSettings:
     max_pixels: int = reading.DEFAULT_MAX_PIXELS
     keep_metadata: bool = False
     floor: float | None = None
+    gray: bool = False
+    as_file: bool = False
 
     def __post_init__(self) -> None:
         if self.target is not None and not math.isfinite(self.target):
@@ -127,11 +149,13 @@ def hide(
     scale_cover: float = 1.0,
     max_pixels: int = reading.DEFAULT_MAX_PIXELS,
     floor: float | None = None,
+    gray: bool = False,
+    as_file: bool = False,
     progress: Progress | None = None,
 ) -> HideReport:
     """`hide_as`, with the fields of `HideSettings` as keywords."""
     settings = HideSettings(
-        model, weights, device, favor, target, scale_cover, max_pixels, keep_metadata, floor
+        model, weights, device, favor, target, scale_cover, max_pixels, keep_metadata, floor, gray, as_file
     )
     return hide_as(cover, secret, out, settings, passphrase=passphrase, force=force, progress=progress)
 
@@ -151,7 +175,8 @@ def hide_as(
 
     Args:
         cover: file, or (H, W, 3) or (H, W, 4) uint8.
-        secret: file, or (h, w), (h, w, 3) or (h, w, 4) uint8 in sRGB; colour becomes gray, on white.
+        secret: file, or (h, w), (h, w, 3) or (h, w, 4) uint8 in sRGB, on white. Colour becomes gray for a
+            method that takes gray pictures only; a file that is no picture is for one that takes any file.
         out: file to write, lossless by its name; or a binary stream, which is given a PNG once that was
             proved to reveal; None only fills the report.
         settings: how.
@@ -168,15 +193,16 @@ def hide_as(
         writing.check_writable(out, force, inputs=paths_among(cover, secret))
     tell(progress, "load")
     models = Models(settings.weights, settings.device)
-    chosen = models.find(settings.model, progressive=settings.target is not None)
-    method = table.for_family(chosen.family)
+    method, chosen = table.chosen(settings.model, models, progressive=settings.target is not None)
+    name = method.family if chosen is None else chosen.id
     picture = load_cover(cover, settings.max_pixels, settings.scale_cover)
     if isinstance(out, str | os.PathLike):
         writing.check_holds(out, picture.rgb.shape, picture.alpha)
-    secret_gray, secret_notices = load_secret(secret, settings.max_pixels)
+    hidden, secret_notices = _secret(secret, method, settings)
     job = Job(
         Cover(picture.rgb, picture.alpha),
-        secret_gray,
+        hidden,
+        models,
         chosen,
         keyring,
         Wishes(settings.favor, settings.target),
@@ -186,39 +212,39 @@ def hide_as(
     tell(progress, "save")
     with _written(out, picture, made.rgb, force, settings) as (stego_rgb, alpha):
         revealed = _read_back(stego_rgb, alpha, keyring, models, progress)
-        revealed_gray = reading.resize_gray(revealed.gray, secret_gray.shape)
         tell(progress, "measure")
-        revealed_psnr = metrics.psnr(secret_gray, revealed_gray)
-        missed = _missed(settings.target, revealed_psnr)
-        if out is not None:
-            check_revealed(secret_gray, revealed_psnr, chosen.id, settings.floor)
+        quality = _quality(hidden, revealed.content)
+        if out is not None and not isinstance(hidden, FileSecret):
+            check_revealed(hidden, quality.psnr_db, name, settings.floor)
         return HideReport(
             stego=_name(out),
-            model=chosen.id,
+            model=name,
             cover_size=_size(picture.rgb),
-            secret_size=_size(secret_gray),
-            hidden_size=_size(made.hidden_gray),
+            secret_size=_secret_size(hidden),
+            hidden_size=_secret_size(made.hidden),
+            secret_bytes=len(hidden.content) if isinstance(hidden, FileSecret) else None,
             spread=made.facts.spread,
             planes=made.facts.planes,
-            bpp=_bpp(made.hidden_gray.size, picture.rgb),
+            bpp=_bpp(made.header, made.facts, picture.rgb),
             stego_psnr_db=metrics.psnr(picture.rgb, stego_rgb),
             stego_ssim=_ssim(picture.rgb, stego_rgb),
-            revealed_psnr_db=revealed_psnr,
-            revealed_ssim=_ssim(secret_gray, revealed_gray),
+            revealed_psnr_db=quality.psnr_db,
+            revealed_ssim=quality.ssim,
             keyed=passphrase is not None,
             has_key=method.has_key,
+            family=method.family,
             device=made.device,
             from_jpeg=picture.from_jpeg,
             cover_rgb=picture.rgb,
             stego_rgb=stego_rgb,
             stego_alpha=alpha,
-            revealed_gray=revealed_gray,
+            revealed_secret=quality.seen,
             notices=(
                 *picture.notices,
                 *_lost_meaning(out, picture),
                 *secret_notices,
                 *made.notices,
-                *missed,
+                *_missed(settings.target, quality.psnr_db),
             ),
             seconds=time.perf_counter() - start,
         )
@@ -227,7 +253,7 @@ def hide_as(
 @_memory_told()
 def reveal(
     stego: Source,
-    out: PathLike | Sink | None = None,
+    out: PathLike | Sink | Naming | None = None,
     *,
     weights: PathLike | None = None,
     device: str = "auto",
@@ -241,8 +267,8 @@ def reveal(
 
     Args:
         stego: file, or (H, W, 3) or (H, W, 4) uint8.
-        out: file to write, lossless by its name; or a binary stream, which is given a PNG; None only fills
-            the report.
+        out: file to write, lossless by its name if a picture is revealed; or a binary stream, which is given
+            a PNG or the file; or who names the file to write; None only fills the report.
         weights: looked into before the program's own, as for `hide`.
         device: "auto", "cpu" or "cuda".
         passphrase: the one it was hidden with.
@@ -258,30 +284,30 @@ def reveal(
     if size not in SIZES:
         raise UsageError(f"there is no size {size!r}", f"Choices: {', '.join(SIZES)}.")
     if isinstance(out, str | os.PathLike):
-        writing.check_writable(out, force, inputs=paths_among(stego))
+        check_place(out, force, inputs=paths_among(stego))
     tell(progress, "load")
     picture = load_stego(stego, max_pixels)
     method, opened = table.open_stego(picture.rgb, picture.alpha, Keyring(passphrase))
     check_sizes(opened.header, max_pixels, original=size == "original")
-    if isinstance(out, str | os.PathLike) and size == "original":
-        writing.check_holds(out, opened.header.secret_shape)
+    if isinstance(out, str | os.PathLike) and not _is_file(opened.header):
+        writing.check_writable(out, force, inputs=paths_among(stego))
+        if size == "original":
+            writing.check_holds(out, opened.header.secret_shape)
     secret = method.reveal(opened, Models(weights, device), progress)
-    header, revealed_gray = opened.header, secret.gray
-    if size == "original":
-        revealed_gray = reading.resize_gray(revealed_gray, header.secret_shape)
+    found = secret.content
+    if size == "original" and not isinstance(found, FileSecret):
+        found = reading.resize(found, opened.header.secret_shape)
     tell(progress, "save")
-    if isinstance(out, str | os.PathLike):
-        writing.save_gray(out, revealed_gray, force)
-    elif out is not None:
-        out.write(writing.png_bytes(revealed_gray))
+    written = _saved(found, out, stego, force)
     return RevealReport(
-        revealed=_name(out),
+        revealed=written,
         model=secret.model,
-        size=_size(revealed_gray),
-        secret_size=(header.secret_width, header.secret_height),
-        keyed=header.keyed,
+        size=_secret_size(found),
+        secret_size=_flipped(opened.header.secret_shape),
+        secret_bytes=len(found.content) if isinstance(found, FileSecret) else None,
+        keyed=opened.header.keyed,
         device=secret.device,
-        revealed_gray=revealed_gray,
+        secret=found,
         notices=_damage_notices(method.damage(opened)),
         seconds=time.perf_counter() - start,
     )
@@ -299,26 +325,112 @@ def info(
     picture = load_stego(stego, max_pixels)
     method, opened = table.open_stego(picture.rgb, picture.alpha, Keyring(passphrase))
     header, facts = opened.header, method.facts(opened)
-    known = _known_model(facts.model, weights)
+    known = method.family if facts.model is None else _known_model(facts.model, weights)
     return InfoReport(
         stego="".join(os.fspath(path) for path in paths_among(stego)),
-        model=known or facts.model.hex(),
+        model=known or (facts.model or b"").hex(),
         model_here=known is not None,
         size=_size(picture.rgb),
-        secret_size=(header.secret_width, header.secret_height),
-        hidden_size=(facts.shown_shape[1], facts.shown_shape[0]),
+        secret_size=None if _is_file(header) else _flipped(header.secret_shape),
+        hidden_size=None if _is_file(header) else _flipped(facts.shown_shape),
+        secret_bytes=header.content_bytes if isinstance(header, Head) and header.is_file else None,
         spread=facts.spread,
         planes=facts.planes,
-        bpp=_bpp(math.prod(facts.shown_shape), picture.rgb),
+        bpp=_bpp(header, facts, picture.rgb),
         sigma=facts.sigma,
         damage=method.damage(opened),
         keyed=header.keyed,
     )
 
 
+def _secret(source: Source, method: Method, settings: HideSettings) -> tuple[Picture | FileSecret, Notices]:
+    """What is hidden, of the kinds that the method takes, and what the user may not expect of it.
+
+    Raises:
+        UsageError: the method does not take it.
+        ImageError: it cannot be read, or is no picture where only pictures are taken.
+    """
+    if settings.as_file:
+        return _file(source, method), ()
+    try:
+        if "colour" in method.takes and not settings.gray:
+            return load_colour_secret(source, settings.max_pixels)
+        return load_secret(source, settings.max_pixels)
+    except ImageError as error:
+        if "file" not in method.takes or not _is_readable(source):
+            raise
+        return _file(source, method), (f"hidden byte for byte, as a file: {error.message}",)
+
+
+def _is_readable(source: Source) -> bool:
+    return not isinstance(source, np.ndarray | Encoded) and Path(source).is_file()
+
+
+def _file(source: Source, method: Method) -> FileSecret:
+    """A file as a secret."""
+    if "file" not in method.takes:
+        raise UsageError(f"{method.family} hides pictures only", "Take --model coded, or omit --as-file.")
+    if isinstance(source, np.ndarray):
+        raise UsageError("an array is no file", "Give the name of a file.")
+    if isinstance(source, Encoded):
+        return FileSecret("secret", source.content)
+    try:
+        return FileSecret(Path(source).name, read_regular(Path(source), MAX_BYTES))
+    except OSError as error:
+        raise ImageError(f"{source}: cannot be read ({one_line(error)})", "Check the name.") from error
+
+
+@dataclass(frozen=True)
+class _Quality:
+    """A revealed secret against the one that was hidden: as seen at its own size, PSNR in dB and SSIM."""
+
+    seen: Picture | FileSecret
+    psnr_db: float
+    ssim: float | None
+
+
+def _quality(hidden: Picture | FileSecret, revealed: Picture | FileSecret) -> _Quality:
+    """Raises OutputError for a file that came back as another."""
+    if isinstance(hidden, FileSecret):
+        if not isinstance(revealed, FileSecret) or revealed.content != hidden.content:
+            raise _unread("the stego")
+        return _Quality(revealed, math.inf, None)
+    if isinstance(revealed, FileSecret):
+        raise _unread("the stego")
+    seen = reading.resize(revealed, (hidden.shape[0], hidden.shape[1]))
+    return _Quality(seen, metrics.psnr(hidden, seen), _ssim(hidden, seen))
+
+
+def _saved(
+    found: Picture | FileSecret, out: PathLike | Sink | Naming | None, stego: Source, force: bool
+) -> str | None:
+    """Write what was revealed; the name of the file, if one was written."""
+    if out is None:
+        return None
+    if callable(out):
+        out = out(found.name if isinstance(found, FileSecret) else None)
+        check_place(out, force, inputs=paths_among(stego))
+    if isinstance(out, str | os.PathLike):
+        if isinstance(found, FileSecret):
+            writing.save_bytes(out, found.content, force)
+        else:
+            writing.save_gray(out, found, force)
+    else:
+        out.write(found.content if isinstance(found, FileSecret) else writing.png_bytes(found))
+    return _name(out)
+
+
+def _is_file(header: Header | Head) -> bool:
+    return isinstance(header, Head) and header.is_file
+
+
 @contextmanager
 def _written(
-    out: PathLike | Sink | None, picture: Picture, stego_rgb: Array, force: bool, settings: HideSettings
+    out: PathLike | Sink | None,
+    picture: reading.Picture,
+    stego_rgb: Array,
+    force: bool,
+    settings: HideSettings,
 ) -> Iterator[tuple[Array, Array | None]]:
     """Write a draft of the stego and read it again: (rgb, alpha) as the receiver's file holds them.
 
@@ -341,7 +453,7 @@ def _written(
         out.write(content)
 
 
-def _again(draft: PathLike, out: PathLike, settings: HideSettings) -> Picture:
+def _again(draft: PathLike, out: PathLike, settings: HideSettings) -> reading.Picture:
     try:
         return reading.load_stego(draft, max_pixels=settings.max_pixels)
     except ImageError as error:
@@ -366,7 +478,7 @@ def _unread(name: PathLike) -> OutputError:
     )
 
 
-def _lost_meaning(out: PathLike | Sink | None, picture: Picture) -> tuple[str, ...]:
+def _lost_meaning(out: PathLike | Sink | None, picture: reading.Picture) -> tuple[str, ...]:
     """What the written file cannot say of its colours."""
     if not isinstance(out, str | os.PathLike) or writing.output_format(out) == "PNG":
         return ()
@@ -392,8 +504,20 @@ def _size(array: Array) -> Size:
     return array.shape[1], array.shape[0]
 
 
-def _bpp(hidden_pixels: int, cover_rgb: Array) -> float:
-    return metrics.bpp(hidden_pixels, cover_rgb.shape[0] * cover_rgb.shape[1])
+def _secret_size(secret: Picture | FileSecret) -> Size | None:
+    return None if isinstance(secret, FileSecret) else _size(secret)
+
+
+def _flipped(shape: tuple[int, int]) -> Size:
+    return shape[1], shape[0]
+
+
+def _bpp(header: Header | Head, facts: Facts, cover_rgb: Array) -> float:
+    """Secret bits per cover pixel: of the body where the secret travels as bits, else eight a pixel of it."""
+    pixels = cover_rgb.shape[0] * cover_rgb.shape[1]
+    if isinstance(header, Head):
+        return float(8 * header.body_bytes / pixels)
+    return metrics.bpp(math.prod(facts.shown_shape), pixels)
 
 
 def _ssim(first: Array, second: Array) -> float | None:

@@ -6,6 +6,10 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from stegcli.codecs.base import FileSecret
+from stegcli.errors import UsageError
+from stegcli.pictures import luma
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -18,11 +22,13 @@ Size = tuple[int, int]
 """(width, height), as users know it."""
 
 _HIDE_KEYS = (
-    "stego model cover_size secret_size hidden_size spread bpp stego_psnr_db stego_ssim "
+    "stego model cover_size secret_size hidden_size secret_bytes spread bpp stego_psnr_db stego_ssim "
     "revealed_psnr_db revealed_ssim keyed device seconds"
 )
-_REVEAL_KEYS = "revealed model size secret_size keyed device seconds"
-_INFO_KEYS = "stego model model_here size secret_size hidden_size spread planes bpp sigma damage keyed"
+_REVEAL_KEYS = "revealed model size secret_size secret_bytes keyed device seconds"
+_INFO_KEYS = (
+    "stego model model_here size secret_size hidden_size secret_bytes spread planes bpp sigma damage keyed"
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,10 @@ class HideReport:
         stego: the file written, or None.
         stego_psnr_db: stego against cover, RGB.
         stego_ssim: likewise, mean of the channels; None for pictures smaller than SSIM's window.
-        revealed_psnr_db: revealed against secret, both at the secret's own size, gray.
+        secret_size: None for a file.
+        hidden_size: likewise.
+        secret_bytes: of a file; None for a picture.
+        revealed_psnr_db: revealed against secret, both at the secret's own size; infinite for a file.
         revealed_ssim: likewise.
         spread: cover pixels per symbol.
         planes: of 64, how many of the secret's were sent; see `stegcli.methods.phase.planes`.
@@ -41,18 +50,20 @@ class HideReport:
         keyed: whether a passphrase was given.
         from_jpeg: whether the cover came from a JPEG file.
         cover_rgb: (H, W, 3) uint8, as read and scaled.
+        family: of the method.
         has_key: whether this way of hiding has a key for the picture itself, not only for the header.
         stego_rgb: (H, W, 3) uint8, as read again from the file.
         stego_alpha: (H, W) uint8 or None.
-        revealed_gray: (h, w) uint8, what the receiver will see.
+        revealed_secret: (h, w) or (h, w, 3) uint8, what the receiver will see, or a file.
         notices: what the user may not expect, one sentence each.
     """
 
     stego: str | None
     model: str
     cover_size: Size
-    secret_size: Size
-    hidden_size: Size
+    secret_size: Size | None
+    hidden_size: Size | None
+    secret_bytes: int | None
     spread: int
     planes: int
     bpp: float
@@ -62,14 +73,20 @@ class HideReport:
     revealed_ssim: float | None
     keyed: bool
     has_key: bool
+    family: str
     device: str
     seconds: float
     from_jpeg: bool
     cover_rgb: Array = field(repr=False)
     stego_rgb: Array = field(repr=False)
     stego_alpha: Array | None = field(repr=False)
-    revealed_gray: Array = field(repr=False)
+    revealed_secret: Array | FileSecret = field(repr=False)
     notices: tuple[str, ...] = ()
+
+    @property
+    def revealed_gray(self) -> Array:
+        """(h, w) uint8: what the receiver will see, in gray."""
+        return _in_gray(self.revealed_secret)
 
     def as_json(self) -> dict[str, Any]:
         """Keys of `hide --json`."""
@@ -84,19 +101,25 @@ class RevealReport:
         revealed: the file written, or None.
         size: of the revealed picture.
         secret_size: of the secret before it was hidden.
-        revealed_gray: (h, w) uint8.
+        secret: (h, w) or (h, w, 3) uint8, or a file.
         notices: what the user may not expect, one sentence each.
     """
 
     revealed: str | None
     model: str
-    size: Size
+    size: Size | None
     secret_size: Size
+    secret_bytes: int | None
     keyed: bool
     device: str
     seconds: float
-    revealed_gray: Array = field(repr=False)
+    secret: Array | FileSecret = field(repr=False)
     notices: tuple[str, ...] = ()
+
+    @property
+    def revealed_gray(self) -> Array:
+        """(h, w) uint8: the picture, in gray."""
+        return _in_gray(self.secret)
 
     def as_json(self) -> dict[str, Any]:
         """Keys of `reveal --json`."""
@@ -118,8 +141,9 @@ class InfoReport:
     model: str
     model_here: bool
     size: Size
-    secret_size: Size
-    hidden_size: Size
+    secret_size: Size | None
+    hidden_size: Size | None
+    secret_bytes: int | None
     spread: int
     planes: int
     bpp: float
@@ -130,6 +154,12 @@ class InfoReport:
     def as_json(self) -> dict[str, Any]:
         """Keys of `info --json`."""
         return _plain(self, _INFO_KEYS)
+
+
+def _in_gray(secret: Array | FileSecret) -> Array:
+    if isinstance(secret, FileSecret):
+        raise UsageError("the secret is a file, not a picture", "Take its bytes.")
+    return secret if secret.ndim == 2 else luma.gray(secret)
 
 
 def _plain(report: object, names: str) -> dict[str, Any]:

@@ -66,7 +66,15 @@ def room(pixels: U8, bits_per_pixel: float = 8.0) -> int:
     return int(min(_SAFE * greatest_entropy(pixels), bits_per_pixel * len(pixels)) / 8)
 
 
-def write(pixels: U8, rho: F32, precision: F64, payload: bytes, keys: Keys, threads: int = 2) -> Written:
+def write(
+    pixels: U8,
+    rho: F32,
+    precision: F64,
+    payload: bytes,
+    keys: Keys,
+    threads: int = 2,
+    marks: Marks | None = None,
+) -> Written:
     """Carry a payload in steps of the least expected price.
 
     Args:
@@ -76,6 +84,7 @@ def write(pixels: U8, rho: F32, precision: F64, payload: bytes, keys: Keys, thre
         payload: at most `room` bytes, as good as random (a ciphertext).
         keys: whose permutation and keystream to use.
         threads: bands of blocks coded at a time.
+        marks: as the reader knows them beforehand; None for those that suit the cover best.
 
     Raises:
         ImageError: the payload is too large for these pixels.
@@ -91,7 +100,9 @@ def write(pixels: U8, rho: F32, precision: F64, payload: bytes, keys: Keys, thre
     layout = Layout(len(pixels))
     cells = Cells(pixels, rho, precision)
     lam = multiplier(lambda lam: float(cells.layer_entropies(lam).sum()), 8 * len(payload), cells.unit)
-    marks = Marks(len(payload), syndrome.rates_for(cells.layer_entropies(lam), layout, 8 * len(payload)))
+    if marks is None:
+        rates = syndrome.rates_for(cells.layer_entropies(lam), layout, 8 * len(payload))
+        marks = Marks(len(payload), rates)
     order = layout.order(keys)
     coder = _Coder(order.take(_residues(pixels)), order.take(cells.of_pixel), cells.tilts(lam))
     moves = code_bands(layout, marks, payload, keys, coder.moves, threads)

@@ -124,9 +124,7 @@ def _memory(_error: BaseException) -> Failure:
 def _installation(error: ImportError) -> Failure:
     hint = "Install stegcli again in a fresh environment. If memory is short, free some first."
     first: BaseException = error
-    while isinstance(
-        first.__cause__, ImportError
-    ):  # libraries explain at length what the loader said in a line
+    while isinstance(first.__cause__, ImportError):  # a library's long advice hides the loader's one line
         first = first.__cause__
     message = f"a part of stegcli cannot be loaded: {one_line(first)}"
     return Failure("installation", message, hint, ExitCode.EXTRA)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,7 +29,7 @@ def hide(
     ],
     secret: Annotated[
         str | None,
-        typer.Argument(metavar="SECRET", help="Picture to hide, in shades of gray; - is stdin."),
+        typer.Argument(metavar="SECRET", help="Picture to hide, or with --model coded any file; - is stdin."),
     ] = None,
     cover_from: Annotated[
         Path | None,
@@ -58,6 +59,12 @@ def hide(
             show_default=False,
         ),
     ] = None,
+    gray: Annotated[
+        bool, typer.Option("--gray", help="Hide a colour secret in shades of gray (coded keeps colours).")
+    ] = False,
+    as_file: Annotated[
+        bool, typer.Option("--as-file", help="Hide SECRET's file byte for byte (coded only).")
+    ] = False,
     passphrase: options.AskPassphrase = False,
     passphrase_file: options.PassphraseFile = None,
     model: options.Model = None,
@@ -94,6 +101,8 @@ def hide(
         max_pixels=max_pixels,
         keep_metadata=keep_metadata,
         floor=floor,
+        gray=gray,
+        as_file=as_file,
     )
     if cover_from is not None:
         cover, secret = "", _only_secret(cover, secret)
@@ -155,11 +164,17 @@ def _standing(ranked: Ranked) -> str:
 def _lines(report: HideReport) -> list[str]:
     name = "stdout" if report.stego == options.STREAM else report.stego
     return [
-        f"{name}: {_size(report.hidden_size)} secret in {_size(report.cover_size)} cover, "
+        f"{name}: {_hidden(report)} in {_size(report.cover_size)} cover, "
         f"{report.bpp:.2f} bits per pixel, {report.seconds:.1f} s on {report.device}",
         f"  stego against cover      {_quality(report.stego_psnr_db, report.stego_ssim)}",
         f"  revealed against secret  {_quality(report.revealed_psnr_db, report.revealed_ssim)}",
     ]
+
+
+def _hidden(report: HideReport) -> str:
+    if report.hidden_size is None:
+        return f"file of {report.secret_bytes:,} bytes"
+    return f"{_size(report.hidden_size)} secret"
 
 
 def _size(size: tuple[int, int]) -> str:
@@ -167,4 +182,6 @@ def _size(size: tuple[int, int]) -> str:
 
 
 def _quality(psnr_db: float, ssim: float | None) -> str:
+    if math.isinf(psnr_db):
+        return "equal"
     return f"PSNR {psnr_db:.2f} dB" + ("" if ssim is None else f", SSIM {ssim:.4f}")

@@ -44,6 +44,13 @@ def info(
     talk.result(report.as_json(), _lines(report), [report.model])
 
 
+def _secret(report: InfoReport) -> str:
+    if report.secret_size is None or report.hidden_size is None:
+        return f"{report.secret_bytes:,} bytes, with its name"
+    (width, height), (hidden_width, hidden_height) = report.secret_size, report.hidden_size
+    return f"{width}x{height}, carried as {hidden_width}x{hidden_height}"
+
+
 def _lines(report: InfoReport) -> list[str]:
     model = (
         report.model
@@ -52,10 +59,9 @@ def _lines(report: InfoReport) -> list[str]:
     )
     name = "stdin" if report.stego == options.STREAM else report.stego
     return [
-        f"{name}: {report.size[0]}x{report.size[1]}, hides a picture",
+        f"{name}: {report.size[0]}x{report.size[1]}, hides a {'file' if report.secret_bytes else 'picture'}",
         f"  model        {model}",
-        f"  secret       {report.secret_size[0]}x{report.secret_size[1]}, "
-        f"carried as {report.hidden_size[0]}x{report.hidden_size[1]}",
+        f"  secret       {_secret(report)}",
         f"  capacity     {report.bpp:.2f} bits per pixel, {report.spread} pixel(s) per value",
         f"  damage       {report.damage:.1%} of the pixels changed since it was written",
         f"  passphrase   {'yes' if report.keyed else 'none; anybody with stegcli can reveal the secret'}",

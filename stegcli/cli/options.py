@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stegcli.pictures.encoded import Sink
-    from stegcli.pipeline import HideSettings
+    from stegcli.pipeline import HideSettings, Naming
 
 __all__ = [
     "AskPassphrase",
@@ -99,12 +99,24 @@ def hide_settings(
     max_pixels: int | None,
     keep_metadata: bool = False,
     floor: float | None = None,
+    gray: bool = False,
+    as_file: bool = False,
 ) -> HideSettings:
     """The options of `hide` and `check` as the pipeline takes them."""
     from stegcli.pipeline import HideSettings
 
     return HideSettings(
-        model, weights, device, favor, target, scale_cover, pixel_limit(max_pixels), keep_metadata, floor
+        model,
+        weights,
+        device,
+        favor,
+        target,
+        scale_cover,
+        pixel_limit(max_pixels),
+        keep_metadata,
+        floor,
+        gray,
+        as_file,
     )
 
 
@@ -127,6 +139,19 @@ def checked_output(name: str, force: bool, inputs: list[str]) -> str | Sink:
 
     writing.check_writable(name, force, inputs=inputs)
     return name
+
+
+def checked_reveal(given: str | None, picture: str, force: bool, inputs: list[str]) -> str | Sink | Naming:
+    """Where to write what is revealed: as asked for, or by a name that suits what it turns out to be."""
+    if given == STREAM:
+        return checked_output(given, force, inputs)
+    if given is not None:
+        from stegcli.pictures.drafts import check_place
+
+        check_place(given, force, inputs)
+        return given
+    checked_output(picture, force, inputs)
+    return lambda file_name: picture if file_name is None else file_name
 
 
 def whether_written(name: str) -> Callable[[], str]:

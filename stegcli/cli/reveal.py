@@ -22,8 +22,8 @@ def reveal(
         typer.Option(
             "-o",
             "--output",
-            metavar="IMAGE",
-            help="File to write, - for stdout (default: <stego stem>.revealed.png).",
+            metavar="FILE",
+            help="File to write, - for stdout (default: <stego stem>.revealed.png, or the file's name).",
         ),
     ] = None,
     size: Annotated[
@@ -41,9 +41,10 @@ def reveal(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Reveal the picture that STEGO hides.
+    """Reveal the picture, or the file, that STEGO hides.
 
-    With -o - the picture goes to stdout as a PNG, and the report to stderr.
+    A file gets the name that it had, in the current folder. With -o - the picture goes to stdout as a PNG, or
+    the file as it is, and the report to stderr.
     """
     from stegcli import pipeline
     from stegcli.cli.passphrase import find_passphrase
@@ -51,11 +52,11 @@ def reveal(
 
     talk = Talk(as_json, quiet, verbose, aside=output == options.STREAM)
     options.check_one_stdin(stego, passphrase_file)
-    target = options.output_for(output, stego, "revealed")
-    out = options.checked_output(target, force, [stego])  # before a passphrase is asked for
+    picture = options.output_for(output, stego, "revealed")
+    out = options.checked_reveal(output, picture, force, [stego])  # before a passphrase is asked for
     words = find_passphrase(ask=passphrase, file=passphrase_file, twice=False)
     limit = options.pixel_limit(max_pixels)
-    with if_interrupted(options.whether_written(target)), talk.progress() as progress:
+    with if_interrupted(options.whether_written(picture)), talk.progress() as progress:
         report = pipeline.reveal(
             read_once(stego, limit),
             out,
@@ -68,7 +69,8 @@ def reveal(
             progress=progress,
         )
     talk.notes(report.notices)
-    name = "stdout" if talk.aside else target
-    line = f"{name}: {report.size[0]}x{report.size[1]}, {report.seconds:.1f} s on {report.device}"
+    name = "stdout" if talk.aside else report.revealed or ""
+    what = f"{report.size[0]}x{report.size[1]}" if report.size else f"{report.secret_bytes:,} bytes"
+    line = f"{name}: {what}, {report.seconds:.1f} s on {report.device}"
     values = {**report.as_json(), "notices": list(report.notices)}
-    talk.result(values, [line], [] if talk.aside else [target])
+    talk.result(values, [line], [] if talk.aside else [name])

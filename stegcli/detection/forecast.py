@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from stegcli.models.session import Network
     from stegcli.pipeline import HideSettings
     from stegcli.progress import Progress
-    from stegcli.reports import HideReport
+    from stegcli.reports import HideReport, Size
 
     Array = NDArray[np.uint8]
     PathLike = str | os.PathLike[str]
@@ -134,6 +134,8 @@ def check(
 ) -> CheckReport:
     """Hide in memory, and look up the risk; arguments as for `pipeline.hide_as`."""
     report = pipeline.hide_as(cover, secret, None, settings, progress=progress)
+    if report.secret_size is None or report.hidden_size is None:
+        raise UsageError("the forecast is for pictures; a file is hidden as it is", "Use `stegcli hide`.")
     measured = table()
     known = _in_phases(report)
     risk = risk_at(report.spread, math.prod(report.cover_size)) if known else None
@@ -149,7 +151,7 @@ def check(
         measured_risk=risk_at(report.spread) if known else None,
         measured_size=tuple(measured["cover_size"]),
         missed=_missed(report, measured) if known else None,
-        quiet_cover_size=_quiet_size(report) if known else None,
+        quiet_cover_size=_quiet_size(report, report.secret_size, report.hidden_size) if known else None,
         from_jpeg=report.from_jpeg and settings.scale_cover == 1,
         jpeg_errors=tuple((row["spread"], row["as_is"], row["scaled"]) for row in measured["jpeg"]),
         detector=measured["detector"],
@@ -248,10 +250,10 @@ def _missed(report: HideReport, measured: Mapping[str, Any]) -> float | None:
     return float(0.5 + 0.5 * np.tanh((offset + slope * after) / 2))  # the logistic, which never overflows
 
 
-def _quiet_size(report: HideReport) -> tuple[int, int] | None:
+def _quiet_size(report: HideReport, secret_size: Size, hidden_size: Size) -> Size | None:
     """The cover's shape grown until the error reaches `QUIET_ERROR`: its spread grows, and what it holds."""
-    sent = count_sent((report.hidden_size[1], report.hidden_size[0]), report.planes)
-    symbols = sent * math.prod(report.secret_size) / math.prod(report.hidden_size)
+    sent = count_sent((hidden_size[1], hidden_size[0]), report.planes)
+    symbols = sent * math.prod(secret_size) / math.prod(hidden_size)
     if risk_at(report.spread, math.prod(report.cover_size)).error >= QUIET_ERROR:
         return None
     largest = max(row["spread"] for row in table()["rows"])
@@ -265,4 +267,4 @@ def _quiet_size(report: HideReport) -> tuple[int, int] | None:
 
 def _in_phases(report: HideReport) -> bool:
     """Whether the channel that the table was measured on was used."""
-    return report.has_key
+    return report.family == "phase"

@@ -1,6 +1,8 @@
-"""The way into a stego whose header lies in parities: locator, salt, keys, header. Needs no model.
+"""The ways into a stego, by which its header is found. None needs a model.
 
 stego, alpha ──> pixels that carry ──> places (locator) ──> salt ──> keys ──> header ──> Opened
+
+A header of format 1 lies in parities, one of format 2 in bits of samples.
 """
 
 from __future__ import annotations
@@ -10,21 +12,27 @@ from typing import TYPE_CHECKING
 
 from stegcli.carriers import parity
 from stegcli.carriers.pixels import carrier_masks, carriers
+from stegcli.envelope import head
 from stegcli.envelope.header import draw_places, open_header, parity_plan, read_salt, seal
 from stegcli.errors import ImageError, NothingFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
     from stegcli.carriers.streams import Keys
+    from stegcli.envelope.head import Head
     from stegcli.envelope.header import Header
     from stegcli.envelope.keys import Keyring
 
     Gray = NDArray[np.uint8]
     Rgb = NDArray[np.uint8]
+    Mask = NDArray[np.bool_] | None
+    Way = Callable[[Rgb, Mask, Keyring], "Opened"]
 
-__all__ = ["Opened", "check_sizes", "open_parities"]
+__all__ = ["Opened", "ParitiesOpened", "SamplesOpened", "check_sizes", "open_parities", "open_samples"]
 
 
 @dataclass(frozen=True)
@@ -34,17 +42,27 @@ class Opened:
     Attributes:
         stego_rgb: (H, W, 3) uint8.
         pixels: (n, 3) uint8, those that carry.
-        header: what it says about itself.
         keys: derived from passphrase and salt.
         usable: (H, W) bool, which pixels carry; None if all do.
-        plan: positions and bits of the header's parities as they were meant to be.
+        header: what it says about itself.
     """
 
     stego_rgb: Rgb
     pixels: Rgb
-    header: Header
     keys: Keys
     usable: NDArray[np.bool_] | None
+    header: Header | Head
+
+
+@dataclass(frozen=True)
+class ParitiesOpened(Opened):
+    """By a header in parities.
+
+    Attributes:
+        plan: positions and bits of the header's parities as they were meant to be.
+    """
+
+    header: Header
     plan: tuple[NDArray[np.int64], NDArray[np.uint8]]
 
     def destroyed_share(self, spared: int = 0) -> float:
@@ -52,7 +70,21 @@ class Opened:
         return parity.destroyed_share(self.pixels, *self.plan, spared)
 
 
-def check_sizes(header: Header, max_pixels: int, *, original: bool = True) -> None:
+@dataclass(frozen=True)
+class SamplesOpened(Opened):
+    """By a head in samples.
+
+    Attributes:
+        sealed: the head as it was read, which the body is bound to.
+        places: (m,) int64, the pixels that the head has to itself.
+    """
+
+    header: Head
+    sealed: bytes
+    places: NDArray[np.int64]
+
+
+def check_sizes(header: Header | Head, max_pixels: int, *, original: bool = True) -> None:
     """Refuse pictures that a header speaks of before any memory is asked for.
 
     Whoever knows the key, which without a passphrase is everybody, can seal any size.
@@ -65,10 +97,10 @@ def check_sizes(header: Header, max_pixels: int, *, original: bool = True) -> No
     Raises:
         ImageError: one of them has more pixels.
     """
-    sizes = [("carries", header.hidden_width, header.hidden_height)]
+    sizes = [("carries", header.hidden_shape)]
     if original:
-        sizes.append(("gives back", header.secret_width, header.secret_height))
-    for verb, width, height in sizes:
+        sizes.append(("gives back", header.secret_shape))
+    for verb, (height, width) in sizes:
         if width * height > max_pixels:
             less = "take it as it was carried (size hidden), or " if verb == "gives back" else ""
             raise ImageError(
@@ -88,24 +120,48 @@ def open_parities(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Opene
     Raises:
         NothingFoundError: nothing is hidden, the passphrase is wrong, or too much was destroyed.
     """
+    return _by_pixels(stego_rgb, alpha, keyring, _open_parities)
+
+
+def open_samples(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Opened:
+    """Open the head that lies in samples of a stego; as `open_parities`."""
+    return _by_pixels(stego_rgb, alpha, keyring, _open_samples)
+
+
+def _by_pixels(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring, way: Way) -> Opened:
+    """What the pixels that shall carry open, or else all that may have carried."""
     *others, last = carrier_masks(alpha)
     for usable in others:
         try:
-            return _opened(stego_rgb, usable, keyring)
+            return way(stego_rgb, usable, keyring)
         except NothingFoundError:
             continue  # written when half-transparent pixels still carried, or where they had to
-    return _opened(stego_rgb, last, keyring)
+    return way(stego_rgb, last, keyring)
 
 
-def _opened(stego_rgb: Rgb, usable: NDArray[np.bool_] | None, keyring: Keyring) -> Opened:
-    """What these pixels open; NothingFoundError if that is nothing."""
-    pixels = carriers(stego_rgb, usable)
+def _open_parities(stego_rgb: Rgb, usable: Mask, keyring: Keyring) -> ParitiesOpened:
+    pixels = _enough(stego_rgb, usable)
     count = len(pixels)
-    if count < parity.MIN_PIXELS:
-        raise NothingFoundError
     places = draw_places(count, keyring.locator(count))
     salt, group = read_salt(pixels, places)
     keys = keyring.keys(salt)
     header = open_header(pixels, keys, places, group)
     plan = parity_plan(count, salt, seal(header, keys), places, group)
-    return Opened(stego_rgb, pixels, header, keys, usable, plan)
+    return ParitiesOpened(stego_rgb, pixels, keys, usable, header, plan)
+
+
+def _open_samples(stego_rgb: Rgb, usable: Mask, keyring: Keyring) -> SamplesOpened:
+    pixels = _enough(stego_rgb, usable)
+    locator = keyring.locator(len(pixels))
+    places = head.draw(len(pixels), locator)
+    salt, sealed = head.read(pixels[places], locator)
+    keys = keyring.keys(salt)
+    return SamplesOpened(stego_rgb, pixels, keys, usable, head.open_head(sealed, keys), sealed, places)
+
+
+def _enough(stego_rgb: Rgb, usable: Mask) -> Rgb:
+    """(n, 3) pixels that carry; NothingFoundError if no header fits into so few."""
+    pixels = carriers(stego_rgb, usable)
+    if len(pixels) < parity.MIN_PIXELS:
+        raise NothingFoundError
+    return pixels

@@ -7,10 +7,11 @@ Opened (header, keys, carriers), Models  ──> Method.reveal ──> Secret
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from stegcli.carriers.parity import MIN_PIXELS
 from stegcli.carriers.pixels import OPAQUE
+from stegcli.codecs.base import FileSecret
 from stegcli.envelope.header import MAX_SIZE
 from stegcli.errors import ImageError, ModelError
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from stegcli.codecs.base import Picture
+    from stegcli.envelope.head import Head
     from stegcli.envelope.header import Header
     from stegcli.envelope.keys import Keyring
     from stegcli.envelope.opening import Opened
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     Rgb = NDArray[np.uint8]
 
 __all__ = [
+    "KINDS",
     "MIN_SIDE",
     "Cover",
     "Facts",
@@ -45,6 +49,8 @@ __all__ = [
 ]
 
 MIN_SIDE = 64
+KINDS: Final = ("gray", "colour", "file")
+"""Of secrets."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +86,11 @@ class Job:
 
     Attributes:
         cover: the picture that will carry.
-        secret_gray: (h, w) uint8 of any size; reduced if it has more pixels than the cover can carry.
-        model: the networks to hide with; they are loaded while the keys are being derived.
+        secret: (h, w) or (h, w, 3) uint8 of any size, or a file; what the method takes: see `Method.takes`. A
+            picture is reduced if it does not fit.
+        models: the networks of the caller.
+        model: those among them to hide with, loaded while the keys are being derived; None for a method that
+            needs none.
         keyring: the passphrase's keys.
         wishes: what the user asks for.
         salt: 16 bytes; random unless a test fixes them.
@@ -89,12 +98,27 @@ class Job:
     """
 
     cover: Cover
-    secret_gray: Gray
-    model: Loader
+    secret: Picture | FileSecret
+    models: Models
+    model: Loader | None
     keyring: Keyring
     wishes: Wishes = field(default_factory=Wishes)
     salt: bytes | None = None
     progress: Progress | None = None
+
+    @property
+    def secret_gray(self) -> Gray:
+        """The secret of a method that takes nothing but gray pictures."""
+        if isinstance(self.secret, FileSecret) or self.secret.ndim != 2:
+            raise TypeError("this method takes gray pictures")
+        return self.secret
+
+    @property
+    def networks(self) -> Loader:
+        """The model of a method that needs one."""
+        if self.model is None:
+            raise TypeError("this method needs a model")
+        return self.model
 
 
 @dataclass(frozen=True)
@@ -102,14 +126,14 @@ class Facts:
     """What a header tells beyond sizes.
 
     Attributes:
-        model: 4 bytes that name the model.
+        model: 4 bytes that name the model; None where no network is needed to reveal.
         spread: cover pixels per symbol; 1 where a method has no choice.
         planes: planes of the code map that were sent, 1..64.
-        shown_shape: (height, width) of the hidden picture.
+        shown_shape: (height, width) of the hidden picture; (0, 0) for a file.
         sigma: phase noise that the writer expected, in grey levels; None where there are no phases.
     """
 
-    model: bytes
+    model: bytes | None
     spread: int
     planes: int
     shown_shape: tuple[int, int]
@@ -122,7 +146,7 @@ class Stego:
 
     Attributes:
         rgb: (H, W, 3) uint8.
-        hidden_gray: (h, w) uint8, the secret as carried.
+        hidden: the secret as carried.
         header: what the stego says about itself.
         facts: the method's own part of it.
         device: where the encoder ran.
@@ -130,8 +154,8 @@ class Stego:
     """
 
     rgb: Rgb
-    hidden_gray: Gray
-    header: Header
+    hidden: Picture | FileSecret
+    header: Header | Head
     facts: Facts
     device: str
     notices: tuple[str, ...]
@@ -142,12 +166,12 @@ class Secret:
     """What was revealed.
 
     Attributes:
-        gray: (h, w) uint8, at the size that was carried.
-        model: id of the model that decoded it.
+        content: (h, w) or (h, w, 3) uint8, at the size that was carried, or a file.
+        model: id of the model that decoded it, or the family's name where none was needed.
         device: where the decoder ran.
     """
 
-    gray: Gray
+    content: Picture | FileSecret
     model: str
     device: str
 
@@ -164,8 +188,16 @@ class Method(Protocol):
         """How the headers of its stegos name it."""
 
     @property
+    def has_models(self) -> bool:
+        """Whether models of the family hide; else the method needs no model to be named."""
+
+    @property
+    def takes(self) -> Collection[str]:
+        """Kinds of secrets, of `KINDS`."""
+
+    @property
     def has_key(self) -> bool:
-        """Whether a passphrase keeps the picture itself private, not only the header."""
+        """Whether a passphrase keeps the secret itself private, not only the header."""
 
     def hide(self, job: Job) -> Stego:
         """Hide a secret in a cover.

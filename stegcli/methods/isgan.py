@@ -20,6 +20,7 @@ from stegcli.carriers.parity import force_parity
 from stegcli.carriers.pixels import carriers, put_back, usable_pixels
 from stegcli.envelope import keys
 from stegcli.envelope.header import Header, draw_places, parity_plan, seal
+from stegcli.envelope.opening import ParitiesOpened
 from stegcli.errors import NothingFoundError, UsageError
 from stegcli.methods.base import Facts, Secret, Stego, alpha_notices, check_room, check_secret, decoder_of
 from stegcli.methods.phase.body import Body
@@ -63,6 +64,8 @@ class IsganMethod:
 
     family: str = "isgan"
     channels: Collection[int] = (CHANNEL,)
+    has_models: bool = True
+    takes: Collection[str] = ("gray",)
     has_key: bool = False
 
     def hide(self, job: Job) -> Stego:
@@ -75,7 +78,7 @@ class IsganMethod:
 
     def reveal(self, opened: Opened, models: Models, progress: Progress | None = None) -> Secret:
         """See `Method.reveal`."""
-        body = _body(opened)
+        _, body = _ours(opened)
         model = decoder_of(models, body.model, self.family)
         decoder = model("decoder")
         tell(progress, "decode")
@@ -83,11 +86,12 @@ class IsganMethod:
 
     def facts(self, opened: Opened) -> Facts:
         """See `Method.facts`."""
-        return _facts(opened.header, _body(opened))
+        header, body = _ours(opened)
+        return _facts(header, body)
 
     def damage(self, opened: Opened) -> float:
         """See `Method.damage`."""
-        return opened.destroyed_share()
+        return opened.destroyed_share() if isinstance(opened, ParitiesOpened) else 0.0
 
 
 def _hide(job: Job) -> Stego:
@@ -99,12 +103,12 @@ def _hide(job: Job) -> Stego:
     hidden_gray = reading.resize_gray(secret_gray, cover_rgb.shape[:2])
     salt = urandom(keys.SALT_BYTES) if job.salt is None else job.salt
     subkeys, locator = job.keyring.keys(salt), job.keyring.locator(room)
-    encoder = job.model("encoder")
+    encoder = job.networks("encoder")
     tell(job.progress, "encode")
     pixels = carriers(draw(cover_rgb, hidden_gray, encoder, job.progress), usable)
     tell(job.progress, "write")
     keyed = not job.keyring.is_public
-    body = Body(job.model.fingerprint)  # phases have a spread and a noise, this channel has none
+    body = Body(job.networks.fingerprint)  # phases have a spread and a noise, this channel has none
     header = Header.of(CHANNEL, secret_gray, hidden_gray, body.to_bytes(), keyed=keyed)
     plan = parity_plan(room, salt, seal(header, subkeys), draw_places(room, locator))
     stego_rgb = put_back(cover_rgb, usable, force_parity(pixels, *plan))
@@ -129,15 +133,17 @@ def _facts(header: Header, body: Body) -> Facts:
     return Facts(body.model, body.spread, body.planes, header.hidden_shape, None)
 
 
-def _body(opened: Opened) -> Body:
-    """The method's own part of the header; NothingFoundError if the header speaks of another size."""
+def _ours(opened: Opened) -> tuple[Header, Body]:
+    """With the method's own part of the header; NothingFoundError if it speaks of another size."""
+    if not isinstance(opened, ParitiesOpened):
+        raise NothingFoundError
     try:
         body = Body.from_bytes(opened.header.own)
     except ValueError:
         raise NothingFoundError from None
     if opened.header.hidden_shape != opened.stego_rgb.shape[:2]:
         raise NothingFoundError
-    return body
+    return opened.header, body
 
 
 def draw(cover_rgb: Rgb, hidden_gray: Gray, encoder: Network, progress: Progress | None = None) -> Rgb:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stegcli.envelope.opening import open_parities
+from stegcli.envelope.opening import open_parities, open_samples
 from stegcli.errors import ModelError, NothingFoundError
+from stegcli.methods.coded import CodedMethod
 from stegcli.methods.isgan import IsganMethod
 from stegcli.methods.phase.method import PhaseMethod
 
@@ -18,15 +19,16 @@ if TYPE_CHECKING:
     from stegcli.envelope.keys import Keyring
     from stegcli.envelope.opening import Opened
     from stegcli.methods.base import Method
+    from stegcli.models.loading import Loader, Models
 
     Array = NDArray[np.uint8]
     Opener = Callable[[Array, Array | None, Keyring], Opened]
 
-__all__ = ["METHODS", "OPENERS", "for_channel", "for_family", "open_stego"]
+__all__ = ["METHODS", "OPENERS", "chosen", "for_channel", "for_family", "open_stego"]
 
-METHODS: Final[tuple[Method, ...]] = (PhaseMethod(), IsganMethod())
+METHODS: Final[tuple[Method, ...]] = (PhaseMethod(), IsganMethod(), CodedMethod())
 
-OPENERS: Final[tuple[Opener, ...]] = (open_parities,)
+OPENERS: Final[tuple[Opener, ...]] = (open_parities, open_samples)
 """Tried in order of cost."""
 
 
@@ -49,6 +51,24 @@ def open_stego(stego_rgb: Array, alpha: Array | None, keyring: Keyring) -> tuple
             continue
         return for_channel(opened.header.channel), opened
     raise NothingFoundError
+
+
+def chosen(name: str | None, models: Models, *, progressive: bool = False) -> tuple[Method, Loader | None]:
+    """The method that a user names, by its family or one of its models, and the model; None for the default.
+
+    Args:
+        name: id or family.
+        models: of the caller.
+        progressive: whether a model is wanted that can send fewer planes than all.
+
+    Raises:
+        ModelError: there is no such model.
+    """
+    for method in METHODS:
+        if method.family == name and not method.has_models:
+            return method, None
+    model = models.find(name, progressive=progressive)
+    return for_family(model.family), model
 
 
 def for_family(family: str) -> Method:

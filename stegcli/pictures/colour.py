@@ -73,7 +73,9 @@ def to_srgb(icc: bytes, mode: str) -> Convert | None:
             mode,
             "RGB",
             ImageCms.Intent(ImageCms.getDefaultIntent(profile)),
-            ImageCms.Flags.BLACKPOINTCOMPENSATION,
+            # littleCMS would make a table of 33 steps of a gray curve: 8 grey levels off in the dark.
+            ImageCms.Flags.BLACKPOINTCOMPENSATION
+            | (ImageCms.Flags.NOOPTIMIZE if mode == "L" else ImageCms.Flags.NONE),
         )
     except (OSError, ImageCms.PyCMSError, TypeError) as error:
         raise ValueError("a damaged profile") from error

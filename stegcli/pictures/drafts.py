@@ -30,6 +30,7 @@ _UNNAMED: Final = getattr(os, "O_TMPFILE", 0)
 _NO_UNNAMED: Final = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL, errno.ENOSYS})
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL})
 _NO_SYNC: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS})
+_NO_PERMISSIONS: Final = _NO_SYNC | {errno.EPERM}
 """What file systems and shares answer that lack the one or the other: no fault of the file."""
 
 _PERMISSIONS: Final = 0o777
@@ -177,13 +178,22 @@ def _settle_permissions(file: IO[bytes], place: Path, named: bool) -> None:
         old = place.stat()
     except FileNotFoundError:
         if named:
-            os.fchmod(file.fileno(), _NEW_FILE & ~_umask())
+            _change_mode(file, _NEW_FILE & ~_umask())
         return
     new = os.fstat(file.fileno())
     if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
         with contextlib.suppress(OSError):  # only root gives files away
             os.fchown(file.fileno(), old.st_uid, old.st_gid)
-    os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode) & _PERMISSIONS)
+    _change_mode(file, stat.S_IMODE(old.st_mode) & _PERMISSIONS)
+
+
+def _change_mode(file: IO[bytes], mode: int) -> None:
+    """Of file systems that know no permissions, as shares and memory cards, nothing is asked."""
+    try:
+        os.fchmod(file.fileno(), mode)
+    except OSError as error:
+        if error.errno not in _NO_PERMISSIONS:
+            raise
 
 
 def _umask() -> int:

@@ -106,9 +106,11 @@ def _bounded(file: IO[bytes], name: str, limit: int) -> bytes:
 
 
 def _refuse_device(file: IO[bytes], name: str) -> None:
+    """ImageError for what has no end: /dev/zero and its like, a disk, a terminal."""
     try:
-        is_device = stat.S_ISCHR(os.fstat(file.fileno()).st_mode)
+        status, nothing = os.fstat(file.fileno()), Path(os.devnull).stat()
     except (OSError, AttributeError):  # a stream without a descriptor, of whoever calls the library
         return
-    if is_device:
+    is_device = stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode)
+    if is_device and status.st_rdev != nothing.st_rdev:  # which has an end at once
         raise ImageError(f"{name}: a device, not a picture", "Give a picture file, or send one by a pipe.")

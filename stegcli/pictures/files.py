@@ -57,10 +57,16 @@ _ONE_PICTURE: Final = frozenset({"MPO", "PSD", "TIFF", "HEIF"})
 _JPEG_START: Final = b"\xff\xd8"
 _JPEG_MARKER: Final = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
 _SCAN, _END, _EIGHT_BITS = 0xDA, 0xD9, 8
+_FRAME: Final = struct.Struct(">HBHH")  # length, bits per sample, height, width
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _FEW_SCANS: Final = 24
 _SCANNED_PIXELS: Final = 1_000_000_000
 """A progressive JPEG goes over all pixels once a scan: so many in all took a second and more."""
+
+_CODE_POINTS: Final = re.compile(rb"colrnclx\0(.)\0(.)", re.DOTALL)
+_USUAL_PRIMARIES: Final = frozenset({1, 2})
+_USUAL_TRANSFERS: Final = frozenset({1, 2, 6, 13, 14, 15})
+"""BT.709's and what is not said; curves that viewers take for sRGB's (ITU-T H.273)."""
 
 _TIFF_STARTS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -92,18 +98,17 @@ def opened(path: PathLike, max_pixels: int) -> Iterator[OpenedPicture]:
             head = file.read(foreign.HEAD_BYTES)
             _refuse_foreign(path, head)
             _refuse_large(path, _webp_size(head), max_pixels)
-            facts = png.PngFacts((), None, lacks_palette=False)
-            if head.startswith(png.SIGNATURE):
-                facts, file = png.examined(file)
-            if facts.lacks_palette:
-                raise ImageError(f"{path}: its colours are indices into a palette that is missing", _WHOLE)
+            if head.startswith(_JPEG_START):
+                _check_jpeg(path, file)
+            page = _page_of(path, file) if head.startswith(_TIFF_STARTS) else 0
+            facts, file = _png_facts(path, file, head)
             with _identified(path, file, head) as image:
-                _select_page(path, file, head, image)
+                if page:
+                    image.seek(page)
                 _refuse_large(path, image.size, max_pixels)
                 _refuse_unfit(path, image)
-                if head.startswith(_JPEG_START):
-                    _check_jpeg(path, file, image.size)
-                yield OpenedPicture(image, facts.colour, facts.icc or image.info.get("icc_profile"))
+                icc = facts.icc or image.info.get("icc_profile")
+                yield OpenedPicture(image, facts.colour or (() if icc else _box_colour(head)), icc)
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
@@ -202,10 +207,29 @@ def _heic(file: IO[bytes]) -> Image.Image:
     return reader(file, "")  # type: ignore[misc, call-arg]
 
 
-def _select_page(path: PathLike, file: IO[bytes], head: bytes, image: Image.Image) -> None:
-    """Of a TIFF the one page that is a picture; ImageError if there are several, or if it is raw data."""
-    if not head.startswith(_TIFF_STARTS) or image.format != "TIFF":
-        return
+def _png_facts(path: PathLike, file: IO[bytes], head: bytes) -> tuple[png.PngFacts, IO[bytes]]:
+    """What a PNG says beside its pixels, and the file that Pillow may read; nothing for other files."""
+    if not head.startswith(png.SIGNATURE):
+        return png.PngFacts((), None, lacks_palette=False), file
+    facts, file = png.examined(file)
+    if facts.lacks_palette:
+        raise ImageError(f"{path}: its colours are indices into a palette that is missing", _WHOLE)
+    return facts, file
+
+
+def _box_colour(head: bytes) -> tuple[png.Chunk, ...]:
+    """What an AVIF or a HEIC says of its colours by code points, as PNG says it; nothing if that is sRGB."""
+    found = _CODE_POINTS.search(head) if head[4:8] == b"ftyp" else None
+    if found is None:
+        return ()
+    primaries, transfer = found[1][0], found[2][0]
+    if primaries in _USUAL_PRIMARIES and transfer in _USUAL_TRANSFERS:
+        return ()
+    return ((b"cICP", bytes([primaries, transfer, 0, 1])),)
+
+
+def _page_of(path: PathLike, file: IO[bytes]) -> int:
+    """The number of the page of a TIFF that is its picture; ImageError for raw data and several pages."""
     _silence_libtiff()
     found = tiff.pages(file)
     if found and found[0].is_raw:
@@ -214,8 +238,7 @@ def _select_page(path: PathLike, file: IO[bytes], head: bytes, image: Image.Imag
     full = [number for number, page in enumerate(found) if not page.is_beside] or list(range(len(found)))
     if len(full) > 1:
         raise ImageError(f"{path}: several pages in one file", "Save one page of it as a PNG and give that.")
-    if full and full[0]:
-        image.seek(full[0])
+    return full[0] if full else 0
 
 
 # --- limits -
@@ -261,31 +284,32 @@ def _refuse_unfit(path: PathLike, image: Image.Image) -> None:
     depths.refuse_rangeless(image, path)
 
 
-def _check_jpeg(path: PathLike, file: IO[bytes], size: tuple[int, int]) -> None:
+def _check_jpeg(path: PathLike, file: IO[bytes]) -> None:
     """Raise ImageError for samples that libjpeg does not read, and for more scans than any program writes."""
     file.seek(0)
-    precision, scans = _jpeg_facts(file.read())
+    precision, pixels, scans = _jpeg_facts(file.read())
     if precision != _EIGHT_BITS:
         raise ImageError(
             f"{path}: a JPEG with {precision} bits per sample, which is not read here",
             "Convert it to PNG first.",
         )
-    if scans > max(_FEW_SCANS, _SCANNED_PIXELS // (size[0] * size[1])):
+    if scans > max(_FEW_SCANS, _SCANNED_PIXELS // max(pixels, 1)):
         raise ImageError(
-            f"{path}: a progressive JPEG of {scans} scans, which takes minutes to decode",
+            f"{path}: a progressive JPEG of {scans} scans, which takes too long to decode",
             "If you trust it, save it again as a PNG with another program.",
         )
 
 
-def _jpeg_facts(content: bytes) -> tuple[int, int]:
-    """Bits per sample, and the number of scans up to the end of the first picture."""
-    precision, scans, place = _EIGHT_BITS, 0, len(_JPEG_START)
+def _jpeg_facts(content: bytes) -> tuple[int, int, int]:
+    """Bits per sample, pixels, and the number of scans, up to the end of the first picture."""
+    precision, pixels, scans, place = _EIGHT_BITS, 0, 0, len(_JPEG_START)
     while found := _JPEG_MARKER.search(content, place):
         kind, place = found[1][0], found.end()
         if kind == _END:
             break
-        if kind in _FRAMES:
-            precision = content[place + 2] if place + 2 < len(content) else precision
+        if kind in _FRAMES and place + _FRAME.size <= len(content):
+            _, precision, height, width = _FRAME.unpack_from(content, place)
+            pixels = height * width
         scans += kind == _SCAN
         place += int.from_bytes(content[place : place + 2], "big")
-    return precision, scans
+    return precision, pixels, scans

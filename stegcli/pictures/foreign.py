@@ -60,7 +60,7 @@ _VERDICTS: Final[tuple[tuple[re.Pattern[bytes], tuple[str, str]], ...]] = (
         ),
         ("a web page, not a picture", "Save the picture itself: right click on it, save image as."),
     ),
-    (re.compile(rb"(?:\xef\xbb\xbf)?\s*<[^\0]*?<?svg[\s>:]", re.DOTALL), _SVG),
+    (re.compile(rb"(?:\xef\xbb\xbf)?\s*<[^\0]*?<?svg[\s>:/]", re.DOTALL), _SVG),
     (
         re.compile(
             rb"FUJIFILMCCD-RAW|II(?:RO|RS|U\0)|MMOR|FOVb|\0MRM|II\*\0....CR|II..\0\0HEAPCCDR", re.DOTALL

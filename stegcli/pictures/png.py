@@ -55,7 +55,8 @@ def examined(file: IO[bytes]) -> tuple[PngFacts, IO[bytes]]:
     dropped: list[tuple[int, int]] = []
     colour: list[Chunk] = []
     for name, start, length in _chunks(file):
-        if name in _TEXT and _is_needless(file, name, start, length):
+        is_needless = name in _TEXT and _is_needless(file, name, start, length)
+        if is_needless or _is_damaged(file, name, start, length):
             dropped.append((start, length))
         elif name in COLOUR_CHUNKS and length == COLOUR_CHUNKS[name]:
             colour.append((name, _data(file, start, length)))
@@ -102,6 +103,14 @@ def _is_needless(file: IO[bytes], name: bytes, start: int, length: int) -> bool:
     # zTXt: method, data. iTXt: flag, method, language, translated keyword, data.
     body = rest[1:] if name == b"zTXt" else rest[2:].partition(b"\0")[2].partition(b"\0")[2]
     return _unpacked(body, _LONGEST_TEXT) is None
+
+
+def _is_damaged(file: IO[bytes], name: bytes, start: int, length: int) -> bool:
+    """Whether a chunk that decoders may do without fails its checksum; Pillow would give the picture up."""
+    if not name[:1].islower() or length > _LONGEST_PROFILE:
+        return False
+    data = _data(file, start, length)
+    return zlib.crc32(name + data) != int.from_bytes(file.read(_CRC_BYTES), "big")
 
 
 def _profile(data: bytes) -> bytes:

@@ -39,6 +39,9 @@ __all__ = [
     "load_stego",
     "output_format",
     "png_bytes",
+    "in_colour",
+    "load_colour_secret",
+    "resize",
     "resize_gray",
     "save_gray",
     "save_stego",
@@ -51,6 +54,7 @@ DEFAULT_MAX_PIXELS = 89_478_485
 GrayArray = NDArray[np.uint8]
 RgbArray = NDArray[np.uint8]
 PathLike = str | os.PathLike[str]
+ColourSecret = tuple[GrayArray | RgbArray, tuple[str, ...]]
 Strip = tuple[slice, RgbArray, GrayArray | None]
 """Rows, their (h, W, 3) colours and their (h, W) alpha, if there is any."""
 
@@ -69,6 +73,7 @@ _NOTICE_PALETTE = "the palette cover is written as RGB"
 _COVER_ONLY_NOTICES = frozenset({_NOTICE_GRAY, _NOTICE_PALETTE})
 _NOTICE_PROFILE = "the colours of its profile were converted to sRGB, as viewers show them"
 _NOTICE_BAD_PROFILE = "its colour profile is damaged, or one for other pixels, and was ignored"
+_NOTICE_WHITE = "the secret's transparent parts were put on white"
 _NOTICE_HDR = "its colours are of high dynamic range and were taken for sRGB"
 
 
@@ -156,11 +161,38 @@ def as_secret(picture: Picture) -> tuple[GrayArray, tuple[str, ...]]:
     return _gray_of(strips, (picture.rgb.shape[0], picture.rgb.shape[1]))
 
 
+def load_colour_secret(path: PathLike, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> ColourSecret:
+    """Read a secret in its own colours: (H, W) uint8 if all of it is gray, else (H, W, 3); and notices."""
+    with opened(path, max_pixels) as found:
+        image = found.image
+        notices = [notice for notice in _mode_notices(image) if notice not in _COVER_ONLY_NOTICES]
+        image.load()
+        _, orientation, exif_notices = _split_exif(image)
+        colours = _colours(found, all_modes=True)
+        rgb, alpha = _arrays(image, colours.convert)
+    pixels, white_notices = in_colour(rgb, alpha)
+    return _upright(pixels, orientation), (*notices, *exif_notices, *colours.notices, *white_notices)
+
+
+def in_colour(rgb: RgbArray, alpha: GrayArray | None) -> ColourSecret:
+    """Pixels taken for sRGB as a secret in its own colours, on white; as `load_colour_secret`."""
+    clear = alpha is not None and int(alpha.min()) < _OPAQUE
+    if clear and alpha is not None:
+        rgb = _on_white(rgb, alpha)
+    notices = (_NOTICE_WHITE,) if clear else ()
+    return (rgb if _has_colour(rgb) else np.ascontiguousarray(rgb[..., 0])), notices
+
+
+def resize(picture: GrayArray | RgbArray, size: tuple[int, int]) -> GrayArray | RgbArray:
+    """Resize (H, W) or (H, W, 3) uint8 to `size` = (height, width) by Lanczos; itself if it has that size."""
+    if picture.shape[:2] == size:
+        return picture
+    return np.asarray(Image.fromarray(picture).resize((size[1], size[0]), Image.Resampling.LANCZOS))
+
+
 def resize_gray(gray: GrayArray, size: tuple[int, int]) -> GrayArray:
-    """Resize (H, W) uint8 to `size` = (height, width) by Lanczos."""
-    if gray.shape == size:
-        return gray
-    return np.asarray(Image.fromarray(gray).resize((size[1], size[0]), Image.Resampling.LANCZOS))
+    """(H, W) uint8 to `size`, as `resize`."""
+    return resize(gray, size)
 
 
 # --- reading -
@@ -308,16 +340,16 @@ def _arrays(image: Image.Image, convert: colour.Convert | None) -> tuple[RgbArra
 def _gray_of(strips: Iterator[Strip], shape: tuple[int, int]) -> tuple[GrayArray, tuple[str, ...]]:
     """(H, W) uint8: the luma of strips, on white; and what was lost."""
     gray = np.empty(shape, dtype=np.uint8)
-    in_colour = transparent = False
+    coloured = transparent = False
     for rows, rgb, alpha in strips:
-        in_colour = in_colour or _has_colour(rgb)
+        coloured = coloured or _has_colour(rgb)
         clear = alpha is not None and int(alpha.min()) < _OPAQUE
         transparent = transparent or clear
         gray[rows] = luma.gray(_on_white(rgb, alpha) if clear and alpha is not None else rgb)
     notices = []
     if transparent:
-        notices.append("the secret's transparent parts were put on white")
-    if in_colour:
+        notices.append(_NOTICE_WHITE)
+    if coloured:
         notices.append("the secret is in colour; it is hidden in gray")
     return gray, tuple(notices)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     PathLike = str | os.PathLike[str]
     Source = PathLike | Array
 
-__all__ = ["load_cover", "load_secret", "load_stego", "paths_among"]
+__all__ = ["load_colour_secret", "load_cover", "load_secret", "load_stego", "paths_among"]
 
 
 def paths_among(*sources: Source) -> list[PathLike]:
@@ -49,6 +49,16 @@ def load_secret(secret: Source, max_pixels: int) -> tuple[Array, tuple[str, ...]
         _check_array(secret, "secret", max_pixels)
         return secret, ()
     return reading.as_secret(_picture_of(secret, "secret", max_pixels))
+
+
+def load_colour_secret(secret: Source, max_pixels: int) -> tuple[Array, tuple[str, ...]]:
+    """A secret in its own colours: (h, w) uint8 if all of it is gray, else (h, w, 3), and notices."""
+    if not isinstance(secret, np.ndarray):
+        return reading.load_colour_secret(_path(secret, "secret"), max_pixels=max_pixels)
+    if secret.ndim == 2:
+        return load_secret(secret, max_pixels)
+    picture = _picture_of(secret, "secret", max_pixels)
+    return reading.in_colour(picture.rgb, picture.alpha)
 
 
 def _path(source: object, name: str) -> PathLike:

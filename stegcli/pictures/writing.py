@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +49,9 @@ _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "TIFF": {"compression": "tiff_adobe_deflate"},
     "BMP": {},
 }
+
+# What Pillow raises of pictures too large for a format, and of EXIF values unlike what their tags promise.
+_NOT_HELD = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError, struct.error)
 
 _OPAQUE = 255
 _LONGEST_WEBP = 16383
@@ -206,6 +210,8 @@ def _write_image(
         with explained(target):
             Image.fromarray(pixels).save(file, format=file_format, **options)
             file.flush()
-    except ValueError as error:  # a picture too large for the format
+    except _NOT_HELD as error:
         hint = "Another format may hold it: name the file .png or .tif."
+        if "exif" in options:
+            hint = "Its EXIF data may be at fault: leave out --keep-metadata, or name the file .png."
         raise OutputError(f"{target}: cannot be written ({one_line(error)})", hint) from error

@@ -182,11 +182,11 @@ def test_too_little_memory_is_no_bug(desk: Desk) -> None:
 def test_libraries_in_c_do_not_speak_beside_json(desk: Desk) -> None:
     prelude = (
         "import os\n"
-        "from stegcli import images\n"
+        "from stegcli import errors\nfrom stegcli.pictures import reading\n"
         "def chatter(*args, **options):\n"
         "    os.write(2, b'TIFFReadDirectory: Warning')\n"
-        "    raise images.ImageError('bad', 'cure')\n"
-        "images.load_stego = chatter"
+        "    raise errors.ImageError('bad', 'cure')\n"
+        "reading.load_stego = chatter"
     )
     loud = desk.run_process("reveal", "cover.png", "-o", "out.png", prelude=prelude)
     assert "TIFFReadDirectory" in loud.err

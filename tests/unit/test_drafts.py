@@ -167,6 +167,19 @@ def test_a_share_that_cannot_sync_is_written_to(
     assert (tmp_path / "a").read_bytes() == b"x"
 
 
+@needs_unix
+def test_a_share_without_permissions_is_written_to(
+    tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_descriptor: int, _mode: int) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchmod", fail)
+    for force in (False, True):
+        _write(tmp_path / "a", b"x", force)
+    assert (tmp_path / "a").read_bytes() == b"x"
+
+
 @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
 def test_a_disk_that_fails_to_sync_is_not(
     tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch, code: int

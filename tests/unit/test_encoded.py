@@ -48,7 +48,7 @@ def test_a_pipe_is_read_once_and_decoded_often(cover_rgb: np.ndarray) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="endless and empty devices are POSIX")
-@pytest.mark.parametrize(("name", "words"), [("/dev/zero", "more bytes"), ("/dev/null", "no data")])
+@pytest.mark.parametrize(("name", "words"), [("/dev/zero", "a device"), ("/dev/null", "no data")])
 def test_streams_without_an_end_and_without_a_beginning(
     monkeypatch: pytest.MonkeyPatch, name: str, words: str
 ) -> None:

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from scipy import stats
 
+from stegcli.detection.forecast import rank_covers
 from stegcli.detection.risk import deflection, risk_at
+from stegcli.errors import ImageError
+from stegcli.pipeline import HideSettings
 
 
 @pytest.mark.parametrize("apart", [0.1, 1.0, 3.0])
@@ -40,3 +46,10 @@ def test_deflection_grows_with_the_root_of_the_size() -> None:
     assert 1.2 < ratios[0] < 1.8
     assert ratios[-1] == pytest.approx(2, abs=0.1)
     assert all(risk.low <= risk.error <= risk.high for risk in risks)
+
+
+def test_a_secret_that_is_not_there_is_no_fault_of_the_covers(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((80, 80, 3), np.uint8)).save(tmp_path / "cover.png")
+    with pytest.raises(ImageError) as caught:
+        rank_covers([tmp_path / "cover.png"], tmp_path / "missing.png", HideSettings())
+    assert caught.value.message == f"{tmp_path / 'missing.png'}: no such file"

@@ -235,7 +235,7 @@ def test_a_stego_that_was_not_proved_never_appears(
         raise trouble
 
     monkeypatch.setattr(pipeline.table, "open_stego", fail)
-    expected = OutputError if trouble is NothingFoundError else trouble
+    expected = {NothingFoundError: OutputError, MemoryError: ImageError}.get(trouble, trouble)
     fresh = tmp_path / "fresh"
     fresh.mkdir()
     with pytest.raises(expected):

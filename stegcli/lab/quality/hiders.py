@@ -15,8 +15,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from stegcli._version import __version__
+from stegcli.codecs.base import FileSecret
 from stegcli.envelope.keys import SALT_BYTES, Keyring
-from stegcli.errors import NothingFoundError, UsageError
+from stegcli.errors import ChangedError, NothingFoundError, UsageError
 from stegcli.methods import table
 from stegcli.methods.base import Cover, Job, Wishes
 from stegcli.models import store
@@ -158,19 +160,22 @@ class ModelHider:
         self._target = _decibels(target) if target else None
         is_folder = store.is_folder_of_weights(name)
         self._models = Models(name if is_folder else weights, device)
-        self._model = self._models.find(None if is_folder else name, progressive=self._target is not None)
-        self._favor = favor if self._model.family == "phase" else "balanced"
-        self._method = table.for_family(self._model.family)
+        wanted = None if is_folder else name
+        self._method, self._model = table.chosen(wanted, self._models, progressive=self._target is not None)
+        self._favor = "balanced" if self._method.family == "isgan" else favor
         self._keyring = Keyring(None)
 
     @property
     def name(self) -> str:
         """The model's id, whatever name found it, and the target."""
-        return self._model.id + ("" if self._target is None else f"@{self._target:g}")
+        name = self._method.family if self._model is None else self._model.id
+        return name + ("" if self._target is None else f"@{self._target:g}")
 
     @property
     def identity(self) -> str:
-        """Checksums of its graphs."""
+        """Checksums of its graphs; the version where there are none."""
+        if self._model is None:
+            return f"{self._method.family} of stegcli {__version__}"
         return " ".join(f"{role} {digest}" for role, digest in sorted(self._model.files.entry.sha256.items()))
 
     def hide(self, cover_rgb: Array, secret_gray: Array, seed: str, stego_psnr_db: float | None) -> Hidden:
@@ -180,6 +185,7 @@ class ModelHider:
             Job(
                 Cover(cover_rgb),
                 secret_gray,
+                self._models,
                 self._model,
                 self._keyring,
                 Wishes(self._favor, self._target),
@@ -193,4 +199,10 @@ class ModelHider:
             method, opened = table.open_stego(stego_rgb, None, self._keyring)
         except NothingFoundError:
             return None
-        return reading.resize_gray(method.reveal(opened, self._models).gray, shape)
+        try:
+            content = method.reveal(opened, self._models).content
+        except ChangedError:
+            return None
+        if isinstance(content, FileSecret):
+            return None
+        return reading.resize(content, shape)

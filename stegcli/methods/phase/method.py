@@ -22,6 +22,7 @@ from stegcli.carriers.phases.channel import SHARES, numbered, suited
 from stegcli.carriers.pixels import carriers, put_back, usable_pixels
 from stegcli.envelope import keys
 from stegcli.envelope.header import Header, draw_places, group_size, parity_count, parity_plan, seal
+from stegcli.envelope.opening import ParitiesOpened
 from stegcli.errors import NothingFoundError, UsageError
 from stegcli.methods.base import Facts, Secret, Stego, alpha_notices, check_room, check_secret, decoder_of
 from stegcli.methods.phase import scars, sizes
@@ -70,6 +71,8 @@ class PhaseMethod:
 
     family: str = "phase"
     channels: Collection[int] = tuple(SHARES)
+    has_models: bool = True
+    takes: Collection[str] = ("gray",)
     has_key: bool = True
 
     def hide(self, job: Job) -> Stego:
@@ -78,19 +81,21 @@ class PhaseMethod:
 
     def reveal(self, opened: Opened, models: Models, progress: Progress | None = None) -> Secret:
         """See `Method.reveal`."""
-        body = _body(opened)
+        found, body = _ours(opened)
         model = decoder_of(models, body.model, self.family)
         decoder = model("decoder")
         tell(progress, "decode")
-        return Secret(_reveal(opened, body, decoder, progress), model.id, decoder.device)
+        return Secret(_reveal(found, body, decoder, progress), model.id, decoder.device)
 
     def facts(self, opened: Opened) -> Facts:
         """See `Method.facts`."""
-        return _facts(opened.header, _body(opened))
+        found, body = _ours(opened)
+        return _facts(found.header, body)
 
     def damage(self, opened: Opened) -> float:
         """See `Method.damage`."""
-        return opened.destroyed_share(_spared(opened, _body(opened)))
+        found, body = _ours(opened)
+        return found.destroyed_share(_spared(found, body))
 
 
 def _hide(job: Job) -> Stego:
@@ -107,15 +112,15 @@ def _hide(job: Job) -> Stego:
     with ThreadPoolExecutor(max_workers=1) as aside:
         # Argon2id takes 0.1 s a key, off the interpreter lock.
         deriving, locating = aside.submit(job.keyring.keys, salt), aside.submit(job.keyring.locator, room)
-        encoder = job.model("encoder")
+        encoder = job.networks("encoder")
         lam = single.LAMBDAS[wishes.favor]
-        hidden_gray, planes = _shared_out(job.secret_gray, room, job.model, wishes.target, lam)
+        hidden_gray, planes = _shared_out(job.secret_gray, room, job.networks, wishes.target, lam)
         carried = sizes.in_whole_blocks(hidden_gray, room, planes)
         way, spread = suited(room, count_sent(carried.shape, planes))
         group = group_size(room, way.reach(spread))
-        cost = _pixel_costs(cover_rgb, usable, job.model) if spread > 1 else None
+        cost = _pixel_costs(cover_rgb, usable, job.networks) if spread > 1 else None
         sigma = way.predict_sigma(pixels, cost, lam, spread, forced=group * parity_count(room))
-        body = Body(job.model.fingerprint, spread, sigma_to_code(sigma), planes)
+        body = Body(job.networks.fingerprint, spread, sigma_to_code(sigma), planes)
         targets = _encode(encoder, carried, body.sigma, planes, job.progress)
         subkeys, locator = deriving.result(), locating.result()
     keyed = not job.keyring.is_public
@@ -131,8 +136,10 @@ def _hide(job: Job) -> Stego:
     return Stego(stego_rgb, hidden_gray, header, _facts(header, body), encoder.device, notices)
 
 
-def _body(opened: Opened) -> Body:
-    """The method's own part of the header; NothingFoundError if it claims more than the stego can hold."""
+def _ours(opened: Opened) -> tuple[ParitiesOpened, Body]:
+    """With the method's own part of the header; NothingFoundError if it claims what the stego cannot hold."""
+    if not isinstance(opened, ParitiesOpened):
+        raise NothingFoundError
     header = opened.header
     try:
         body = Body.from_bytes(header.own)
@@ -141,7 +148,7 @@ def _body(opened: Opened) -> Body:
     share = SHARES[header.channel]
     if share * body.spread * -(-_symbols(header, body) // share) > len(opened.pixels):
         raise NothingFoundError
-    return body
+    return opened, body
 
 
 def _facts(header: Header, body: Body) -> Facts:
@@ -153,7 +160,7 @@ def _symbols(header: Header, body: Body) -> int:
     return count_sent(header.hidden_shape, body.planes)
 
 
-def _reveal(opened: Opened, body: Body, decoder: Network, progress: Progress | None) -> Gray:
+def _reveal(opened: ParitiesOpened, body: Body, decoder: Network, progress: Progress | None) -> Gray:
     """(h, w) uint8 at the size that was hidden, without its margin."""
     header = opened.header
     phases = np.full(header.hidden_shape, _NOT_KNOWN, dtype=np.int16)
@@ -181,12 +188,12 @@ def _shown_shape(header: Header) -> tuple[int, int]:
     return header.secret_shape if whole else header.hidden_shape
 
 
-def _spared(opened: Opened, body: Body) -> int:
+def _spared(opened: ParitiesOpened, body: Body) -> int:
     """How many of the header's parities were left wrong when it was written."""
     return spared_count(len(opened.plan[1])) if body.spread > 1 else 0
 
 
-def _scars(opened: Opened, body: Body, damage: float) -> tuple[NDArray[np.bool_], float]:
+def _scars(opened: ParitiesOpened, body: Body, damage: float) -> tuple[NDArray[np.bool_], float]:
     """(n,) pixels that look destroyed, and the share of the others that is, 0..1, by their parities."""
     marks = scars.find(opened.stego_rgb, damage)
     seen = marks.reshape(-1) if opened.usable is None else marks[opened.usable]

@@ -1,0 +1,210 @@
+"""The head of format 2: what a reader must know of a secret that travels as bits, in bits itself.
+
+    salt (16 bytes) | head (36 bytes) -> ChaCha20-Poly1305 -> (52 bytes)        68 bytes, as good as random
+
+It lies in a share of the pixels that the locator draws, written there by the syndrome coder of the body, at
+a rate that follows from the number of pixels alone: to read it takes no more than the passphrase. The body
+has all other pixels. A head that does not open has one answer, whether nothing was hidden, the passphrase is
+wrong or a pixel of it was changed.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from stegcli.carriers import samples
+from stegcli.carriers.keyed_order import subkey
+from stegcli.carriers.parity import positions_of
+from stegcli.carriers.streams import Keys
+from stegcli.carriers.syndrome import WEIGHTS, Marks
+from stegcli.envelope.keys import SALT_BYTES
+from stegcli.errors import NothingFoundError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Places = NDArray[np.int64]
+    U8 = NDArray[np.uint8]
+
+__all__ = [
+    "MAX_SIDE",
+    "MESSAGE_BYTES",
+    "OWN_BYTES",
+    "Head",
+    "draw",
+    "open_head",
+    "read",
+    "seal_head",
+    "write",
+]
+
+FORMAT_VERSION: Final = 2
+MAX_SIDE: Final = (1 << 24) - 1
+OWN_BYTES: Final = 12
+"""Bytes of a head that belong to the method."""
+
+_LAYOUT: Final = struct.Struct(">BBBB3s3s3s3sII12s")  # 36 bytes, big-endian
+_TAG_BYTES: Final = 16
+MESSAGE_BYTES: Final = SALT_BYTES + _LAYOUT.size + _TAG_BYTES
+_KEYED, _COLOUR, _FILE = 1, 2, 4
+_ASSOCIATED_DATA: Final = b"stegcli/2"
+_NONCE: Final = bytes(12)  # a header key seals one head: the salt is fresh for every stego
+
+_SHARE: Final = 4
+_LARGEST_EXPONENT: Final = 16
+"""A head takes the largest power of two of the pixels that is at most a quarter of them, and at most 2^16."""
+_LAYERS: Final = 2
+"""Layers of a sample that carry it: green's. What joint steps say, green says: the others follow it."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What travels in front of a secret that is bits.
+
+    Attributes:
+        channel: how the bits are carried, 0..255: see `methods.table`.
+        codec: how they become the secret, 0..255: see `codecs.base.CodecId`.
+        keyed: whether a passphrase is needed; a reader that opened the head has it.
+        secret_shape: (height, width) of the picture as it was given; (0, 0) for a file.
+        hidden_shape: the same as it was hidden, maybe reduced.
+        is_colour: whether the picture has three channels.
+        content_bytes: of a file, with its name before it; 0 for a picture.
+        body_bytes: of the sealed body.
+        own: `OWN_BYTES` bytes that belong to the method.
+    """
+
+    channel: int
+    codec: int
+    keyed: bool
+    secret_shape: tuple[int, int]
+    hidden_shape: tuple[int, int]
+    is_colour: bool
+    content_bytes: int
+    body_bytes: int
+    own: bytes
+
+    def __post_init__(self) -> None:
+        """Refuse what the layout cannot hold, and what no writer writes."""
+        sides = (*self.secret_shape, *self.hidden_shape)
+        least = 0 if self.is_file else 1
+        most = 0 if self.is_file else MAX_SIDE
+        if not all(least <= side <= most for side in sides) or (self.is_file and self.is_colour):
+            raise ValueError(f"sides {sides} of a secret of {self.content_bytes} bytes")
+        if len(self.own) != OWN_BYTES:
+            raise ValueError(f"own must be {OWN_BYTES} bytes")
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the secret is a file and not a picture."""
+        return self.content_bytes > 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the array that the codec gives back, see `codecs.base`."""
+        if self.is_file:
+            return (self.content_bytes,)
+        return (*self.hidden_shape, 3) if self.is_colour else self.hidden_shape
+
+    def to_bytes(self) -> bytes:
+        """The 36 bytes of format version 2, big-endian."""
+        flags = _KEYED * self.keyed | _COLOUR * self.is_colour | _FILE * self.is_file
+        return _LAYOUT.pack(
+            FORMAT_VERSION,
+            self.channel,
+            self.codec,
+            flags,
+            *(side.to_bytes(3, "big") for side in (*self.secret_shape, *self.hidden_shape)),
+            self.content_bytes,
+            self.body_bytes,
+            self.own,
+        )
+
+    @classmethod
+    def from_bytes(cls, plaintext: bytes) -> Head:
+        """Inverse of `to_bytes`.
+
+        Raises:
+            ValueError: another version, or a field out of its range.
+        """
+        version, channel, codec, flags, *sides, content_bytes, body_bytes, own = _LAYOUT.unpack(plaintext)
+        if version != FORMAT_VERSION or flags & ~(_KEYED | _COLOUR | _FILE):
+            raise ValueError(f"not a head of format version {FORMAT_VERSION}")
+        if bool(flags & _FILE) != (content_bytes > 0):
+            raise ValueError("a file without content, or a picture with it")
+        height, width, hidden_height, hidden_width = (int.from_bytes(side, "big") for side in sides)
+        return cls(
+            channel=channel,
+            codec=codec,
+            keyed=bool(flags & _KEYED),
+            secret_shape=(height, width),
+            hidden_shape=(hidden_height, hidden_width),
+            is_colour=bool(flags & _COLOUR),
+            content_bytes=content_bytes,
+            body_bytes=body_bytes,
+            own=own,
+        )
+
+
+def seal_head(head: Head, keys: Keys) -> bytes:
+    """The head as 52 bytes that only `keys` open, and that nobody can alter or tell from noise."""
+    return ChaCha20Poly1305(keys.header).encrypt(_NONCE, head.to_bytes(), _ASSOCIATED_DATA)
+
+
+def open_head(sealed: bytes, keys: Keys) -> Head:
+    """52 bytes -> the head that `keys` open.
+
+    Raises:
+        NothingFoundError: they open nothing.
+    """
+    try:
+        return Head.from_bytes(ChaCha20Poly1305(keys.header).decrypt(_NONCE, sealed, _ASSOCIATED_DATA))
+    except (InvalidTag, ValueError):
+        raise NothingFoundError from None
+
+
+def draw(pixel_count: int, locator: bytes) -> Places:
+    """Which of the pixels a head lies in: (2^e,) int64, ascending.
+
+    Raises:
+        ImageError: the picture is too small.
+    """
+    places = positions_of(pixel_count, 1 << _exponent(pixel_count), subkey(locator, b"head"))
+    places.sort()
+    return places
+
+
+def write(
+    pixels: U8, rho: NDArray[np.float32], precision: NDArray[np.float64], message: bytes, locator: bytes
+) -> U8:
+    """Write salt and sealed head, `MESSAGE_BYTES`, into the pixels of `draw`; see `samples.write`."""
+    marks = _marks(len(pixels))
+    return samples.write(pixels, rho, precision, message, _keys(locator), threads=1, marks=marks).pixels
+
+
+def read(pixels: U8, locator: bytes) -> tuple[bytes, bytes]:
+    """(2^e, 3) uint8, the pixels of `draw` -> salt and sealed head; noise where nothing is hidden."""
+    message = samples.read(pixels, _marks(len(pixels)), _keys(locator))
+    return message[:SALT_BYTES], message[SALT_BYTES:]
+
+
+def _exponent(pixel_count: int) -> int:
+    return min((pixel_count // _SHARE).bit_length() - 1, _LARGEST_EXPONENT)
+
+
+def _marks(count: int) -> Marks:
+    """The least rates at which 2^e samples, one block, carry a head, half of it in each layer."""
+    exponent = count.bit_length() - 1
+    bits = 8 * MESSAGE_BYTES // _LAYERS
+    rate = -(-(bits << 26) // (WEIGHTS[exponent] << exponent))
+    return Marks(MESSAGE_BYTES, (rate,) * _LAYERS + (0,) * (samples.LAYERS - _LAYERS))
+
+
+def _keys(locator: bytes) -> Keys:
+    """For the coder: the head is read before any other key is known."""
+    return Keys(*(subkey(locator, purpose) for purpose in (b"head/1", b"head/2", b"head/3")))
