@@ -50,7 +50,7 @@ train-smoke: $(COMPLETE)  ## train for a minute on the CPU, export, hide and rev
 	$(BIN)/python scripts/train_smoke.py build/train-smoke
 
 reproduce: $(COMPLETE)  ## measure a table of the paper anew: TABLE=4|5|6 BUDGET=minutes DATA_ROOT=folder
-	$(BIN)/python -m stegcli.training.paper --table $(TABLE) --budget $(BUDGET) \
+	$(BIN)/python -m stegcli.training reproduce --table $(TABLE) --budget $(BUDGET) \
 		$(if $(DATA_ROOT),--data-root $(DATA_ROOT)) $(REPRODUCE_ARGS)
 
 clean:  ## remove everything that the targets made

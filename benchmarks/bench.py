@@ -15,7 +15,6 @@ import importlib.util
 import json
 import os
 import platform
-import random
 import subprocess
 import sys
 import tempfile
@@ -23,26 +22,29 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 import stegcli
+from stegcli.cores import cores
+from stegcli.lab.data.pairs import from_dataset
+from stegcli.lab.data.photos import SIDE
+from stegcli.lab.quality import evaluate
+from stegcli.lab.quality.hiders import ModelHider
 from stegcli.progress import Progress
 
 PROGRAM = [sys.executable, "-c", "from stegcli.cli import main; main()"]
 SIZES = {"256x256": (256, 256), "1 MP": (1024, 1024), "12 MP": (3000, 4000)}
 HELP = "stegcli --help"
-TRAINING = [sys.executable, "-m", "stegcli.training.loop.throughput", "--quick", "--json"]
+TRAINING = [sys.executable, "-m", "stegcli.training", "throughput", "--quick", "--json"]
 TRAINING_NEEDS = ("torch", "accelerate")
 COLD_RUNS = 3
 LARGE = 4 << 20
 """Pixels above which one cold run is enough."""
-SIDE = 256
-SPREAD_SIDES = {1: 256, 4: 128, 16: 64}
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+SPREADS = (1, 4, 16)
+QUALITY = ("stego_psnr_db", "stego_ssim", "revealed_psnr_db", "revealed_ssim")
 SEED = 2024
 
 Picture = NDArray[np.uint8]
@@ -73,7 +75,7 @@ def main() -> None:
         if all(map(importlib.util.find_spec, TRAINING_NEEDS)):
             results["training"] = _training()
         if options.folder:
-            results["quality"] = _quality(options, Path(folder))
+            results["quality"] = _quality(options)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "bench.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     (options.out / "bench.md").write_text(_markdown(results), encoding="utf-8")
@@ -88,9 +90,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sizes", nargs="*", choices=SIZES, default=list(SIZES), help="sizes to time")
     parser.add_argument("--folder", type=Path, default=None, help="photographs to measure quality on")
     parser.add_argument("--pairs", type=int, default=50, help="pairs of them")
-    parser.add_argument(
-        "--crop", type=int, default=None, help="central square first cut out of each (pixels)"
-    )
     parser.add_argument("--favor", default="balanced", choices=("cover", "balanced", "secret"))
     parser.add_argument("--out", type=Path, default=Path("build/bench"), help="where to write")
     return parser.parse_args()
@@ -100,7 +99,7 @@ def _machine() -> dict[str, object]:
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
     }
 
 
@@ -183,41 +182,16 @@ def _training() -> dict[str, object]:
 # --- quality ---
 
 
-def _quality(options: argparse.Namespace, folder: Path) -> dict[str, object]:
-    """Mean figures over pairs of photographs: secrets as large as the cover, a quarter and a sixteenth."""
-    photos = sorted(path for path in options.folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
-    chosen = random.Random(SEED).sample(  # noqa: S311  (repeatable on purpose)
-        photos, min(len(photos), 2 * options.pairs)
-    )
-    pairs = list(zip(chosen[::2], chosen[1::2], strict=False))
-    rows = [_quality_at(spread, side, pairs, options, folder) for spread, side in SPREAD_SIDES.items()]
-    return {"folder": options.folder.name, "pairs": len(pairs), "favor": options.favor, "rows": rows}
-
-
-def _quality_at(
-    spread: int, side: int, pairs: list[tuple[Path, Path]], options: argparse.Namespace, folder: Path
-) -> dict[str, float]:
-    reports = []
-    for cover, secret in pairs:
-        cover_rgb = _square(cover, options.crop, SIDE)
-        secret_gray = np.asarray(Image.fromarray(_square(secret, options.crop, side)).convert("L"))
-        stego = folder / "quality.png"
-        reports.append(
-            stegcli.hide(
-                cover_rgb, secret_gray, stego, weights=options.weights, favor=options.favor, force=True
-            )
-        )
-    figures = ("stego_psnr_db", "stego_ssim", "revealed_psnr_db", "revealed_ssim")
-    return {"spread": spread} | {name: fmean(getattr(report, name) for report in reports) for name in figures}
-
-
-def _square(path: Path, crop: int | None, side: int) -> Picture:
-    """The central square of a photograph, `side` pixels wide."""
-    image = Image.open(path).convert("RGB")
-    cut = crop or min(image.size)
-    left, top = (image.width - cut) // 2, (image.height - cut) // 2
-    square = image.crop((left, top, left + cut, top + cut))
-    return np.asarray(square.resize((side, side), Image.Resampling.LANCZOS))
+def _quality(options: argparse.Namespace) -> dict[str, object]:
+    """The lab's means over pairs of photographs: secrets as large as the cover, a quarter and a sixteenth."""
+    source = from_dataset(f"folder:{options.folder}", None, options.pairs, SEED)
+    hider = ModelHider("phase", options.weights, options.favor, "cpu")
+    found = evaluate.evaluate([hider], source, spreads=SPREADS, favor=options.favor, seed=SEED)
+    rows = [
+        {"spread": line.spread, **{name: line.summaries[name].mean for name in QUALITY}}
+        for line in found.lines
+    ]
+    return {"folder": options.folder.name, "pairs": len(source), "favor": options.favor, "rows": rows}
 
 
 # --- table ---

@@ -8,9 +8,9 @@ the exponent of HILL's costs, the price of a step (lambda), what a step costs wh
 header: as it is, the dearest parities left wrong; written whole; left out; or, which the format does not
 have, written whole with each parity carried by the sum over a group of pixels, of which the cheapest changes.
 
-With --learned, HILL's costs stand against those that a network corrects (`stegcli.training.costs`), where
-each symbol has its own pixels, as in all of the above, and where four share theirs; the photographs are then
-those that the network did not learn from.
+With --learned, HILL's costs stand against those that a network corrects (`python -m stegcli.training costs`),
+where each symbol has its own pixels, as in all of the above, and where four share theirs; the photographs are
+then those that the network did not learn from.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import shlex
-import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,6 +31,7 @@ from stegcli.carriers.phases import choice, single
 from stegcli.carriers.phases.channel import JOINT, PLAIN
 from stegcli.lab.data import photos
 from stegcli.lab.data.covers import judging_covers
+from stegcli.lab.provenance import command
 from stegcli.lab.quality.hiders import seed_bytes
 from stegcli.lab.security import evaluate, subjects
 from stegcli.lab.security.learned_costs import LearnedCost
@@ -174,7 +173,7 @@ def main() -> None:
     table = [_line(variant, row, refs) for variant, row in zip(variants, rows, strict=True)]
     values = {
         "what": "costs",
-        "command": shlex.join(["python", *sys.argv]),
+        "command": command("python", "benchmarks/costs.py"),
         "covers": len(refs),
         "columns": COLUMNS,
         "rows": table,

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -28,7 +27,7 @@ from skimage import data
 import stegcli
 from stegcli.lab.data import photos
 from stegcli.lab.data.covers import COVER_SHAPE, judging_covers
-from stegcli.lab.provenance import commit
+from stegcli.lab.provenance import command, commit
 from stegcli.lab.security import ensemble, evaluate
 from stegcli.lab.security.features import features
 from stegcli.lab.security.subjects import PhaseSubject
@@ -69,7 +68,7 @@ def main() -> None:
         print(rows[-1])
     values = {
         "what": "cover-from",
-        "command": shlex.join(["python", *sys.argv]),
+        "command": command("python", "benchmarks/cover_from.py"),
         "commit": commit(),
         "shown": photos.digest(shown),
         "learned_from": photos.digest(learned),

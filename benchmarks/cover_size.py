@@ -18,8 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -30,7 +28,7 @@ import numpy as np
 from stegcli.detection import risk
 from stegcli.lab.data import photos
 from stegcli.lab.data.covers import COVER_SHAPE, judging_covers
-from stegcli.lab.provenance import commit
+from stegcli.lab.provenance import command, commit
 from stegcli.lab.security import evaluate
 from stegcli.lab.security.subjects import PhaseSubject
 
@@ -56,7 +54,7 @@ def main() -> None:
     parser.add_argument("--covers", type=int, default=500)
     parser.add_argument("--out", type=Path, default=Path("results/cover-size.json"))
     options = parser.parse_args()
-    origin = {"command": shlex.join(["python", *sys.argv]), "commit": commit()}
+    origin = {"command": command("python", "benchmarks/cover_size.py"), "commit": commit()}
     refs = judging_covers(options.data_root, options.covers)
     rows = [row for part in PARTS for row in measured(refs, part)]
     bare = [row for row in rows if not row["header"]]

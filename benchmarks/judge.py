@@ -28,7 +28,6 @@ import hashlib
 import json
 import random
 import re
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,12 +37,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 from stegcli.detection import forecast, judge, risk
-from stegcli.lab import statistics
 from stegcli.lab.data import photos
 from stegcli.lab.data.covers import learning_and_judging
-from stegcli.lab.provenance import commit
+from stegcli.lab.provenance import command, commit
 from stegcli.lab.security import ensemble, evaluate
 from stegcli.lab.security.features import features
 from stegcli.lab.security.subjects import PhaseSubject
@@ -84,7 +83,10 @@ def main() -> None:
     for part in parts:
         random.Random(0).shuffle(part)  # noqa: S311 - repeatable on purpose
     learned, held_out = (evaluate.covers_of(part, options.covers) for part in parts)
-    origin = {"command": shlex.join(["python", *sys.argv]), "commit": commit()}  # before weights are written
+    origin = {
+        "command": command("python", "benchmarks/judge.py"),
+        "commit": commit(),
+    }  # before weights are written
     if not options.keep:
         write(*learn(learned))
         origin["learned_from"] = photos.digest(learned)
@@ -183,7 +185,7 @@ def measured(refs: list[photos.ImageRef], feature_set: str) -> dict[str, Any]:
             "covers": pool,
             "spread": spread,
             "figure": name,
-            "correlation": statistics.rank_correlation(found, lab),
+            "correlation": float(spearmanr(found, lab).statistic),
             "among_two_best": _among_two_best(found, lab),
             "detection_error": float(np.mean([kind.error(place, chosen) for kind, chosen in parts])),
         }

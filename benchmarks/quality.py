@@ -33,6 +33,7 @@ from skimage import data
 import stegcli
 from stegcli.envelope import keys
 from stegcli.lab.data import photos
+from stegcli.lab.data.pairs import rgb_square
 from stegcli.methods import table
 from stegcli.models import store
 from stegcli.models.loading import Models
@@ -223,15 +224,10 @@ def _photographs(options: argparse.Namespace) -> Iterator[tuple[str, list[Pair]]
 def _held_out(dataset: str, options: argparse.Namespace) -> list[Pair]:
     """Each held-out picture is once a cover and once, in the pair before, a secret."""
     refs = photos.splits(dataset, options.data_root)[1][: options.pairs]
-    squares = [_square(dataset, ref) for ref in refs]
+    squares = [rgb_square(dataset, ref) for ref in refs]
     return [
         (cover, luma.gray(other)) for cover, other in zip(squares, squares[1:] + squares[:1], strict=True)
     ]
-
-
-def _square(dataset: str, ref: photos.ImageRef) -> Picture:
-    with ref.open() as image:
-        return np.asarray(photos.square(dataset, image.convert("RGB")))
 
 
 def _some(options: argparse.Namespace) -> list[Pair]:

@@ -7,6 +7,7 @@ the key and what would be allowed, so a misspelt setting never trains silently w
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 import typing
 from collections.abc import Mapping
@@ -44,6 +45,24 @@ class NetworkSettings:
             raise ValueError("widths and blocks need one entry per scale, and at least two scales")
         if min(self.widths) < 1 or min(self.blocks) < 1:
             raise ValueError("widths and blocks must be positive")
+
+    @property
+    def multiple(self) -> int:
+        """Height and width must be multiples of this (pixels)."""
+        return int(2 ** len(self.widths))
+
+    @property
+    def halo(self) -> int:
+        """Pixels beyond a tile that can reach its values: the receptive radius, rounded up to `multiple`.
+
+        Each 3x3 convolution at scale s reaches one pixel of that scale, 2^(s+1) pixels of the picture.
+        """
+        radius = 2 * 2  # head and tail convolutions, at half resolution
+        for scale, blocks in enumerate(self.blocks):
+            passes = 1 if scale == len(self.blocks) - 1 else 2
+            radius += passes * 2 * blocks * 2 ** (scale + 1)
+        radius += self.multiple  # alignment of the strided 2x2 convolutions
+        return math.ceil(radius / self.multiple) * self.multiple
 
 
 @dataclass(frozen=True)
@@ -117,17 +136,16 @@ class PhaseRecipe:
     """Share of the crops for which a progressive codec has all its planes."""
 
     def __post_init__(self) -> None:
-        _positive(self, "steps", "batch_size", "crop", "learning_rate", "muon_learning_rate")
-        _positive(self, "validate_every", "checkpoint_every")
-        multiple = 2 ** max(len(self.encoder.widths), len(self.decoder.widths))
+        positive(self, "steps", "batch_size", "crop", "learning_rate", "muon_learning_rate")
+        positive(self, "validate_every", "checkpoint_every")
+        multiple = max(self.encoder.multiple, self.decoder.multiple)
         if self.crop % multiple or self.crop > 256:
             raise ValueError(f"crop must be a multiple of {multiple}, at most 256 (got {self.crop})")
         if not 0 <= self.mse_share <= 1:
             raise ValueError("mse_share must be within 0..1")
         if not 1 <= self.fewest_planes <= ALL_PLANES or not 0 <= self.full_share <= 1:
             raise ValueError(f"fewest_planes must be within 1..{ALL_PLANES}, full_share within 0..1")
-        if not self.data or min(self.data.values()) <= 0:
-            raise ValueError("data: at least one data set, with a positive weight")
+        check_data(self.data)
 
     @property
     def progressive(self) -> bool:
@@ -135,7 +153,14 @@ class PhaseRecipe:
         return self.fewest_planes < ALL_PLANES
 
 
-def _positive(recipe: object, *names: str) -> None:
+def check_data(data: Mapping[str, float]) -> None:
+    """ValueError unless there are data sets with weights."""
+    if not data or min(data.values()) <= 0:
+        raise ValueError("data: at least one data set, with a positive weight")
+
+
+def positive(recipe: object, *names: str) -> None:
+    """ValueError unless these settings are above 0."""
     for name in names:
         if getattr(recipe, name) <= 0:
             raise ValueError(f"{name} must be positive (got {getattr(recipe, name)})")

@@ -28,9 +28,8 @@ from stegcli.training.isgan.recipe import IsganRecipe
 from stegcli.training.isgan.train_step import IsganTask
 from stegcli.training.loop.checkpoint import Run, environment
 from stegcli.training.loop.export import Graph, write_model
-from stegcli.training.loop.fit import Outcome, Plain, Plan, Reporter, fit, memory_checked
-from stegcli.training.loop.task import Feed, Task
-from stegcli.training.phase.networks import PhaseDecoder, PhaseEncoder, UNetShape
+from stegcli.training.loop.fit import Feed, Outcome, Plain, Plan, Reporter, Task, fit, memory_checked
+from stegcli.training.phase.networks import PhaseDecoder, PhaseEncoder
 from stegcli.training.phase.pages import find_fonts
 from stegcli.training.phase.train_step import PhaseCodec, PhaseTask
 
@@ -234,7 +233,7 @@ def phase_graphs(encoder: PhaseEncoder, decoder: PhaseDecoder) -> list[Graph]:
 
 def phase_contract(recipe: PhaseRecipe) -> dict[str, str]:
     """What the files promise (stegcli.models.contract)."""
-    shapes = [UNetShape(n.widths, n.blocks) for n in (recipe.encoder, recipe.decoder)]
+    shapes = (recipe.encoder, recipe.decoder)
     low, high = recipe.channel.gaussian_sigma
     return {
         "contract": "1",

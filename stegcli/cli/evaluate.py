@@ -101,7 +101,7 @@ def evaluate(
     if context.invoked_subcommand is not None:
         return
     from stegcli.lab.quality.evaluate import evaluate, samples
-    from stegcli.lab.report import page, tables
+    from stegcli.lab.report import quality_report, tables
 
     reports = _checked_reports(report, force)
     talk = Talk(as_json, quiet, verbose)
@@ -116,10 +116,10 @@ def evaluate(
         )
 
     def html() -> str:
-        return page.quality_page(result, samples(hiders, source, sheets, chosen[0], seed))
+        return quality_report.html(result, samples(hiders, source, sheets, chosen[0], seed))
 
-    _write(reports, force, html, lambda: tables.quality_markdown(result), result.as_json())
-    lines = [*tables.markdown(tables.quality_table(result)).splitlines(), *map(str, reports)]
+    _write(reports, force, html, lambda: quality_report.markdown_report(result), result.as_json())
+    lines = [*tables.markdown(quality_report.summary_table(result)).splitlines(), *map(str, reports)]
     talk.result(result.as_json(), lines, map(str, reports))
 
 
@@ -171,10 +171,10 @@ def damage(
         reports,
         force,
         lambda: damage_report.html(heading, rows),
-        lambda: damage_report.markdown_page(heading, rows),
+        lambda: damage_report.markdown_report(heading, rows),
         values,
     )
-    talk.result(values, [*damage_report.markdown_page(heading, rows).splitlines(), *map(str, reports)], [])
+    talk.result(values, [*damage_report.markdown_report(heading, rows).splitlines(), *map(str, reports)], [])
 
 
 @app.command()
@@ -227,6 +227,7 @@ def security(
     debug: options.Debug = False,
 ) -> None:
     """Train detectors, and report how often they are wrong."""
+    from stegcli.cli.train import open_steganalyzer
     from stegcli.lab.report import security_report
     from stegcli.lab.security import presets
 
@@ -243,7 +244,7 @@ def security(
             feature_set=features,
             covers=covers,
             shrink=shrink,
-            steganalyzer=steganalyzer,
+            steganalyzer=open_steganalyzer() if steganalyzer else None,
             seed=seed,
             progress=progress,
         )
@@ -251,10 +252,10 @@ def security(
         reports,
         force,
         lambda: security_report.html(result),
-        lambda: security_report.markdown_page(result),
+        lambda: security_report.markdown_report(result),
         result.as_json(),
     )
-    lines = [*security_report.markdown_page(result).splitlines(), *map(str, reports)]
+    lines = [*security_report.markdown_report(result).splitlines(), *map(str, reports)]
     talk.result(result.as_json(), lines, map(str, reports))
 
 
@@ -271,13 +272,12 @@ def _hiders(models: str, baselines: str, weights: str | None, favor: str, device
 def _models(models: str, weights: str | None, favor: str, device: str) -> list[Hider]:
     from stegcli.cli.train import open_run
     from stegcli.lab.quality.hiders import ModelHider, distinct
-    from stegcli.lab.quality.runs import RunHider, is_run
 
     names = [] if models == "none" else models.split(",")
     return distinct(
         [
-            RunHider(Path(name), open_run(Path(name), device))
-            if is_run(name)
+            open_run(Path(name), device)
+            if (Path(name) / "checkpoint.pt").is_file()
             else ModelHider(name, weights, favor, device)
             for name in names
         ]
@@ -307,11 +307,14 @@ def _spreads(text: str) -> list[int]:
 
 
 def _checked_reports(reports: list[Path] | None, force: bool) -> list[Path]:
+    from stegcli.lab.report.page import check_extra
     from stegcli.pictures.writing import check_absent
 
     for path in reports or []:
         if path.suffix not in REPORTS:
             raise UsageError(f"{path}: no report of that kind", f"Name it {', '.join(REPORTS)}.")
+        if path.suffix == ".html":
+            check_extra()
         check_absent(path, force)
     return reports or []
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,10 +19,10 @@ from stegcli.errors import ExitCode, MissingExtraError, OutputError, UsageError,
 
 if TYPE_CHECKING:
     from stegcli.training.loop.fit import Outcome
-    from stegcli.training.paper.systems import RunSystem
+    from stegcli.training.paper.systems import RunHider
     from stegcli.training.run import Recipe, TrainOptions
 
-__all__ = ["open_run", "require_extra", "train"]
+__all__ = ["open_run", "open_steganalyzer", "require_extra", "train"]
 
 Model = Literal["isgan", "isgan-basic", "rehman", "baluja", "phase"]
 DEFAULT_MODEL = "isgan"
@@ -94,11 +93,9 @@ def train(
     if steps is not None and epochs is not None:
         raise UsageError("--steps and --epochs both say how long to train", "Keep one of them.")
     require_extra("torch", "accelerate", "tensorboard")
-    from stegcli.training import choices, processes, run
+    from stegcli.training import choices, run
     from stegcli.training.config import override
 
-    if (count := processes.wanted()) > 1:
-        raise typer.Exit(processes.start(count, sys.argv[1:]))
     talk = Talk(as_json, quiet, verbose) if _is_first_process() else Talk(quiet=True)
     settings = run.TrainOptions(
         data_root=data_root,
@@ -141,7 +138,7 @@ def _kept(folder: Path) -> str:
 
 
 def _is_first_process() -> bool:
-    """Under `accelerate launch` one of the processes speaks."""
+    """Of several processes one speaks."""
     return os.environ.get("RANK", "0") == "0"
 
 
@@ -156,7 +153,7 @@ def require_extra(*modules: str) -> None:
         )
 
 
-def open_run(folder: Path, device: str) -> RunSystem:
+def open_run(folder: Path, device: str) -> RunHider:
     """The networks of a run, for `evaluate` to measure.
 
     Raises:
@@ -165,10 +162,18 @@ def open_run(folder: Path, device: str) -> RunSystem:
         DeviceError: CUDA was asked for and is not there.
     """
     require_extra("torch", "accelerate")
-    from stegcli.training.paper.systems import RunSystem
+    from stegcli.training.paper.systems import RunHider
     from stegcli.training.run import make_accelerator
 
-    return RunSystem(folder, make_accelerator(device).device)
+    return RunHider(folder, make_accelerator(device).device)
+
+
+def open_steganalyzer() -> Any:  # noqa: ANN401 - `presets.Steganalyzer`; training is not typed from here
+    """The paper's steganalyzer, for `evaluate security` to ask; MissingExtraError where there is no torch."""
+    require_extra("torch")
+    from stegcli.training.detectors.paper import accuracy
+
+    return accuracy
 
 
 def _check_together(resume: Path | None, **others: object) -> None:

@@ -207,7 +207,7 @@ def exposure(cover_rgb: Array, stego_rgb: Array) -> float:
     the number of pixels: what can be detected grows with the changes and falls with the root of the size
     (Ker, Pevny, Kodovsky and Fridrich, "The square root law of steganographic capacity", 2008).
     """
-    costs = hill_cost(luma.luma_milli(cover_rgb).astype(np.float32) / np.float32(luma.MILLI))
+    costs = hill_cost(luma.luma_levels(cover_rgb))
     steps = np.square(stego_rgb.astype(np.int16) - cover_rgb.astype(np.int16)).sum(axis=-1)
     return float((costs * steps).sum() / math.sqrt(costs.size))
 

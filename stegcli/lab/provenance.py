@@ -1,11 +1,13 @@
-"""Which commit of the program made a figure: for the files that hold measured results."""
+"""Which commit of the program made a figure, by which command: for the files that hold measured results."""
 
 from __future__ import annotations
 
+import shlex
 import subprocess
+import sys
 from pathlib import Path
 
-__all__ = ["commit"]
+__all__ = ["command", "commit"]
 
 
 def commit(folder: Path = Path(__file__).parent) -> str | None:
@@ -16,6 +18,11 @@ def commit(folder: Path = Path(__file__).parent) -> str | None:
     if _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
         return None
     return _git(folder, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+
+
+def command(*program: str) -> str:
+    """What was typed after `program`; files without their folders, whose names say nothing elsewhere."""
+    return shlex.join([*program, *(Path(word).name if "/" in word else word for word in sys.argv[1:])])
 
 
 def _git(folder: Path, *words: str) -> str | None:

@@ -13,7 +13,6 @@ __all__ = [
     "best_threshold",
     "bootstrap_interval",
     "detection_error",
-    "rank_correlation",
     "roc",
     "summarise",
 ]
@@ -78,18 +77,6 @@ def auc(cover_scores: F64, stego_scores: F64) -> float:
     below = np.searchsorted(ordered, stego_scores, side="left")
     not_above = np.searchsorted(ordered, stego_scores, side="right")
     return float((below + not_above).mean() / (2 * len(ordered)))
-
-
-def rank_correlation(first: F64, second: F64) -> float:
-    """Spearman's, -1 .. 1, of (n,) figures; equal ones share their mean rank."""
-    return float(np.corrcoef(_ranks(first), _ranks(second))[0, 1])
-
-
-def _ranks(values: F64) -> F64:
-    ordered = np.sort(values)
-    below = np.searchsorted(ordered, values, side="left")
-    not_above = np.searchsorted(ordered, values, side="right")
-    return (below + not_above) / 2
 
 
 def detection_error(cover_scores: F64, stego_scores: F64, threshold: float = 0.0) -> float:

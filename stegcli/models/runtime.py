@@ -12,6 +12,8 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
 
+from stegcli.cores import cores
+
 __all__ = [
     "MEMORY_BYTES",
     "SILENCE",
@@ -55,7 +57,7 @@ def session_options(*, limited: bool) -> Any:  # noqa: ANN401
     """
     ort = load_runtime()
     options = ort.SessionOptions()
-    options.intra_op_num_threads = _cores()
+    options.intra_op_num_threads = cores()
     options.enable_mem_pattern = False  # plans one block for all tensors, twice what is alive at a time
     options.log_severity_level = 4  # errors come back as exceptions; the terminal is the caller's
     options.add_session_config_entry(
@@ -93,9 +95,3 @@ def _limit_memory(ort: Any) -> None:  # noqa: ANN401
     cpu = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
     with suppress(*foreign_errors()):  # one that somebody else put there is as good
         ort.create_and_register_allocator(cpu, ort.OrtArenaCfg({"max_mem": MEMORY_BYTES}))
-
-
-def _cores() -> int:
-    """Cores that this process may use, which in a container are fewer than the machine has."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else (os.cpu_count() or 1)

@@ -31,6 +31,11 @@ def luma_milli(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
     return luma
 
 
+def luma_levels(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """(..., 3) uint8 -> (...) float32 luma in grey levels, 0..255: the float32 nearest to the exact value."""
+    return luma_milli(rgb).astype(np.float32) / np.float32(MILLI)
+
+
 def gray(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """(..., 3) uint8 -> (...) uint8 luma rounded to the nearest grey level (halves go up)."""
     return ((luma_milli(rgb) + MILLI // 2) // MILLI).astype(np.uint8)
@@ -47,7 +52,7 @@ def rgb_to_ycrcb(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
 
     Y is in 0..255; Cr and Cb lie in 0.5..255.5 around 128 and are not clipped, so that the inverse is exact.
     """
-    luma = luma_milli(rgb).astype(np.float32) / np.float32(MILLI)
+    luma = luma_levels(rgb)
     red, blue = rgb[..., 0].astype(np.float32), rgb[..., 2].astype(np.float32)
     cr = (red - luma) / _CR_SCALE + _CHROMA_CENTRE
     cb = (blue - luma) / _CB_SCALE + _CHROMA_CENTRE

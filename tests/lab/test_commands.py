@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -45,14 +46,26 @@ def test_evaluate_writes_a_page_that_needs_nothing_else(desk: Desk, photos: Path
     assert outcome.code == 0, outcome
     assert "| phase-v1 | 1 | 5" in outcome.out
     page = (desk.folder / "out.html").read_text()
-    assert page.count("<img ") == 3 * 6
-    assert page.count("<svg ") >= 6
+    pictures = {kind: page.count(f'src="data:image/{kind};base64,') for kind in ("webp", "svg+xml")}
+    assert pictures == {"webp": 3 * 6, "svg+xml": 3 + 2 * 3}
+    assert "<td>avif-hill*</td>" in page
     assert not re.search(r"""(src|href)=["'](?!data:)""", page)
     assert "<script" not in page
     assert "avif-hill*" in (desk.folder / "out.md").read_text()
     assert json.loads((desk.folder / "out.json").read_text())["commit"] == commit()
     again = desk.run("evaluate", "--dataset", "folder:photos", "--report", "out.html")
     assert (again.code, "exists already" in again.err) == (2, True)
+
+
+def test_a_page_needs_the_extra_and_says_so_first(
+    desk: Desk, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    asked = ("evaluate", "--dataset", "folder:photos", "--models", "none", "--baselines", "lsb-332")
+    desk.refuses(7, *asked, "--report", "out.html", words="needs matplotlib")
+    assert not list(desk.folder.glob("out.*")), "nothing was measured in vain"
+    outcome = desk.run(*asked, "--pairs", "1", "--report", "out.md", "--report", "out.json")
+    assert outcome.code == 0, outcome
 
 
 def test_an_evaluation_that_is_cut_short_says_what_it_keeps(

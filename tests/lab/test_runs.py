@@ -18,12 +18,11 @@ from stegcli.errors import TrainingError  # noqa: E402
 from stegcli.lab.data.pairs import Pair  # noqa: E402
 from stegcli.lab.quality.hiders import ModelHider  # noqa: E402
 from stegcli.lab.quality.measure import measure  # noqa: E402
-from stegcli.lab.quality.runs import RunHider  # noqa: E402
 from stegcli.training.config import as_table  # noqa: E402
 from stegcli.training.isgan.recipe import IsganRecipe  # noqa: E402
 from stegcli.training.isgan.train_step import IsganTask  # noqa: E402
 from stegcli.training.loop.checkpoint import Run  # noqa: E402
-from stegcli.training.paper.systems import RunSystem  # noqa: E402
+from stegcli.training.paper.systems import RunHider  # noqa: E402
 from stegcli.training.run import export_run  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -43,7 +42,7 @@ def rehman(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_s_networks_hide_in_rgb_and_reveal_at_the_secret_s_size(rehman: Path, pair: Pair) -> None:
-    hider = RunHider(rehman, RunSystem(rehman))
+    hider = RunHider(rehman)
     assert hider.name == "rehman-new (step 0)"
     small = Pair("piece", pair.cover_rgb[:72, :96], pair.secret_gray[:30, :50])
     first, again = (measure(hider, small, seed, None) for seed in ("one", "two"))
@@ -51,7 +50,7 @@ def test_a_run_s_networks_hide_in_rgb_and_reveal_at_the_secret_s_size(rehman: Pa
     assert np.array_equal(first.stego_rgb, again.stego_rgb), "nothing is random"
     assert (first.stego_rgb != small.cover_rgb).any(axis=(0, 1)).all(), "all three planes carry"
     other = save_run(rehman.parent / "other", "baluja")
-    assert hider.identity != RunHider(other, RunSystem(other)).identity
+    assert hider.identity != RunHider(other).identity
 
 
 def test_a_run_that_has_to_be_exported_says_so(tmp_path: Path) -> None:

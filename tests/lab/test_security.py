@@ -5,11 +5,12 @@ import pytest
 
 from stegcli.carriers.phases import single
 from stegcli.errors import MissingExtraError, UsageError
+from stegcli.lab import statistics
 from stegcli.lab.data import photos
 from stegcli.lab.data.covers import load_cover, middle
 from stegcli.lab.security import ensemble, evaluate
 from stegcli.lab.security.features import FEATURES, features
-from stegcli.lab.security.subjects import LSBM_CONTROL, LsbMatchingSubject, PhaseSubject, channel_sigma
+from stegcli.lab.security.subjects import LSBM_CONTROL, LsbMatchingSubject, PhaseSubject
 
 
 def test_the_controls_give_the_known_answers(photo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,6 +85,23 @@ def test_an_ensemble_learns_a_shift_and_nothing_from_noise() -> None:
     assert 0.25 < (blind.scores(noise[40:]) > 0).mean() < 0.75
 
 
+def test_the_field_s_own_ensemble_agrees() -> None:
+    """Both learn from the same pairs and judge others; they draw other subspaces, and ours standardises."""
+    theirs = pytest.importorskip("sealwatch").ensemble_classifier.FldEnsembleTrainer
+    rng = np.random.default_rng(3)
+    mixing = rng.normal(size=(60, 60))
+    covers = rng.normal(size=(400, 60)) @ mixing
+    stegos = (covers + 0.5 * rng.normal(size=(400, 60)) @ mixing + 1.2 * mixing[0]).astype(np.float32)
+    covers = covers.astype(np.float32)
+    ours = ensemble.train(covers[:200], stegos[:200], 1)
+    trainer = theirs(covers[:200], stegos[:200], seed=1, L=61, d_sub=len(ours.learners[0].chosen), verbose=0)
+    other, _ = trainer.train()
+    error = statistics.detection_error(ours.scores(covers[200:]), ours.scores(stegos[200:]))
+    alarms, hits = ((other.predict(each[200:]) > 0).mean() for each in (covers, stegos))
+    assert 0.05 < error < 0.45, "neither blind nor all-knowing"
+    assert (alarms + 1 - hits) / 2 == pytest.approx(error, abs=0.05)
+
+
 def test_an_ensemble_folds_into_the_mean_margin_of_its_learners() -> None:
     rng = np.random.default_rng(1)
     covers = (5 + 3 * rng.normal(size=(60, 80))).astype(np.float32)
@@ -99,7 +117,7 @@ def test_an_ensemble_folds_into_the_mean_margin_of_its_learners() -> None:
 
 def test_a_subject_writes_what_hide_writes(cover_rgb: np.ndarray) -> None:
     subject = PhaseSubject(4, "spread 4", single.LAMBDAS["balanced"])
-    assert channel_sigma(subject, cover_rgb, "seed") == pytest.approx(0.027, abs=0.004)
+    assert subject.write(cover_rgb, "seed")[1] == pytest.approx(0.027, abs=0.004)
     stego = subject.stego(cover_rgb, cover_rgb[..., 0], "seed")
     changed = (stego != cover_rgb).any(axis=-1).mean()
     assert 0.16 < changed < 0.23

@@ -1,9 +1,14 @@
 """The learned costs: network, simulated channel, game, export."""
 
+import re
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
 from tiny_runs import same_state
+from typer.testing import CliRunner
 
 from stegcli.carriers.costs import hill_cost
 from stegcli.carriers.phases import single
@@ -14,6 +19,7 @@ from stegcli.lab.data.photos import find, splits
 from stegcli.lab.security.learned_costs import LearnedCost
 from stegcli.lab.security.subjects import PhaseSubject
 from stegcli.pictures import luma
+from stegcli.training.__main__ import app
 from stegcli.training.costs import command
 from stegcli.training.costs.command import CONTRACT, CoverFeed, log_hill
 from stegcli.training.costs.networks import BOUND, HALO, ColourJudge, CostNetwork
@@ -89,7 +95,7 @@ def test_no_correction_leaves_its_bounds():
 def test_the_simulated_channel_writes_as_the_channel_does(photograph, spread):
     """As many pixels, as dear ones, by steps of the same sizes."""
     cover = np.concatenate([photograph(number) for number in range(8)]).clip(2, 253)
-    cost = hill_cost(luma.luma_milli(cover).astype(np.float32) / 1000)
+    cost = hill_cost(luma.luma_levels(cover))
     pixels, symbols = cover.reshape(-1, 3), cover.shape[0] * cover.shape[1] // spread
     targets = np.random.default_rng(0).integers(1000, size=symbols)
     subkeys = Keys(*(bytes([number]) * 32 for number in range(3)))
@@ -234,10 +240,12 @@ def test_a_resumed_run_is_the_uninterrupted_one(covers, tmp_path):
     assert set(whole.facts()["figures"]) == {f"{covers}/auc_hill", f"{covers}/auc_learned"}
 
 
-def test_an_exported_run_gives_costs_to_the_lab(covers, tmp_path, capsys):
+def test_an_exported_run_gives_costs_to_the_lab(covers, tmp_path):
     command.train(tiny(covers), tmp_path / "run", None)
-    command.main(["--export", str(tmp_path / "run"), "--onnx", str(tmp_path / "cost.onnx")])
-    assert "cost.onnx" in capsys.readouterr().out
+    words = ["costs", "--export", str(tmp_path / "run"), "--onnx", str(tmp_path / "cost.onnx")]
+    outcome = CliRunner().invoke(app, words)
+    assert (outcome.exit_code, outcome.output) == (0, f"{tmp_path / 'cost.onnx'}\n")
+    assert "exists already" in CliRunner().invoke(app, words).output
     subject = PhaseSubject(4, "learned", cost=LearnedCost(str(tmp_path / "cost.onnx")))
     stego, sigma = subject.write(np.full((64, 64, 3), 90, np.uint8), "seed")
     assert stego.shape == (64, 64, 3)
@@ -288,8 +296,20 @@ def test_what_makes_no_sense_is_refused(change):
         CostRecipe(**change)
 
 
-def test_errors_are_told_plainly(tmp_path, capsys):
-    with pytest.raises(SystemExit) as caught:
-        command.main(["--export", str(tmp_path)])
-    assert caught.value.code == TrainingError.exit_code
-    assert "no checkpoint" in capsys.readouterr().err
+def test_errors_are_told_plainly(tmp_path):
+    outcome = CliRunner().invoke(app, ["costs", "--export", str(tmp_path)])
+    assert outcome.exit_code == TrainingError.exit_code
+    assert "no checkpoint" in outcome.stderr
+    unclear = CliRunner().invoke(app, ["costs", "--export", str(tmp_path), "--out", str(tmp_path)])
+    assert (unclear.exit_code, "give one of --out" in unclear.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(("room", "command"), [("detectors", "detectors"), ("paper", "reproduce")])
+def test_the_rooms_commands_are_those_of_the_one_program(room, command):
+    words = [sys.executable, "-m", f"stegcli.training.{room}", "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    expected = CliRunner().invoke(app, [command, "--help"])
+    options = (text.partition("Options:")[2] for text in (done.stdout, expected.stdout))
+    told, wanted = (re.findall(r"^  (--[a-z-]+)", text, re.MULTILINE) for text in options)
+    assert told == wanted
+    assert len(told) > 10

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
+from stegcli.training.config import NetworkSettings
 from stegcli.training.phase.networks import (
     SIGMA_REFERENCE,
     PhaseDecoder,
     PhaseEncoder,
-    UNetShape,
     damage_condition,
     sigma_condition,
     to_phase_planes,
@@ -15,7 +15,7 @@ from stegcli.training.phase.networks import (
 
 pytestmark = pytest.mark.train
 
-SHAPES = [UNetShape((3, 4), (1, 1)), UNetShape((3, 4, 5), (2, 1, 1))]
+SHAPES = [NetworkSettings((3, 4), (1, 1)), NetworkSettings((3, 4, 5), (2, 1, 1))]
 SIGMA = torch.tensor([0.03])
 NO_DAMAGE = torch.tensor([0.0])
 
@@ -97,4 +97,4 @@ def test_conditions():
 )
 def test_shapes_that_make_no_network(widths, blocks):
     with pytest.raises(ValueError, match="widths and blocks"):
-        UNetShape(widths, blocks)
+        NetworkSettings(widths, blocks)

@@ -5,7 +5,6 @@ import logging
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tiny_runs import album_recipe, same_state, tiny_recipe
 
 from stegcli.errors import DeviceError, TrainingError
-from stegcli.training import processes, run
+from stegcli.training import run
 from stegcli.training.loop import fit
 from stegcli.training.loop.checkpoint import Run
 from stegcli.training.phase import train_step
@@ -166,7 +165,6 @@ def test_the_image_networks_train_in_the_same_loop(tmp_path, album):
 
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-ACCELERATE = [str(Path(sys.executable).with_name("accelerate")), "launch", "--cpu", "--num_processes", "2"]
 
 
 def train_album(launcher, recipe, album, folder):
@@ -197,39 +195,19 @@ def last_scalars(run):
     return {name: events.Scalars(name)[-1].value for name in events.Tags()["scalars"]}
 
 
-@pytest.mark.slow  # launchers, and two more processes that import torch
-@pytest.mark.parametrize("launcher", [TORCHRUN, ACCELERATE], ids=["torchrun", "accelerate"])
-def test_two_processes_have_the_loss_of_one_with_both_their_rows(tmp_path, album, launcher):
+@pytest.mark.slow  # two more processes that import torch
+def test_two_processes_have_the_loss_of_one_with_both_their_rows(tmp_path, album):
     """Nothing is drawn here, so only the order of sums differs.
 
     The losses agree to a millionth at the first step and drift apart from there, since stegos are rounded to
     8 bits: by 0.0002 of themselves after four steps, by 0.006 after a dozen. Here, after three: 0.001.
     """
     _, one = train_album([sys.executable], BASIC_RECIPE, album, tmp_path / "one")
-    _, two = train_album(launcher, BASIC_RECIPE, album, tmp_path / "two")
+    _, two = train_album(TORCHRUN, BASIC_RECIPE, album, tmp_path / "two")
     assert (one.facts()["processes"], two.facts()["processes"]) == (1, 2)
     expected, found = last_scalars(one), last_scalars(two)
     for name in ("train/loss", "train/cover_loss", "train/secret_loss"):
         assert found[name] == pytest.approx(expected[name], rel=1e-3), name
-
-
-@pytest.mark.parametrize(
-    ("command", "count"),
-    [
-        ("/bin/python /bin/accelerate launch --cpu --num_processes 2 -m stegcli train --seed 3", 2),
-        ("/bin/python /bin/accelerate-launch --cpu --num-processes=3 /bin/stegcli train", 3),
-        ("accelerate launch --cpu --num_processes 4 --num_machines 2 /bin/stegcli train", 1),
-        ("accelerate launch --cpu /bin/stegcli train", 1),
-        ("/bin/sh launch --num_processes 2", 1),
-    ],
-)
-def test_the_number_of_processes_is_read_as_accelerate_reads_it(command, count):
-    assert processes.asked_of(command.split()) == count
-
-
-def test_without_a_launcher_there_is_one_process(monkeypatch):
-    monkeypatch.delenv("ACCELERATE_USE_CPU", raising=False)
-    assert processes.wanted() == 1
 
 
 RECIPE = """

@@ -10,12 +10,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from typer.testing import CliRunner  # noqa: E402
+
 from stegcli.errors import TrainingError  # noqa: E402
 from stegcli.lab import statistics  # noqa: E402
 from stegcli.lab.data.covers import cut  # noqa: E402
 from stegcli.lab.data.photos import find  # noqa: E402
 from stegcli.lab.security import verdicts  # noqa: E402
 from stegcli.lab.security.subjects import PhaseSubject  # noqa: E402
+from stegcli.training.__main__ import app  # noqa: E402
 from stegcli.training.detectors import command, curriculum, pair_file  # noqa: E402
 from stegcli.training.detectors.curriculum import VIEWS, Pairs, StageSettings, scores, train_stage  # noqa: E402
 from stegcli.training.detectors.networks import SRNet  # noqa: E402
@@ -33,10 +36,12 @@ def large_album(tmp_path_factory, put_covers):
 @pytest.fixture(scope="module")
 def pair_files(large_album, tmp_path_factory):
     out = tmp_path_factory.mktemp("pairs") / "pairs.npz"
-    command.main(
-        ["--prepare", str(out), "--dataset", f"folder:{large_album}", "--spreads", "16,1", "--workers", "1",
-         "--megabytes", "0.6"]
+    outcome = CliRunner().invoke(
+        app,
+        ["detectors", "--prepare", str(out), "--dataset", f"folder:{large_album}", "--spreads", "16,1",
+         "--workers", "1", "--megabytes", "0.6"],
     )  # fmt: skip
+    assert outcome.exit_code == 0, outcome.output
     return sorted(out.parent.iterdir())
 
 
@@ -161,10 +166,12 @@ def test_the_best_threshold_is_that_of_the_fewest_errors():
 def test_a_judge_writes_a_row_of_each_spread(judge, pair_files, tmp_path, monkeypatch):
     monkeypatch.setattr(curriculum, "VIEWS", curriculum.ONE_VIEW)
     out = tmp_path / "rows.json"
-    command.main(
-        ["--data", *map(str, pair_files), "--judge", judge, "--steps", "2", "--out", str(out),
-         "--device", "cpu", "--batch-pairs", "2", "--crop", "32"]
+    outcome = CliRunner().invoke(
+        app,
+        ["detectors", *(word for path in pair_files for word in ("--data", str(path))), "--judge", judge,
+         "--steps", "2", "--out", str(out), "--device", "cpu", "--batch-pairs", "2", "--crop", "32"],
     )  # fmt: skip
+    assert outcome.exit_code == 0, outcome.output
     found = json.loads(out.read_text())
     names = [row["subject"] for row in found["rows"]]
     spreads = [f"phase, spread {spread}" for spread in SPREADS]
@@ -176,9 +183,9 @@ def test_a_judge_writes_a_row_of_each_spread(judge, pair_files, tmp_path, monkey
 
 
 def test_training_needs_neither_the_channel_nor_the_program(tmp_path):
-    """A borrowed GPU machine may hold torch, numpy and Pillow only."""
+    """A borrowed GPU machine may hold torch, numpy and Pillow only (and Typer, for the command line)."""
     code = (
-        "import sys; import stegcli.training.detectors;"
+        "import sys; import stegcli.training.detectors.command;"
         "print(*sorted({'cryptography', 'onnxruntime', 'typer', 'rich', 'accelerate'} & set(sys.modules)))"
     )
     done = subprocess.run(

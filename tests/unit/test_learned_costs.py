@@ -22,7 +22,7 @@ Weights = Callable[..., Path]
 
 
 def luma_of(rgb: np.ndarray) -> np.ndarray:
-    return luma.luma_milli(rgb).astype(np.float32) / np.float32(luma.MILLI)
+    return luma.luma_levels(rgb)
 
 
 def test_the_correction_is_a_factor_in_every_tile(

@@ -1,5 +1,7 @@
-"""`python -m stegcli.training.costs`."""
+"""`python -m stegcli.training.costs`: as `python -m stegcli.training costs`."""
 
-from stegcli.training.costs.command import main
+import sys
 
-main()
+from stegcli.training.__main__ import app
+
+app(["costs", *sys.argv[1:]])

@@ -1,8 +1,8 @@
 """Learn what a change costs: train the cost network, and write it as an ONNX graph to try in the lab.
 
-    python -m stegcli.training.costs --data-root photos --out runs/phase-cost --minutes 35
-    python -m stegcli.training.costs --resume runs/phase-cost --data-root photos
-    python -m stegcli.training.costs --export runs/phase-cost --onnx cost.onnx
+    python -m stegcli.training costs --data-root photos --out runs/phase-cost --minutes 35
+    python -m stegcli.training costs --resume runs/phase-cost --data-root photos
+    python -m stegcli.training costs --export runs/phase-cost --onnx cost.onnx
     python benchmarks/costs.py --data-root photos --learned cost.onnx
 
 Covers are the lab's (from JPEG, shrunk by a quarter, 256x192), of the part of each data set that
@@ -11,8 +11,6 @@ Covers are the lab's (from JPEG, shrunk by a quarter, 256x192), of the part of e
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stegcli.carriers.costs import hill_cost
-from stegcli.errors import ExitCode, StegError, TrainingError
+from stegcli.errors import TrainingError
 from stegcli.lab.data.covers import COVER_SHAPE, covers_of, learning_and_judging, load_cover
 from stegcli.lab.data.photos import ImageRef, digest
 from stegcli.models.contract import COST
@@ -33,21 +31,14 @@ from stegcli.training.costs.networks import HALO, MULTIPLE, CostNetwork
 from stegcli.training.costs.train_step import CostRecipe, CostTask
 from stegcli.training.data.feeds import step_generator
 from stegcli.training.loop.checkpoint import Run, environment
-from stegcli.training.loop.export import TOLERANCE, Graph, parity, round_weights, to_onnx
-from stegcli.training.loop.fit import Outcome, Plain, Plan, Reporter, fit
-from stegcli.training.loop.task import Batch
+from stegcli.training.loop.export import Graph, checked
+from stegcli.training.loop.fit import Batch, Outcome, Plain, Plan, Reporter, fit
 
 MODEL = "phase-cost"
 ALL = 10**6
 """Covers of a data set: as many as there are."""
 VALIDATION_BATCH = 8
-CONTRACT = {
-    "contract": "1",
-    "family": "phase",
-    "role": COST,
-    "multiple": str(MULTIPLE),
-    "halo": str(HALO),
-}
+CONTRACT = {"contract": "1", "family": "phase", "role": COST, "multiple": str(MULTIPLE), "halo": str(HALO)}
 """What the graph promises (stegcli.models.contract)."""
 
 U8 = NDArray[np.uint8]
@@ -118,7 +109,7 @@ def _window(picture: Tensor, corner: list[int], crop: int, mirrored: list[bool])
 
 def log_hill(cover_rgb: U8) -> F32:
     """(H,W,3) uint8 -> (H,W) float32: natural logarithm of the program's HILL costs."""
-    return np.log(hill_cost(luma.luma_milli(cover_rgb).astype(np.float32) / np.float32(luma.MILLI)))
+    return np.log(hill_cost(luma.luma_levels(cover_rgb)))
 
 
 def train(
@@ -130,7 +121,7 @@ def train(
     *,
     resumed: bool = False,
 ) -> Outcome:
-    """Train into a new folder, or go on in one."""
+    """Train into a new folder, or go on in one by its own recipe."""
     run, device = Run(folder), torch.device("cuda" if torch.cuda.is_available() else "cpu")
     content = run.load(recipe.model) if resumed else None
     if content is None and run.checkpoint.exists():
@@ -148,67 +139,15 @@ def train(
 
 
 def export(folder: Path, path: Path) -> float:
-    """Write the ONNX graph of a run's network; returns its largest difference from torch.
+    """Write the ONNX graph of a run's network into a new file; returns its largest difference from torch.
 
-    Raises TrainingError when that is above `TOLERANCE`.
+    Raises TrainingError when that is above `export.TOLERANCE`.
     """
+    check_absent(path, force=False)
     run = Run(folder)
-    network = CostNetwork().eval()
+    network = CostNetwork()
     network.load_state_dict(run.load(MODEL)["state"]["network"])
-    round_weights(network)
-    example = torch.rand((1, 2, 64, 64))
-    graph = Graph(COST, network, {"planes": example}, "correction")
-    content = to_onnx(network, graph, {**CONTRACT, "model": run.model_id()})
-    error = parity(network, graph, content)
-    if error > TOLERANCE:
-        raise TrainingError(f"onnxruntime differs from torch by {error:.2g}, more than {TOLERANCE:.0e}")
+    graph = Graph(COST, network, {"planes": torch.rand((1, 2, 64, 64))}, "correction")
+    content, error = checked(graph, {**CONTRACT, "model": run.model_id()})
     save_bytes(path, content)
     return error
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Train, go on, or export."""
-    given = _parse(arguments)
-    try:
-        if given.export:
-            check_absent(given.onnx, force=False)
-            export(given.export, given.onnx)
-            print(given.onnx)  # noqa: T201 - a command's output
-            return
-        folder = given.resume or given.out
-        recipe = _recipe(given)
-        train(recipe, folder, given.data_root, given.minutes, resumed=given.resume is not None)
-        print(folder)  # noqa: T201
-    except StegError as error:
-        print(f"error: {error.message}\n  {error.hint}", file=sys.stderr)  # noqa: T201
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(ExitCode.INTERRUPTED)
-
-
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m stegcli.training.costs",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    task = parser.add_mutually_exclusive_group(required=True)
-    task.add_argument("--out", type=Path, metavar="RUN", help="train into a new folder")
-    task.add_argument("--resume", type=Path, metavar="RUN", help="go on with a training")
-    task.add_argument("--export", type=Path, metavar="RUN", help="write a run's network as ONNX")
-    parser.add_argument("--onnx", type=Path, default=Path("cost.onnx"), help="file that --export writes")
-    training = parser.add_argument_group("with --out and --resume")
-    training.add_argument("--data-root", type=Path, help="where the data sets lie")
-    training.add_argument("--minutes", type=float, help="stop with a checkpoint after so many")
-    begun = parser.add_argument_group("with --out")
-    begun.add_argument("--dataset", metavar="SETS", help="instead of imagenet,voc2012, as folder:PATH")
-    begun.add_argument("--steps", type=int)
-    begun.add_argument("--seed", type=int)
-    return parser.parse_args(arguments)
-
-
-def _recipe(given: argparse.Namespace) -> CostRecipe:
-    if given.resume:
-        return config.build(CostRecipe, Run(given.resume).load(MODEL)["recipe"])
-    data = dict.fromkeys(given.dataset.split(","), 1.0) if given.dataset else None
-    return config.override(CostRecipe(), data=data, steps=given.steps, seed=given.seed)

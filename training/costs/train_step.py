@@ -22,12 +22,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stegcli.lab import statistics
+from stegcli.training.config import check_data, positive
 from stegcli.training.costs.networks import ColourJudge, CostNetwork
 from stegcli.training.costs.simulated_channel import SimulatedChannel, Written
 from stegcli.training.data.feeds import step_generator
 from stegcli.training.isgan.quantise import luma
 from stegcli.training.isgan.steganalyzer import COVER, STEGO
-from stegcli.training.loop.task import Batch
+from stegcli.training.loop.fit import Batch
 
 CHANNEL_STREAM = 1
 
@@ -61,16 +62,14 @@ class CostRecipe:
     """Data set -> weight: "imagenet", "voc2012", "folder:PATH"."""
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.batch_size, self.validate_every, self.checkpoint_every) < 1:
-            raise ValueError("steps, batch_size, validate_every and checkpoint_every must be positive")
+        positive(self, "steps", "batch_size", "validate_every", "checkpoint_every")
         if self.judge_first < 0:
             raise ValueError("judge_first must not be negative")
         if self.crop % 2 or not 32 <= self.crop <= 192:
             raise ValueError(f"crop must be even, within 32..192 (got {self.crop})")
         if not self.spreads or min(self.spreads) < 2:
             raise ValueError("spreads: at least one, none below 2, where there is a choice")
-        if not self.data or min(self.data.values()) <= 0:
-            raise ValueError("data: at least one data set, with a positive weight")
+        check_data(self.data)
 
 
 class CostTask:

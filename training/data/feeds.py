@@ -16,7 +16,7 @@ from torch import Tensor
 from stegcli.errors import TrainingError
 from stegcli.pictures.luma import WEIGHTS
 from stegcli.training.data import datasets, pool
-from stegcli.training.loop.task import Batch
+from stegcli.training.loop.fit import Batch
 
 MIN_HELD_OUT = 2
 """A cover and a secret: with fewer there is nothing to validate."""

@@ -9,7 +9,6 @@ and a batch is a pure function of (seed, step): resuming needs no random state.
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import struct
 import zlib
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from stegcli.cores import cores
 from stegcli.errors import TrainingError
 from stegcli.lab.data.photos import SIDE, ImageRef, centre_square, lfw_square
 from stegcli.training.phase.pages import draw_page
@@ -140,7 +140,7 @@ _DECODER_ERRORS = (
 
 def _in_processes(function: Callable, items: Sequence) -> list:  # type: ignore[type-arg]
     """[function(item) ...] in order, over processes where there is enough to do."""
-    workers = min(os.cpu_count() or 1, 16)
+    workers = min(cores(), 16)
     if workers == 1 or len(items) < 200:
         return [function(item) for item in items]
     # Ctrl-C reaches every process of a terminal: the workers leave it to this one to stop them.

@@ -1,5 +1,7 @@
-"""`python -m stegcli.training.detectors`."""
+"""`python -m stegcli.training.detectors`: as `python -m stegcli.training detectors`."""
 
-from stegcli.training.detectors.command import main
+import sys
 
-main()
+from stegcli.training.__main__ import app
+
+app(["detectors", *sys.argv[1:]])

@@ -2,12 +2,12 @@
 
 First, where the program and the photographs are (ten pictures a second and processor):
 
-    python -m stegcli.training.detectors --prepare pairs.npz --dataset imagenet,voc2012 --data-root photos
+    python -m stegcli.training detectors --prepare pairs.npz --dataset imagenet,voc2012 --data-root photos
 
-Then, on any machine with torch, numpy and Pillow; on a GPU, if it is to take minutes:
+Then, on any machine with torch, numpy, Pillow and Typer; on a GPU, if it is to take minutes:
 
-    python -m stegcli.training.detectors --data pairs.npz --judge srnet --minutes 1,1.3,1.3,0.7 --out s.json
-    python -m stegcli.training.detectors --data pairs.npz --judge paper --minutes 0.3 --out paper.json
+    python -m stegcli.training detectors --data pairs.npz --judge srnet --minutes 1,1.3,1.3,0.7 --out s.json
+    python -m stegcli.training detectors --data pairs.npz --judge paper --minutes 0.3 --out paper.json
 
 SRNet is trained from the smallest spread to the largest, each stage from the former's weights (see
 `curriculum`). A fixed share of the covers is for learning, one for choosing weights and threshold, one for
@@ -20,13 +20,11 @@ pictures in seven, as there; its figure is its accuracy on the other two.
 
 from __future__ import annotations
 
-import argparse
 import json
-import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +32,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stegcli.errors import ExitCode, StegError, UsageError
+from stegcli.errors import UsageError
 from stegcli.lab import statistics
+from stegcli.lab.provenance import command
 from stegcli.lab.security import verdicts
 from stegcli.pictures import metrics
-from stegcli.pictures.writing import check_absent, save_text
+from stegcli.pictures.writing import save_text
 from stegcli.training.detectors import curriculum, pair_file
 from stegcli.training.detectors.curriculum import Pairs, StageSettings
 from stegcli.training.detectors.networks import SRNet
 from stegcli.training.detectors.pair_file import PairSet
-from stegcli.training.detectors.paper import JudgeSettings, judge_pairs, rights, train_judge
+from stegcli.training.detectors.paper import TRAIN_SHARE, JudgeSettings, judge_pairs, rights, train_judge
 from stegcli.training.loop.checkpoint import environment
 
 U8 = NDArray[np.uint8]
@@ -55,8 +54,6 @@ LATER = {"learning_rate": 5e-4}
 the gain, short first stages ended at chance or near it."""
 LEARNED, VALIDATION = 0.65, 0.1
 """Shares of the covers for SRNet; the rest gives the figures."""
-PAPER_LEARNED = 5 / 7
-SPREADS = (1, 4, 16, 64)
 
 
 @dataclass(frozen=True)
@@ -66,8 +63,9 @@ class Wishes:
     judge: str
     out: Path
     spreads: tuple[int, ...]
+    """Ascending; empty for those of the data."""
     minutes: tuple[float, ...]
-    """Of each spread's training."""
+    """Of each spread's training, or one for all."""
     control_minutes: float
     steps: int | None
     seed: int
@@ -154,7 +152,7 @@ def _halves(covers: torch.Tensor) -> Pairs:
 
 def judged_by_paper(pairs: PairSet, wishes: Wishes, written: Callable[[Rows], None]) -> None:
     """Train the paper's steganalyzer at each spread; `written` is given the rows after each."""
-    learned, held_out = _parts(len(pairs.covers), (PAPER_LEARNED,), wishes.seed)
+    learned, held_out = _parts(len(pairs.covers), (TRAIN_SHARE,), wishes.seed)
     rows: Rows = []
     for spread, minutes in zip(wishes.spreads, wishes.minutes, strict=True):
         begun = time.monotonic()
@@ -205,18 +203,28 @@ JUDGES: dict[str, Callable[[PairSet, Wishes, Callable[[Rows], None]], None]] = {
 }
 
 
-def measure(pairs: PairSet, wishes: Wishes) -> None:
-    """Train and judge as wished, and write the JSON, anew after each row."""
+def measure(paths: Sequence[Path], wishes: Wishes) -> None:
+    """Train and judge on the pairs of these files as wished, and write the JSON, anew after each row.
+
+    Raises:
+        UsageError: the data does not hold a spread, or there are not as many times as spreads.
+    """
+    begun = time.monotonic()
+    pairs = pair_file.load(paths)
+    _say(f"{len(pairs.covers)} covers, read in {time.monotonic() - begun:.0f} s")
+    wishes = _suited(wishes, pairs)
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.benchmark = True  # windows of one size: the search for a kernel pays
     begun = time.monotonic()
     facts = {
-        "command": _command(sys.argv[1:]),
+        "command": command("python", "-m", "stegcli.training", "detectors"),
         "what": "security",
         "version": pairs.version,
         "detector": {"srnet": "SRNet, by curriculum", "paper": "the paper's steganalyzer"}[wishes.judge],
         "sources": list(pairs.sources),
         "covers": len(pairs.covers),
         "covers_sha256": pairs.digest,
-        "learned": round((LEARNED if wishes.judge == "srnet" else PAPER_LEARNED) * len(pairs.covers)),
+        "learned": round((LEARNED if wishes.judge == "srnet" else TRAIN_SHARE) * len(pairs.covers)),
         "seed": wishes.seed,
         "environment": environment(wishes.device),
     }
@@ -229,116 +237,18 @@ def measure(pairs: PairSet, wishes: Wishes) -> None:
     JUDGES[wishes.judge](pairs, wishes, written)
 
 
-def _command(words: Sequence[str]) -> str:
-    """What was typed, files without their folders: where they lay on one machine says nothing elsewhere."""
-    named = [Path(word).name if "/" in word else word for word in words]
-    return shlex.join(["python", "-m", "stegcli.training.detectors", *named])
-
-
-def make(given: argparse.Namespace) -> list[Path]:
-    """Make covers and stegos as the command line says."""
-    from stegcli.training.detectors import (
-        pair_making,  # the whole program, which a bare machine need not have
-    )
-
-    paths: list[Path] = pair_making.prepare(
-        given.prepare,
-        given.dataset.split(","),
-        given.data_root,
-        count=given.covers,
-        spreads=given.spreads or SPREADS,
-        megabytes=given.megabytes,
-        seed=given.seed,
-        workers=given.workers,
-    )
-    return paths
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - a command's talk
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(sorted({int(part) for part in text.split(",")}))
-
-
-def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m stegcli.training.detectors",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    task = parser.add_mutually_exclusive_group(required=True)
-    task.add_argument("--prepare", type=Path, metavar="OUT.npz", help="make covers and stegos")
-    task.add_argument("--data", type=Path, nargs="+", metavar="FILE.npz", help="train on what --prepare made")
-    parser.add_argument("--spreads", type=_numbers, metavar="LIST", help="1,4,16,64 (or those of the data)")
-    parser.add_argument("--seed", type=int, default=0)
-    making = parser.add_argument_group("with --prepare")
-    making.add_argument("--dataset", default="imagenet,voc2012", metavar="SETS")
-    making.add_argument("--data-root", type=Path, help="where the data sets lie")
-    making.add_argument("--covers", type=int, default=100_000, metavar="N", help="at most so many")
-    making.add_argument("--megabytes", type=float, help="several files, none larger than this")
-    making.add_argument("--workers", type=int, help="processes (default: one per core)")
-    training = parser.add_argument_group("with --data")
-    training.add_argument("--judge", choices=sorted(JUDGES), default="srnet")
-    training.add_argument("--out", type=Path, default=Path("srnet.json"), metavar="FILE.json")
-    training.add_argument("--force", action="store_true", help="replace FILE.json")
-    training.add_argument("--minutes", default="1", metavar="LIST", help="of each spread, or one for all")
-    training.add_argument("--control-minutes", type=float, default=0.3, help="of SRNet's control; 0 for none")
-    training.add_argument("--steps", type=int, help="of each training, instead of minutes")
-    training.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    training.add_argument("--batch-pairs", type=int, default=32, help="of SRNet")
-    training.add_argument("--crop", type=int, default=192, help="side of SRNet's windows, at most 192")
-    training.add_argument("--full-precision", action="store_true", help="no bfloat16 on a GPU")
-    training.add_argument("--compile", action="store_true", help="torch.compile: a minute, then faster")
-    return parser.parse_args(arguments)
-
-
-def _wishes(given: argparse.Namespace, pairs: PairSet) -> Wishes:
-    spreads = given.spreads or tuple(sorted(pairs.stegos))
+def _suited(wishes: Wishes, pairs: PairSet) -> Wishes:
+    """The wishes with every spread and its minutes named."""
+    spreads = wishes.spreads or tuple(sorted(pairs.stegos))
     if not set(spreads) <= set(pairs.stegos):
         raise UsageError("not every spread is in the data", f"It holds {', '.join(map(str, pairs.stegos))}.")
-    minutes = tuple(float(part) for part in given.minutes.split(","))
-    minutes = minutes * len(spreads) if len(minutes) == 1 else minutes
+    minutes = wishes.minutes * len(spreads) if len(wishes.minutes) == 1 else wishes.minutes
     if len(minutes) != len(spreads):
         raise UsageError(
             f"{len(minutes)} times for {len(spreads)} spreads", "Give --minutes as many, or one."
         )
-    cuda = torch.cuda.is_available() if given.device == "auto" else given.device == "cuda"
-    return Wishes(
-        judge=given.judge,
-        out=given.out,
-        spreads=spreads,
-        minutes=minutes,
-        control_minutes=given.control_minutes,
-        steps=given.steps,
-        seed=given.seed,
-        device=torch.device("cuda" if cuda else "cpu"),
-        batch_pairs=given.batch_pairs,
-        crop=given.crop,
-        full_precision=given.full_precision,
-        compiled=given.compile,
-    )
+    return replace(wishes, spreads=spreads, minutes=minutes)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Make pairs, or train on them and write the figures."""
-    given = parse(arguments)
-    try:
-        if given.prepare:
-            print(*make(given), sep="\n")  # noqa: T201 - a command's output
-            return
-        check_absent(given.out, given.force)
-        begun = time.monotonic()
-        pairs = pair_file.load(given.data)
-        _say(f"{len(pairs.covers)} covers, read in {time.monotonic() - begun:.0f} s")
-        torch.set_float32_matmul_precision("high")
-        torch.backends.cudnn.benchmark = True  # windows of one size: the search for a kernel pays
-        measure(pairs, _wishes(given, pairs))
-        print(given.out)  # noqa: T201
-    except StegError as error:
-        print(f"error: {error.message}\n  {error.hint}", file=sys.stderr)  # noqa: T201
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(ExitCode.INTERRUPTED)
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - a command's talk

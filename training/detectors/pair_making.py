@@ -20,6 +20,8 @@ from stegcli.training.detectors.pair_file import PackedPair
 
 _Work = tuple[str, photos.ImageRef]
 
+SPREADS = (1, 4, 16, 64)
+
 
 def prepare(
     out: Path,

@@ -18,14 +18,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-WINDOW = 11
-SIGMA = 1.5
+from stegcli.lab.quality.similarity import SCALE_WEIGHTS
+from stegcli.pictures.metrics import SSIM_SIGMA, SSIM_WINDOW
+
 C1 = 0.01**2
 C2 = 0.03**2
 """Stabilisers of equations (6) and (7) for a range of 1; (8) takes C3 = C2 / 2, as usual."""
-
-SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Weight of each scale, finest first (Wang et al. 2003)."""
 
 FLOOR = 0.05
 """Below this, a scale's similarity is continued by an exponential, see `_positive`."""
@@ -75,7 +73,7 @@ TABLE_4 = {
 
 
 def _gaussian() -> tuple[float, ...]:
-    taps = [math.exp(-((i - WINDOW // 2) ** 2) / (2 * SIGMA**2)) for i in range(WINDOW)]
+    taps = [math.exp(-((i - SSIM_WINDOW // 2) ** 2) / (2 * SSIM_SIGMA**2)) for i in range(SSIM_WINDOW)]
     return tuple(tap / sum(taps) for tap in taps)
 
 
@@ -83,11 +81,11 @@ TAPS = _gaussian()
 
 
 def _blur_along(planes: Tensor, dim: int) -> Tensor:
-    """Gaussian average along one dimension, which shrinks by WINDOW - 1."""
-    size = planes.shape[dim] - WINDOW + 1
-    blurred = TAPS[WINDOW // 2] * planes.narrow(dim, WINDOW // 2, size)
-    for i in range(WINDOW // 2):
-        pair = planes.narrow(dim, i, size) + planes.narrow(dim, WINDOW - 1 - i, size)
+    """Gaussian average along one dimension, which shrinks by SSIM_WINDOW - 1."""
+    size = planes.shape[dim] - SSIM_WINDOW + 1
+    blurred = TAPS[SSIM_WINDOW // 2] * planes.narrow(dim, SSIM_WINDOW // 2, size)
+    for i in range(SSIM_WINDOW // 2):
+        pair = planes.narrow(dim, i, size) + planes.narrow(dim, SSIM_WINDOW - 1 - i, size)
         blurred = blurred + TAPS[i] * pair
     return blurred
 
@@ -115,9 +113,9 @@ def _positive(similarity: Tensor) -> Tensor:
 def scales_for(height: int, width: int) -> int:
     """How many of the five scales a picture allows: the coarsest must still hold a whole window."""
     side = min(height, width)
-    if side < WINDOW:
-        raise ValueError(f"SSIM needs {WINDOW}x{WINDOW} pixels at least, not {height}x{width}")
-    return min(len(SCALE_WEIGHTS), int(math.log2(side // WINDOW)) + 1)
+    if side < SSIM_WINDOW:
+        raise ValueError(f"SSIM needs {SSIM_WINDOW}x{SSIM_WINDOW} pixels at least, not {height}x{width}")
+    return min(len(SCALE_WEIGHTS), int(math.log2(side // SSIM_WINDOW)) + 1)
 
 
 def similarities(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from stegcli.pictures.metrics import SSIM_WINDOW
+from stegcli.training.config import check_data, positive
 from stegcli.training.isgan.generator import FAMILIES
-from stegcli.training.isgan.losses import WINDOW, LossSettings
+from stegcli.training.isgan.losses import LossSettings
 
 
 @dataclass(frozen=True)
@@ -106,13 +108,10 @@ class IsganRecipe:
             raise ValueError(f"validation_images must be at least 2, a pair (got {self.validation_images})")
         if self.frozen_steps >= self.steps:
             raise ValueError(f"frozen_steps must be fewer than the {self.steps} steps of the run")
-        if not self.data or min(self.data.values()) <= 0:
-            raise ValueError("data: at least one data set, with a positive weight")
+        check_data(self.data)
 
     def _check_numbers(self) -> None:
-        for name in ("batch_size", "learning_rate", "gradient_clip", "validate_every", "checkpoint_every"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive (got {getattr(self, name)})")
+        positive(self, "batch_size", "learning_rate", "gradient_clip", "validate_every", "checkpoint_every")
         for name in ("basic_steps", "adversarial_steps", "warmup_steps", "ssim_only_steps", "frozen_steps"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative (got {getattr(self, name)})")
@@ -123,8 +122,8 @@ class IsganRecipe:
             raise ValueError("l2, adversarial_weight and Muon's settings must not be negative")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas: two numbers in 0..1, below 1 (got {self.betas})")
-        if not 3 * WINDOW <= self.crop <= 256:
-            raise ValueError(f"crop must be within {3 * WINDOW}..256 (got {self.crop})")
+        if not 3 * SSIM_WINDOW <= self.crop <= 256:
+            raise ValueError(f"crop must be within {3 * SSIM_WINDOW}..256 (got {self.crop})")
 
     @property
     def steps(self) -> int:

@@ -23,8 +23,8 @@ from stegcli.training.isgan.layers import freeze_statistics
 from stegcli.training.isgan.losses import ssim, weighted_sum
 from stegcli.training.isgan.quantise import luma
 from stegcli.training.isgan.recipe import IsganRecipe
+from stegcli.training.loop.fit import Batch
 from stegcli.training.loop.muon import Muon
-from stegcli.training.loop.task import Batch
 
 ADVERSARY_STREAM = 2
 PIXEL_PLANES = 4

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import pickle
 import platform
 import re
@@ -24,6 +23,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from stegcli.cores import cores
 from stegcli.errors import TrainingError
 from stegcli.lab.provenance import commit
 from stegcli.pictures.drafts import explained, replacing
@@ -106,5 +106,9 @@ def environment(device: torch.device) -> dict[str, object]:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    hardware = torch.cuda.get_device_name() if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
-    return {"commit": commit(), "versions": versions, "hardware": hardware}
+    return {"commit": commit(), "versions": versions, "hardware": hardware(device)}
+
+
+def hardware(device: torch.device) -> str:
+    """The card's name, or how many cores there are to train on."""
+    return torch.cuda.get_device_name() if device.type == "cuda" else f"{cores()} CPU cores"

@@ -54,19 +54,7 @@ def write_model(
     """
     contents, errors = {}, {}
     for graph in graphs:
-        module = graph.module.eval().cpu().to(memory_format=torch.contiguous_format)
-        round_weights(module)
-        content = to_onnx(
-            module, graph, {**contract, **graph.promises, "role": graph.role, "model": model_id}
-        )
-        check_graph(content, f"{graph.role}.onnx")
-        errors[graph.role] = parity(module, graph, content)
-        if errors[graph.role] > TOLERANCE:
-            raise TrainingError(
-                f"{graph.role}: onnxruntime differs from torch by {errors[graph.role]:.2g}, "
-                f"more than {TOLERANCE:.0e}"
-            )
-        contents[graph.role] = content
+        contents[graph.role], errors[graph.role] = checked(graph, {**contract, "model": model_id})
     folder.mkdir(parents=True, exist_ok=True)
     for role, content in contents.items():
         save_bytes(folder / f"{role}.onnx", content, force=True)
@@ -74,6 +62,23 @@ def write_model(
     manifest = render_manifest([_entry(model_id, contract, sums, description)])
     save_text(folder / "manifest.toml", manifest, force=True)
     return errors
+
+
+def checked(graph: Graph, contract: Mapping[str, str]) -> tuple[bytes, float]:
+    """The file of a graph, and its largest difference from torch.
+
+    Raises TrainingError when that is above TOLERANCE, ModelError when `hide` and `reveal` would not run it.
+    """
+    module = graph.module.eval().cpu().to(memory_format=torch.contiguous_format)
+    round_weights(module)
+    content = to_onnx(module, graph, {**contract, **graph.promises, "role": graph.role})
+    check_graph(content, f"{graph.role}.onnx")
+    error = parity(module, graph, content)
+    if error > TOLERANCE:
+        raise TrainingError(
+            f"{graph.role}: onnxruntime differs from torch by {error:.2g}, more than {TOLERANCE:.0e}"
+        )
+    return content, error
 
 
 @torch.no_grad()

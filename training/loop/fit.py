@@ -22,7 +22,6 @@ from torch import Tensor, distributed
 
 from stegcli.errors import TrainingError
 from stegcli.training.loop.checkpoint import Run
-from stegcli.training.loop.task import Feed, Task
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -33,6 +32,50 @@ LOG_SECONDS = 2.0
 
 PATIENCE = 3
 """Readings in a row whose loss is not finite before the run stops: one bad batch is no disaster."""
+
+
+Batch = Mapping[str, Tensor]
+"""Named tensors; pictures are uint8, (B, C, H, W), on the training device."""
+
+
+class Feed(Protocol):
+    """Batches as a pure function of the step, so that a resumed run sees what an uninterrupted one would."""
+
+    def batch(self, step: int) -> Batch:
+        """The global batch of this step, or this process's share of it."""
+        ...
+
+    def validation(self) -> Mapping[str, list[Batch]]:
+        """Held-out batches by data set."""
+        ...
+
+
+class Task(Protocol):
+    """A family of networks under training."""
+
+    def step(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        """One optimisation step, backward included; returns named detached scalars."""
+        ...
+
+    def validate(self, batches: Mapping[str, list[Batch]]) -> dict[str, float]:
+        """Mean figures on held-out pictures, from 8-bit rounded pixels; keys as "lfw/revealed_psnr_db"."""
+        ...
+
+    def samples(self, batch: Batch) -> dict[str, Tensor]:
+        """Named picture grids (3 or 1, H, W) in 0..1 for TensorBoard and the run's folder."""
+        ...
+
+    def begin_from(self, state: dict[str, Any]) -> None:
+        """Start a new run where another one of the same model ended."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything but the pictures: networks, optimisers, pools."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Undo `state_dict`."""
+        ...
 
 
 class Reporter(Protocol):

@@ -1,5 +1,7 @@
-"""`python -m stegcli.training.paper`."""
+"""`python -m stegcli.training.paper`: as `python -m stegcli.training reproduce`."""
 
-from stegcli.training.paper.reproduce import main
+import sys
 
-main()
+from stegcli.training.__main__ import app
+
+app(["reproduce", *sys.argv[1:]])

@@ -1,13 +1,6 @@
 """The paper's tables measured anew: its figure, ours, the budget and the data, as JSON and Markdown.
 
-python -m stegcli.training.paper --table 5 --budget 2 --data-root DIR
-
-    4  five losses: the basic model is trained for BUDGET minutes with each, then measured for BUDGET minutes
-       at most (or on --pairs N)
-    5  quality of the models in the box (or of --system RUN|ID ...): BUDGET minutes for each row and system
-    6  a steganalyzer learns for BUDGET minutes from the basic model's stegos and judges ISGAN's: the paper's
-       design, and with high-pass filters (--seeds N: N of each). The stegos take BUDGET minutes at most
-       unless their numbers are given; without --basic and --isgan, these are trained for BUDGET minutes each
+`python -m stegcli.training reproduce --help` says what each table takes.
 
 Every figure is of pictures that no training has seen, and of 8-bit pixels; tables 4 and 5 read them from
 PNG files.
@@ -15,9 +8,8 @@ PNG files.
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
 import json
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,20 +21,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stegcli.errors import ExitCode, StegError, TrainingError
+from stegcli.errors import TrainingError
 from stegcli.lab.data.photos import SIDE
+from stegcli.lab.provenance import command
 from stegcli.lab.statistics import bootstrap_interval
 from stegcli.pictures.metrics import psnr
 from stegcli.pictures.writing import save_text
+from stegcli.training import choices, config, run
 from stegcli.training.detectors.paper import BATCH_PAIRS, JudgeSettings, judge_pairs, rights, train_judge
 from stegcli.training.isgan.losses import TABLE_4
-from stegcli.training.loop.checkpoint import environment
-from stegcli.training.paper import tables, trials
-from stegcli.training.paper.measuring import Measurement, first_exchanges, held_out_pairs, measure
-from stegcli.training.paper.report import markdown
-from stegcli.training.paper.sheets import GAIN, save_sheet
+from stegcli.training.isgan.recipe import IsganRecipe
+from stegcli.training.loop.checkpoint import Run, environment
+from stegcli.training.loop.throughput import seconds_per_step
+from stegcli.training.paper import tables
+from stegcli.training.paper.measuring import Measurement, facts, held_out_pairs, measure_pairs
 from stegcli.training.paper.steganalysis import load_covers
-from stegcli.training.paper.systems import RunSystem, System, bundled_systems, open_system
+from stegcli.training.paper.systems import System, bundled_systems, open_system, run_system
+from stegcli.training.paper.tables import GAIN, save_sheet
 
 COVERS, TEST_COVERS = 500, 200
 """Of table 6, where the budget allows as many stegos."""
@@ -51,6 +46,12 @@ TIMED_STEGOS = 2
 
 LEAST_SIDE = 64
 """Pixels: below, the steganalyzer's pyramid has less than a pixel to a cell."""
+
+CPU_CROP, CPU_BATCH = 48, 4
+"""Of the short trainings without a GPU: minutes must give some hundred steps."""
+TIMED_STEPS = 3
+VALIDATED = 2
+"""Pictures that a short training itself looks at: what counts is measured from files afterwards."""
 
 
 @dataclass(frozen=True)
@@ -92,16 +93,13 @@ def table_4(wishes: Wishes) -> Row:
     rows = []
     for loss, settings in TABLE_4.items():
         folder = wishes.out / "table-4-runs" / loss
-        recipe = trials.recipe("table4", wishes, loss=settings, name=f"table4-{loss}")
-        trials.train(recipe, folder, wishes)
-        system = RunSystem(folder, wishes.torch_device)
-        found = measure(system, pairs, None if wishes.pairs else wishes.budget)
+        _train(_short_recipe(wishes, loss=settings, name=f"table4-{loss}"), folder, wishes)
+        system = run_system(folder, wishes.torch_device)
+        minutes = None if wishes.pairs else wishes.budget
+        found = measure_pairs(system, pairs, minutes, wishes.sheet_pairs)
         rows.append({"loss": loss, "paper": tables.TABLE_4[loss], **_measured(system, found)})
-        save_sheet(
-            wishes.out / f"table-4-{loss}.png",
-            [(loss, pair) for pair in first_exchanges(system, pairs, wishes.sheet_pairs)],
-        )
-    return {"what": "losses of the basic model", "data": pairs.facts(), "rows": rows}
+        save_sheet(wishes.out / f"table-4-{loss}.png", [(loss, *shown) for shown in found.shown])
+    return {"what": "losses of the basic model", "data": facts(pairs), "rows": rows}
 
 
 def table_5(wishes: Wishes) -> Row:
@@ -120,10 +118,10 @@ def table_5(wishes: Wishes) -> Row:
             continue
         shown = []
         for system in systems:
-            found = measure(system, pairs, wishes.budget)
+            found = measure_pairs(system, pairs, wishes.budget, wishes.sheet_pairs)
             row = {"pairs": name, "paper": theirs.get(system.like), "paper_system": system.like}
-            rows.append({**row, **_measured(system, found), "data": pairs.facts()})
-            shown += [(system.name, pair) for pair in first_exchanges(system, pairs, wishes.sheet_pairs)]
+            rows.append({**row, **_measured(system, found), "data": facts(pairs)})
+            shown += [(system.name, *each) for each in found.shown]
         save_sheet(wishes.out / f"figure-{covers}-{secrets}.png", shown)
     return {"what": "quality by data set", "residual_gain_of_the_sheets": GAIN, "rows": rows}
 
@@ -215,8 +213,8 @@ def _hiders_of_table_6(wishes: Wishes) -> tuple[System, list[System]]:
             raise TrainingError("table 6 compares two stages", "give both --basic and --isgan, or neither")
         opened = [open_system(n, wishes.weights, wishes.torch_device) for n in (wishes.basic, *wishes.isgan)]
         return opened[0], opened[1:]
-    folders = trials.train_both_stages(wishes.out / "table-6-runs", wishes)
-    basic, isgan = (RunSystem(folder, wishes.torch_device) for folder in folders)
+    folders = _train_both_stages(wishes.out / "table-6-runs", wishes)
+    basic, isgan = (run_system(folder, wishes.torch_device) for folder in folders)
     return basic, [isgan]
 
 
@@ -239,6 +237,51 @@ def _measured(system: System, found: Measurement) -> Row:
     }
 
 
+def _short_recipe(wishes: Wishes, **changes: Any) -> IsganRecipe:  # noqa: ANN401 - a recipe's settings
+    """The recipe of table 4 with the wished data, as long as the budget allows on this device."""
+    found = config.build(IsganRecipe, config.read_table("table4"))
+    if wishes.torch_device == "cpu":
+        changes |= {"crop": CPU_CROP, "batch_size": CPU_BATCH}
+    changes |= {"data": {wishes.dataset: 1.0}, "validation_images": VALIDATED}
+    found = dataclasses.replace(found, **changes)
+    steps = wishes.steps
+    if steps is None:
+        pace = seconds_per_step(found, run.make_accelerator(wishes.device), TIMED_STEPS)
+        steps = max(20, round(60 * wishes.budget / pace))
+    return choices.with_steps(found, steps)  # type: ignore[return-value]
+
+
+def _train(recipe: IsganRecipe, folder: Path, wishes: Wishes) -> None:
+    """Train into `folder`; a run that is finished there stays, one that is not goes on."""
+    options = run.TrainOptions(data_root=wishes.data_root, device=wishes.device)
+    if not (folder / "checkpoint.pt").exists():
+        run.start(recipe, folder, options)
+    elif Run(folder).load()["step"] < run.recipe_of(folder).steps:  # type: ignore[union-attr]
+        run.resume(folder, options)
+
+
+def _train_both_stages(folder: Path, wishes: Wishes) -> tuple[Path, Path]:
+    """Runs of the basic model, and of ISGAN that went on from it against a steganalyzer, as long again.
+
+    The steganalyzer's head start is a tenth of its stage at most.
+    """
+    basic, isgan = folder / "basic", folder / "isgan"
+    first = _short_recipe(wishes, name="table6-basic")
+    _train(first, basic, wishes)
+    if not (isgan / "checkpoint.pt").exists():
+        judge = first.steganalyzer
+        judge = dataclasses.replace(judge, warmup_steps=min(judge.warmup_steps, first.steps // 10))
+        second = dataclasses.replace(
+            first, model="isgan", name="table6-isgan", basic_steps=0, adversarial_steps=first.steps,
+            ssim_only_steps=0, steganalyzer=judge,
+        )  # fmt: skip
+        isgan.mkdir(parents=True)
+        state = Run(basic).load("isgan-basic")["state"]
+        Run(isgan).save(second.model, 0, config.as_table(second), state)
+    _train(first, isgan, wishes)
+    return basic, isgan
+
+
 TABLES = {4: table_4, 5: table_5, 6: table_6}
 
 
@@ -249,7 +292,7 @@ def reproduce(table: int, wishes: Wishes) -> Path:
     name += f"-{wishes.side}" if table == 6 and wishes.side != SIDE else ""
     content = {
         "table": table,
-        "command": command(table, wishes),
+        "command": command("python", "-m", "stegcli.training", "reproduce"),
         "budget_minutes": wishes.budget,
         "steps": wishes.steps,
         "environment": environment(torch.device(wishes.torch_device)),
@@ -257,88 +300,5 @@ def reproduce(table: int, wishes: Wishes) -> Path:
     }
     save_text(wishes.out / f"{name}.json", json.dumps(content, indent=2) + "\n", force=True)
     path = wishes.out / f"{name}.md"
-    save_text(path, "\n".join(markdown(content)) + "\n", force=True)
+    save_text(path, tables.report(content), force=True)
     return path
-
-
-def command(table: int, wishes: Wishes) -> str:
-    """What to type for this table again; of paths only the last part, which names no machine."""
-    named = [("--system", name) for name in wishes.systems] + [("--isgan", name) for name in wishes.isgan]
-    given = {
-        "--budget": f"{wishes.budget:g}",
-        "--dataset": wishes.dataset if table != 5 else None,
-        "--steps": wishes.steps,
-        "--pairs": wishes.pairs,
-        "--covers": wishes.covers if table == 6 else None,
-        "--test-covers": wishes.test_covers if table == 6 else None,
-        "--side": wishes.side if table == 6 else None,
-        "--seeds": wishes.seeds if table == 6 else None,
-        "--data-root": wishes.data_root and "DATA",
-        "--weights": wishes.weights and Path(wishes.weights).name,
-        "--basic": wishes.basic and Path(wishes.basic).name,
-    }
-    words = [f"{name} {value}" for name, value in given.items() if value is not None]
-    words += [f"{option} {Path(name).name}" for option, name in named]
-    return f"python -m stegcli.training.paper --table {table} {' '.join(words)}"
-
-
-def parse(arguments: Sequence[str] | None = None) -> tuple[int, Wishes]:
-    """The command line -> table and wishes."""
-    parser = argparse.ArgumentParser(
-        prog="python -m stegcli.training.paper",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--table", type=int, choices=sorted(TABLES), required=True)
-    parser.add_argument("--budget", type=float, default=2.0, metavar="MINUTES")
-    parser.add_argument("--out", type=Path, default=Path("results"))
-    parser.add_argument("--data-root", type=Path, help="where the data sets lie; else they are downloaded")
-    parser.add_argument("--weights", help="folder of models (default: the program's own)")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument(
-        "--dataset", default="lfw", help="of tables 4 and 6: lfw, voc2012, imagenet, folder:PATH"
-    )
-    parser.add_argument(
-        "--system", action="append", default=[], metavar="RUN|ID", help="table 5: what to measure"
-    )
-    parser.add_argument("--basic", metavar="RUN|ID", help="table 6: the basic model")
-    parser.add_argument(
-        "--isgan", action="append", default=[], metavar="RUN|ID", help="table 6: what came of it"
-    )
-    parser.add_argument("--pairs", type=int, help="tables 4 and 5: at most this many pairs")
-    parser.add_argument("--steps", type=int, help="instead of minutes, for each training of tables 4 and 6")
-    parser.add_argument(
-        "--covers",
-        type=int,
-        help=f"table 6: covers to learn from (the paper: 5000; default: {COVERS}, or what BUDGET allows)",
-    )
-    parser.add_argument(
-        "--test-covers",
-        type=int,
-        help=f"table 6: covers to judge (the paper: 2000; default: {TEST_COVERS}, or what BUDGET allows)",
-    )
-    parser.add_argument(
-        "--side", type=int, default=SIDE, help="table 6: cut covers to their centre (the paper: 256)"
-    )
-    parser.add_argument("--seeds", type=int, default=1, help="table 6: trainings of each steganalyzer")
-    parser.add_argument("--sheet-pairs", type=int, default=2, help="tables 4 and 5: rows of each sheet")
-    given = vars(parser.parse_args(arguments))
-    table, systems, isgan = given.pop("table"), given.pop("system"), given.pop("isgan")
-    if given["budget"] <= 0 or given["seeds"] < 1:
-        parser.error("--budget and --seeds must be positive")
-    if not LEAST_SIDE <= given["side"] <= SIDE:
-        parser.error(f"--side must be within {LEAST_SIDE}..{SIDE}")
-    return table, Wishes(systems=tuple(systems), isgan=tuple(isgan), **given)
-
-
-def main() -> None:
-    """Measure, print the Markdown."""
-    table, wishes = parse()
-    try:
-        path = reproduce(table, wishes)
-    except StegError as error:
-        print(f"error: {error.message}\n  {error.hint}", file=sys.stderr)  # noqa: T201 - a command's output
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(ExitCode.INTERRUPTED)
-    print(path.read_text(encoding="utf-8"))  # noqa: T201

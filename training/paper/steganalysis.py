@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from stegcli.errors import TrainingError
 from stegcli.lab.data import photos
+from stegcli.lab.data.pairs import rgb_square
 from stegcli.pictures import luma
 from stegcli.training.data import datasets
-from stegcli.training.paper.measuring import rgb_square
 from stegcli.training.paper.systems import System
 
 U8 = NDArray[np.uint8]

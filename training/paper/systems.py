@@ -5,21 +5,22 @@ cover, secret ─ hide ─> stego.png ─ read again ─ reveal ─> revealed, 8
 
 from __future__ import annotations
 
-from functools import partial
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stegcli import pipeline
 from stegcli.errors import ModelError, TrainingError
+from stegcli.lab.quality.hiders import Hidden, Hider, ModelHider
 from stegcli.methods import isgan
 from stegcli.models import store
 from stegcli.models.loading import Models
-from stegcli.pictures import luma, reading, writing
+from stegcli.pictures import luma, reading
 from stegcli.training.isgan.export import trained_generator
 from stegcli.training.isgan.generator import FAMILIES
 from stegcli.training.loop.checkpoint import Run
@@ -27,77 +28,52 @@ from stegcli.training.loop.checkpoint import Run
 U8 = NDArray[np.uint8]
 
 
-class System(Protocol):
+@dataclass(frozen=True)
+class System:
     """One column of a table."""
 
-    name: str
-    """As the table shows it."""
+    hider: Hider
+    """As the lab measures it; an exported model writes its header."""
+    stego: Callable[[U8, U8], U8]
+    """Cover (H,W,3), secret (H,W) -> the stego alone, without a header: what a steganalyzer is shown."""
     like: str
-    """The paper's system that it stands beside: a key of `paper.TABLE_5`'s rows."""
+    """The paper's system that it stands beside: a key of `tables.TABLE_5`'s rows."""
     facts: dict[str, object]
     """What it is, for the JSON."""
 
-    def exchange(self, cover_rgb: U8, secret_gray: U8, path: Path) -> tuple[U8, U8]:
-        """Hide into the PNG at `path` -> the stego as read from it, (H,W,3), and what it reveals, (H,W)."""
-        ...
-
-    def stego(self, cover_rgb: U8, secret_gray: U8) -> U8:
-        """The stego's pixels alone, without a header: what a steganalyzer is shown."""
-        ...
+    @property
+    def name(self) -> str:
+        """As the table shows it."""
+        return self.hider.name
 
 
-class ModelSystem:
-    """An exported model of family `isgan` as `stegcli hide` runs it, header included."""
+class RunHider:
+    """The networks of a run as the lab measures them, without a header: also those that are not exported.
 
-    def __init__(self, files: store.ModelFiles, weights: str | None) -> None:
-        if files.entry.family != "isgan":
-            raise TrainingError(
-                f"{files.entry.id} is of family {files.entry.family}", "the tables are about isgan"
-            )
-        self.name, self.files, self.weights = files.entry.id, files, weights
-        self.models = Models(weights)
-        self.like = "isgan-basic" if "basic" in files.entry.id else "isgan"
-        self.facts: dict[str, object] = {"model": self.name, "sha256": dict(files.entry.sha256)}
-
-    def exchange(self, cover_rgb: U8, secret_gray: U8, path: Path) -> tuple[U8, U8]:
-        """See System."""
-        report = pipeline.hide(
-            cover_rgb, secret_gray, path, model=self.name, weights=self.weights, force=True
-        )
-        return report.stego_rgb, report.revealed_gray
-
-    def stego(self, cover_rgb: U8, secret_gray: U8) -> U8:
-        """See System."""
-        return isgan.draw(cover_rgb, secret_gray, self.models.network(self.files, "encoder"))
-
-
-class RunSystem:
-    """The networks of a run, without a header: also those that are not exported (Rehman et al., Baluja)."""
+    Rehman et al.'s and Baluja's change all three colour planes; `stegcli hide` does not know them.
+    """
 
     def __init__(self, folder: Path, device: str | torch.device = "cpu") -> None:
         content = Run(folder).load()
-        if content["model"] not in FAMILIES:
-            raise TrainingError(f"{folder} holds {content['model']}", f"one of {', '.join(FAMILIES)}")
+        self.model, self.recipe, self.step = (content[name] for name in ("model", "recipe", "step"))
+        if self.model not in FAMILIES:
+            raise TrainingError(f"{folder} holds {self.model}", f"one of {', '.join(FAMILIES)}")
         self.device = torch.device(device)
         self.generator = trained_generator(content).to(self.device)
-        self.name = f"{content['recipe']['name']} (step {content['step']})"
-        self.like = content["model"]
-        self.facts: dict[str, object] = {
-            "run": folder.name,
-            "model": content["model"],
-            "step": content["step"],
-            "recipe": content["recipe"],
-        }
+        self.name = f"{self.recipe['name']} (step {self.step})"
+        self.identity = f"checkpoint {hashlib.sha256(Run(folder).checkpoint.read_bytes()).hexdigest()}"
 
-    def exchange(self, cover_rgb: U8, secret_gray: U8, path: Path) -> tuple[U8, U8]:
-        """See System."""
-        writing.save_stego(path, self.stego(cover_rgb, secret_gray), None, None, None, force=True)
-        stego_rgb = reading.load_stego(path).rgb
-        return stego_rgb, self.reveal(stego_rgb)
+    def hide(self, cover_rgb: U8, secret_gray: U8, seed: str, stego_psnr_db: float | None) -> Hidden:
+        """Hide the secret at the cover's own size, the only one that these networks know."""
+        del seed, stego_psnr_db  # nothing is random, nothing can be chosen
+        shape = (secret_gray.shape[0], secret_gray.shape[1])
+        resized = reading.resize_gray(secret_gray, (cover_rgb.shape[0], cover_rgb.shape[1]))
+        stego = self.stego(cover_rgb, resized)
+        return Hidden(stego, lambda stego_rgb: reading.resize_gray(self.reveal(stego_rgb), shape))
 
     @torch.no_grad()
     def stego(self, cover_rgb: U8, secret_gray: U8) -> U8:
-        """See System."""
+        """Cover (H,W,3), secret (H,W) -> (H,W,3)."""
         secret = self._tensor(secret_gray[..., None]) / 255
         stego = self.generator.hide(self._tensor(cover_rgb), secret)
         return stego[0].permute(1, 2, 0).to(torch.uint8).cpu().numpy()
@@ -110,17 +86,24 @@ class RunSystem:
         return luma.to_uint8(255 * revealed)
 
     def _tensor(self, pixels: U8) -> Tensor:
-        """(H,W,C) uint8 -> (1,C,H,W) float32, grey levels."""
-        planes = torch.from_numpy(np.array(pixels)).to(self.device)  # a copy: torch wants to own it
+        """(H,W,C) uint8 -> (1,C,H,W) float32."""
+        planes = torch.from_numpy(pixels.copy()).to(self.device)  # a copy: torch wants to own it
         return planes.permute(2, 0, 1)[None].float()
+
+
+def run_system(folder: Path, device: str = "cpu") -> System:
+    """The networks of a run as a system."""
+    hider = RunHider(folder, device)
+    facts = {"run": folder.name, "model": hider.model, "step": hider.step, "recipe": hider.recipe}
+    return System(hider, hider.stego, hider.model, facts)
 
 
 def open_system(name: str, weights: str | None, device: str = "cpu") -> System:
     """A run's folder, or the id of a model in `weights` (None: the program's own) -> the system."""
-    if (Path(name) / "checkpoint.pt").is_file():
-        return RunSystem(Path(name), device)
+    if Run(Path(name)).checkpoint.is_file():
+        return run_system(Path(name), device)
     try:
-        return ModelSystem(store.find(name, weights), weights)
+        return _model_system(store.find(name, weights), weights)
     except ModelError as error:
         raise TrainingError(
             f"{name} is neither a run's folder nor a model: {error.message}", error.hint
@@ -129,5 +112,19 @@ def open_system(name: str, weights: str | None, device: str = "cpu") -> System:
 
 def bundled_systems(weights: str | None) -> list[System]:
     """Every model of family isgan in `weights` (None: the program's own)."""
-    make = partial(ModelSystem, weights=weights)
-    return [make(files) for files in store.catalog(weights) if files.entry.family == "isgan"]
+    found = store.catalog(weights)
+    return [_model_system(files, weights) for files in found if files.entry.family == "isgan"]
+
+
+def _model_system(files: store.ModelFiles, weights: str | None) -> System:
+    """An exported model of family `isgan` as `stegcli hide` runs it."""
+    entry = files.entry
+    if entry.family != "isgan":
+        raise TrainingError(f"{entry.id} is of family {entry.family}", "the tables are about isgan")
+    models = Models(weights)
+    return System(
+        ModelHider(entry.id, weights, "balanced", "auto"),
+        lambda cover, secret: isgan.draw(cover, secret, models.network(files, "encoder")),
+        "isgan-basic" if "basic" in entry.id else "isgan",
+        {"model": entry.id, "sha256": dict(entry.sha256)},
+    )

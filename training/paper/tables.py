@@ -1,4 +1,4 @@
-"""What the paper reports (Zhang, Dong, Liu 2019): Tables 4, 5 and 6, to stand beside what we measure.
+"""Tables 4, 5 and 6 of the paper (Zhang, Dong, Liu 2019), and ours beside them; its figures 4 to 7 as sheets.
 
 Quality is always (stego PSNR in dB, revealed PSNR in dB, stego SSIM, revealed SSIM); None where it gives
 none. The text does not say whether its stego figures are of RGB or of the luma; ours name theirs.
@@ -6,6 +6,23 @@ none. The text does not say whether its stego figures are of RGB or of the luma;
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from stegcli.lab.data.pairs import Pair
+from stegcli.lab.quality.measure import Measured
+from stegcli.lab.report.pictures import residual_picture
+from stegcli.lab.report.tables import Table, markdown, markdown_page
+from stegcli.pictures import writing
+from stegcli.training.paper.measuring import FIGURES
+
+U8 = NDArray[np.uint8]
+Row = dict[str, Any]
 Quality = tuple[float | None, float | None, float | None, float | None]
 
 TABLE_4: dict[str, Quality] = {
@@ -50,3 +67,108 @@ TABLE_6: dict[str, dict[str, float]] = {
     "imagenet": {"basic": 0.7814, "isgan 50": 0.7655, "isgan 100": 0.7462, "isgan 150": 0.7360},
 }
 """Accuracy of a steganalyzer that learned from 5,000 covers and their basic-model stegos; epochs of ISGAN."""
+
+GAIN = 10
+"""Residuals are shown this many times larger, around gray."""
+_GAP, _HEAD = 4, 22
+
+
+def report(content: Row) -> str:
+    """A table's JSON as Markdown for people: the paper's figures, ours, and what ours cost."""
+    where = content["environment"]
+    budget = f"{content['steps']} steps" if content["steps"] else f"{content['budget_minutes']:g} minutes"
+    parts = [
+        f"Budget {budget} (of what: `python -m stegcli.training reproduce --help`) on {where['hardware']}, "
+        f"torch {where['versions'].get('torch')}, commit {where['commit']}.",
+        f"`{content['command']}`",
+        *(
+            _accuracies(content)
+            if content["table"] == 6
+            else [markdown(list(_quality_rows(content["rows"])))]
+        ),
+    ]
+    return markdown_page(f"Table {content['table']}: {content['what']}", parts)
+
+
+def _quality_rows(rows: Sequence[Row]) -> Iterator[list[str]]:
+    yield ["", "system", "", *FIGURES.values(), "pairs"]
+    for row in rows:
+        what = row.get("loss") or row.get("pairs")
+        if "not_measured" in row:
+            yield [what, f"not measured: {row['not_measured']}", *[""] * (len(FIGURES) + 2)]
+            continue
+        if row["paper"] is not None:
+            yield [
+                what,
+                row.get("paper_system", "isgan-basic"),
+                "paper",
+                *_cells([*row["paper"], None, None]),
+                "",
+            ]
+        ours = _cells([row["ours"][name] for name in FIGURES])
+        yield [what, row["system"], "ours", *ours, str(row["measured_pairs"])]
+
+
+def _cells(values: Sequence[float | None]) -> list[str]:
+    return ["-" if v is None else f"{v:.2f}" if v > 1.5 else f"{v:.4f}" for v in values]
+
+
+def _accuracies(content: Row) -> list[str]:
+    data = content["data"]
+    head = ["steganalyzer", "stegos", "stego PSNR", "accuracy", "by seed", "covers right", "stegos right"]
+    table: Table = [[*head, "below basic", "on own pairs"]]
+    for name, accuracy in (content["paper"] or {}).items():
+        table.append(["the paper's, as it reports", name, "", f"{accuracy:.4f}", *[""] * 5])
+    for row in content["rows"]:
+        seeds = ", ".join(f"{value:.4f}" for value in row["accuracy_by_seed"])
+        right = [f"{row[name]:.4f}" for name in ("covers_right", "stegos_right")]
+        named = [row["steganalyzer"], row["stegos"], f"{row['stego_psnr_db']:.2f}", f"{row['accuracy']:.4f}"]
+        table.append([*named, seeds, *right, _below(row), f"{row['accuracy_on_what_it_learned']:.4f}"])
+    return [
+        f"{data['set']}: learned from {data['learned']} covers and their stegos, judged {data['judged']} and "
+        f"theirs, {data['side']} pixels wide; means over {content['seeds']} trainings of each steganalyzer. "
+        "0.5 is guessing.",
+        markdown(table),
+        "\n".join(
+            f"ISGAN below the basic model, {judge}: {'yes' if below else 'no'}."
+            for judge, below in content["isgan_below_basic"].items()
+        ),
+    ]
+
+
+def _below(row: Row) -> str:
+    """How much less accuracy than on the basic model's stegos, with its 95 % interval over covers."""
+    if row["below_basic_interval"] is None:
+        return ""
+    low, high = row["below_basic_interval"]
+    return f"{row['below_basic']:.4f} ({low:.4f} to {high:.4f})"
+
+
+def sheet(rows: Sequence[tuple[str, Pair, Measured]]) -> U8:
+    """(H, W, 3) uint8 of (system's name, pair, its figures); the heads name the columns and the gain."""
+    heads = ("cover", "stego", f"stego - cover, x{GAIN}", "secret", "revealed", f"revealed - secret, x{GAIN}")
+    side = rows[0][1].cover_rgb.shape[0]
+    step = side + _GAP
+    height, width = _HEAD + len(rows) * (step + _HEAD), len(heads) * step - _GAP
+    canvas = Image.new("RGB", (width, height), "white")
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(14)
+    for column, text in enumerate(heads):
+        draw.text((column * step + 4, 3), text, fill="black", font=font)
+    for number, (name, pair, measured) in enumerate(rows):
+        top = _HEAD + number * (step + _HEAD)
+        cover, stego, secret, revealed = (
+            *(pair.cover_rgb, measured.stego_rgb),
+            *(pair.secret_gray, measured.revealed_gray),
+        )
+        shown = (cover, stego, residual_picture(cover, stego, GAIN))
+        shown += (secret, revealed, residual_picture(secret, revealed, GAIN))
+        for column, picture in enumerate(shown):
+            canvas.paste(Image.fromarray(picture).convert("RGB"), (column * step, top))
+        told = "   ".join(f"{key} {measured.figures[key]:.4g}" for key in list(FIGURES)[:4])
+        draw.text((4, top + side + 2), f"{name}   {told}", fill="black", font=font)
+    return np.asarray(canvas)
+
+
+def save_sheet(path: Path, rows: Sequence[tuple[str, Pair, Measured]]) -> None:
+    """Write a sheet, replacing an older one."""
+    writing.save_stego(path, sheet(rows), None, None, None, force=True)

@@ -16,7 +16,6 @@ which share of the symbols was destroyed, since only the receiver can know.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -24,44 +23,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stegcli.methods.phase.planes import ALL_PLANES, PLANE_OF_PLACE
+from stegcli.training.config import NetworkSettings
 
 CARRIER_GAIN = 0.8
 """Slope of the code's linear start: black to white spans 0.8 of the circle, so nothing wraps at step 0."""
 
 SIGMA_REFERENCE = 0.0278
 """Channel error of the balanced setting (grey levels); the sigma plane is 0 there."""
-
-
-@dataclass(frozen=True)
-class UNetShape:
-    """Widths and residual blocks per scale, finest (half resolution) first."""
-
-    widths: tuple[int, ...]
-    blocks: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        if len(self.widths) != len(self.blocks) or len(self.widths) < 2:
-            raise ValueError("widths and blocks need one entry per scale, and at least two scales")
-        if min(self.widths) < 1 or min(self.blocks) < 1:
-            raise ValueError("widths and blocks are positive")
-
-    @property
-    def multiple(self) -> int:
-        """Height and width must be multiples of this (pixels)."""
-        return int(2 ** len(self.widths))
-
-    @property
-    def halo(self) -> int:
-        """Pixels beyond a tile that can reach its values: the receptive radius, rounded up to `multiple`.
-
-        Each 3x3 convolution at scale s reaches one pixel of that scale, 2^(s+1) pixels of the picture.
-        """
-        radius = 2 * 2  # head and tail convolutions, at half resolution
-        for scale, blocks in enumerate(self.blocks):
-            passes = 1 if scale == len(self.blocks) - 1 else 2
-            radius += passes * 2 * blocks * 2 ** (scale + 1)
-        radius += self.multiple  # alignment of the strided 2x2 convolutions
-        return math.ceil(radius / self.multiple) * self.multiple
 
 
 class ResidualBlock(nn.Module):
@@ -84,7 +52,7 @@ class ResidualBlock(nn.Module):
 class UNet(nn.Module):
     """(B,C_in,H,W) + constant planes -> (B,C_out,H,W); H, W multiples of `shape.multiple`."""
 
-    def __init__(self, planes_in: int, conditions: int, planes_out: int, shape: UNetShape) -> None:
+    def __init__(self, planes_in: int, conditions: int, planes_out: int, shape: NetworkSettings) -> None:
         super().__init__()
         widths = shape.widths
         self.conditions = conditions
@@ -153,7 +121,7 @@ class PhaseEncoder(nn.Module):
     A progressive one takes planes (B,), 1..64, too.
     """
 
-    def __init__(self, shape: UNetShape, *, progressive: bool = False) -> None:
+    def __init__(self, shape: NetworkSettings, *, progressive: bool = False) -> None:
         super().__init__()
         self.mask = PlaneMask() if progressive else None
         self.unet = UNet(2 if progressive else 1, 1, 1, shape)
@@ -173,7 +141,7 @@ class PhaseDecoder(nn.Module):
     A progressive one takes planes (B,), 1..64, too. `damage` counts symbols that are wrong, not missing ones.
     """
 
-    def __init__(self, shape: UNetShape, *, progressive: bool = False) -> None:
+    def __init__(self, shape: NetworkSettings, *, progressive: bool = False) -> None:
         super().__init__()
         self.mask = PlaneMask() if progressive else None
         self.unet = UNet(3 if progressive else 2, 2, 1, shape)

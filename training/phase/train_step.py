@@ -14,14 +14,13 @@ from torch import Tensor, nn
 from stegcli.methods.phase.planes import ALL_PLANES
 from stegcli.training.config import PhaseRecipe
 from stegcli.training.data.feeds import step_generator
+from stegcli.training.loop.fit import Batch
 from stegcli.training.loop.muon import Muon
-from stegcli.training.loop.task import Batch
 from stegcli.training.phase.channel_noise import ChannelNoise, Noise
 from stegcli.training.phase.networks import (
     PhaseDecoder,
     PhaseEncoder,
     PlaneMask,
-    UNetShape,
     grown,
     to_phase_planes,
 )
@@ -36,9 +35,8 @@ class PhaseCodec(nn.Module):
 
     def __init__(self, recipe: PhaseRecipe) -> None:
         super().__init__()
-        shapes = [UNetShape(n.widths, n.blocks) for n in (recipe.encoder, recipe.decoder)]
-        self.encoder = PhaseEncoder(shapes[0], progressive=recipe.progressive)
-        self.decoder = PhaseDecoder(shapes[1], progressive=recipe.progressive)
+        self.encoder = PhaseEncoder(recipe.encoder, progressive=recipe.progressive)
+        self.decoder = PhaseDecoder(recipe.decoder, progressive=recipe.progressive)
         self.mask = PlaneMask()
 
     def forward(self, secret: Tensor, noise: Noise, planes: Tensor) -> Tensor:

@@ -21,7 +21,6 @@ Pixels are always the (n, 3) uint8 array of usable pixels in raster order, as fo
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from itertools import product
@@ -34,6 +33,7 @@ from stegcli.carriers.costs import relative_cost
 from stegcli.carriers.parity import parities
 from stegcli.carriers.scatter import chunks, embedding_groups
 from stegcli.carriers.streams import Keys, words32
+from stegcli.cores import cores
 from stegcli.pictures.luma import MILLI, WEIGHTS, luma_milli
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def write(
         chosen = _best_steps(missing, _step_prices(stego[slots], price[slots], unit, spread))
         stego[slots] += _STEPS[chosen].astype(np.uint8)  # no sum leaves 0..255: wrapping is exact
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # blocks have no pixel in common
+    with ThreadPoolExecutor(cores()) as pool:  # blocks have no pixel in common
         size = min(_CHUNK_BLOCKS, _CHUNK_PIXELS // (SHARE * spread))
         for _ in pool.map(step, chunks(blocks, size)):
             pass

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import UnidentifiedImageError
 
 from stegcli.errors import ImageError, UsageError
 from stegcli.lab.data import photos
 from stegcli.pictures import luma, reading
+from stegcli.pictures.files import DECODER_ERRORS
 
-__all__ = ["Pair", "PairSource", "from_dataset", "from_folder"]
+__all__ = ["Pair", "PairSource", "from_dataset", "from_folder", "rgb_square"]
 
 Array = NDArray[np.uint8]
 _ROLES = ("cover", "secret")
@@ -55,12 +55,12 @@ class PairSource:
 
     Attributes:
         description: the data set's name, for reports.
-        dataset: how its pictures are cut square; empty for pairs that are used as they are.
+        datasets: of covers and secrets, by which they are cut square; empty for pictures used as they are.
         members: (cover, secret) of each pair.
     """
 
     description: str
-    dataset: str
+    datasets: tuple[str, str] | tuple[()]
     members: tuple[tuple[photos.ImageRef, photos.ImageRef], ...]
 
     def __len__(self) -> int:
@@ -68,23 +68,25 @@ class PairSource:
 
     def __iter__(self) -> Iterator[Pair]:
         for cover, secret in self.members:
-            yield Pair(
-                f"{Path(cover.key).name} + {Path(secret.key).name}",
-                self._rgb(cover),
-                self._gray(secret),
-            )
+            name = f"{Path(cover.key).name} + {Path(secret.key).name}"
+            if self.datasets:
+                rgb, other = map(rgb_square, self.datasets, (cover, secret))
+                yield Pair(name, rgb, luma.gray(other))
+            else:
+                yield Pair(name, reading.load_cover(cover.path).rgb, reading.load_secret(secret.path)[0])
 
-    def _gray(self, ref: photos.ImageRef) -> Array:
-        return luma.gray(self._rgb(ref)) if self.dataset else reading.load_secret(ref.path)[0]
 
-    def _rgb(self, ref: photos.ImageRef) -> Array:
-        if not self.dataset:
-            return reading.load_cover(ref.path).rgb
-        try:
-            with ref.open() as image:
-                return np.asarray(photos.square(self.dataset, image.convert("RGB")))
-        except (OSError, ValueError, SyntaxError, UnidentifiedImageError) as error:
-            raise ImageError(f"{ref.key}: cannot be decoded", "Take it out of the data set.") from error
+def rgb_square(dataset: str, ref: photos.ImageRef) -> Array:
+    """(256, 256, 3) uint8, cut as the data set's protocol says.
+
+    Raises:
+        ImageError: the picture cannot be decoded.
+    """
+    try:
+        with ref.open() as image:
+            return np.asarray(photos.square(dataset, image.convert("RGB")))
+    except DECODER_ERRORS as error:
+        raise ImageError(f"{ref.key}: cannot be decoded", "Take it out of the data set.") from error
 
 
 def from_dataset(dataset: str, data_root: Path | None, count: int, seed: int) -> PairSource:
@@ -111,7 +113,7 @@ def from_dataset(dataset: str, data_root: Path | None, count: int, seed: int) ->
         raise UsageError(f"{dataset} holds no two pictures that can be decoded", "Give whole pictures.")
     half = len(refs) // 2
     name = Path(dataset.removeprefix("folder:")).name
-    return PairSource(name, dataset, tuple(zip(refs[:half], refs[half : 2 * half], strict=True)))
+    return PairSource(name, (dataset, dataset), tuple(zip(refs[:half], refs[half : 2 * half], strict=True)))
 
 
 def from_folder(folder: Path) -> PairSource:
@@ -138,4 +140,4 @@ def from_folder(folder: Path) -> PairSource:
     members = tuple(pair for pair in pairs if len(list(photos.decodable(pair))) == len(pair))
     if not members:
         raise UsageError(f"no pair of {folder} can be decoded", "Give whole pictures.")
-    return PairSource(folder.name, "", members)
+    return PairSource(folder.name, (), members)

@@ -21,13 +21,14 @@ from typing import Final
 import numpy as np
 import PIL
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from stegcli.carriers import streams
 from stegcli.errors import UsageError
 from stegcli.lab import writing
-from stegcli.lab.quality.hiders import Hidden, seed_bytes
+from stegcli.lab.quality.hiders import Hidden, random_numbers, seed_bytes
 from stegcli.pictures import metrics, reading
+from stegcli.pictures.files import DECODER_ERRORS
 
 __all__ = ["NAMES", "baseline", "choose"]
 
@@ -37,15 +38,6 @@ _BEST_QUALITY: Final = 100
 _LENGTH_BITS: Final = 32
 _DEFAULT_PSNR: Final = 52.0
 """Stego PSNR to aim at, in dB, when no model goes before: that of `phase` at spread 1."""
-_DECODER_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    RuntimeError,
-    UnidentifiedImageError,
-    Image.DecompressionBombError,
-)
 
 
 @dataclass(frozen=True)
@@ -62,7 +54,7 @@ class RawBaseline:
         share = min(1.0, (room / secret_gray.size) ** 0.5)
         height, width = (max(1, int(side * share)) for side in secret_gray.shape)
         hidden = reading.resize_gray(secret_gray, (height, width))
-        places = writing.carriers(room, hidden.size, _rng(seed, "places"))
+        places = writing.carriers(room, hidden.size, random_numbers(seed, "places"))
         stego = writing.replace_332(cover_rgb, places, _encrypted(hidden.reshape(-1), seed))
         return Hidden(
             stego,
@@ -104,16 +96,16 @@ class FileBaseline:
         content = self._file(secret_gray, int(room) - _LENGTH_BITS, int(everything) - _LENGTH_BITS)
         bits = 8 * len(content) + _LENGTH_BITS
         if coder is not None:
-            stego = coder.write(bits, _rng(seed, "changes"))
+            stego = coder.write(bits, random_numbers(seed, "changes"))
             # The draw stands for a stego that carries the file, so what is revealed is the file.
             return Hidden(stego, lambda _: _decode(content, secret_gray.shape), 0, bits, simulated=True)
         if bits > cover_rgb.size:
             raise UsageError(f"{self.name}: the smallest file does not fit the cover", "Take larger covers.")
-        places = writing.carriers(cover_rgb.size, cover_rgb.size, _rng(seed, "places"))
+        places = writing.carriers(cover_rgb.size, cover_rgb.size, random_numbers(seed, "places"))
         message = len(content).to_bytes(_LENGTH_BITS // 8, "big") + content
         cipher = _encrypted(np.frombuffer(message, np.uint8), seed)
         stego = writing.lsb_match(
-            cover_rgb, places[:bits], writing.bits_of(cipher.tobytes()), _rng(seed, "steps")
+            cover_rgb, places[:bits], writing.bits_of(cipher.tobytes()), random_numbers(seed, "steps")
         )
         return Hidden(stego, partial(_reveal_file, places, seed, secret_gray.shape), 0, bits)
 
@@ -160,10 +152,6 @@ def choose(text: str) -> list[RawBaseline | FileBaseline]:
 def _changes(cover_rgb: U8, psnr_db: float) -> float:
     """How many samples may change by one."""
     return metrics.PEAK**2 / 10 ** (psnr_db / 10) * cover_rgb.size
-
-
-def _rng(seed: str, purpose: str) -> np.random.Generator:
-    return np.random.default_rng(int.from_bytes(seed_bytes(seed, purpose, 16), "big"))
 
 
 def _encrypted(data: U8, seed: str) -> U8:
@@ -214,7 +202,7 @@ def _decode(content: bytes, shape: tuple[int, int]) -> U8 | None:
     try:
         with Image.open(io.BytesIO(content), formats=("WEBP", "AVIF")) as image:
             gray = np.asarray(image.convert("L"))
-    except _DECODER_ERRORS:
+    except DECODER_ERRORS:
         return None
     return gray if gray.shape == shape else None
 

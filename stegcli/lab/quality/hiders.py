@@ -25,7 +25,7 @@ from stegcli.models import store
 from stegcli.models.loading import Models
 from stegcli.pictures import reading
 
-__all__ = ["Hidden", "Hider", "ModelHider", "distinct", "identities", "seed_bytes"]
+__all__ = ["Hidden", "Hider", "ModelHider", "distinct", "identities", "random_numbers", "seed_bytes"]
 
 Array = NDArray[np.uint8]
 Reveal = Callable[[Array], Array | None]
@@ -131,6 +131,11 @@ def identities(hiders: Sequence[Hider]) -> dict[str, str]:
 def seed_bytes(seed: str, purpose: str, count: int = 32) -> bytes:
     """At most 32 bytes that follow from the seed."""
     return hashlib.sha256(f"{purpose}/{seed}".encode()).digest()[:count]
+
+
+def random_numbers(seed: str, purpose: str) -> np.random.Generator:
+    """A generator that follows from the seed; for measurement alone, never for keys."""
+    return np.random.default_rng(int.from_bytes(seed_bytes(seed, purpose, 16), "big"))
 
 
 def _decibels(text: str) -> float:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stegcli.lab.quality.damage import DAMAGES, Damage, DamageRow
-from stegcli.lab.report import page, tables
 from stegcli.lab.report.charts import Curve, curves
+from stegcli.lab.report.page import render
+from stegcli.lab.report.tables import Table, interval, markdown, markdown_page
 
-__all__ = ["html", "markdown_page"]
+__all__ = ["html", "markdown_report"]
 
 _NOTE = (
     "Revealed PSNR in dB, mean over pairs with its 95 % interval; in brackets the share of pairs of which "
@@ -16,47 +17,43 @@ _NOTE = (
 )
 
 
-def markdown_page(heading: str, rows: Sequence[DamageRow]) -> str:
+def markdown_report(heading: str, rows: Sequence[DamageRow]) -> str:
     """One table per damage."""
-    parts = [f"# {heading}", _NOTE]
-    parts += [f"## {damage.name}\n\n{tables.markdown(_table(damage, rows))}" for damage in DAMAGES]
-    return "\n\n".join(parts) + "\n"
+    tables = [f"## {damage.name}\n\n{markdown(_table(damage, rows))}" for damage in DAMAGES]
+    return markdown_page(heading, [_NOTE, *tables])
 
 
 def html(heading: str, rows: Sequence[DamageRow]) -> str:
     """Curves and tables on one page."""
-    body = [f"<p>{_NOTE}</p>"]
-    for damage in DAMAGES:
-        body += [f"<h2>{damage.name}</h2>", _chart(damage, rows), page.table_html(_table(damage, rows))]
-    return page.simple_page(heading, body)
+    sections = [(damage.name, [_chart(damage, rows)], _table(damage, rows)) for damage in DAMAGES]
+    return render("sections", heading=heading, notes=_NOTE, sections=sections)
 
 
-def _table(damage: Damage, rows: Sequence[DamageRow]) -> list[list[str]]:
+def _table(damage: Damage, rows: Sequence[DamageRow]) -> Table:
     names = _hiders(rows)
     table = [[damage.axis, *names]]
-    levels = [("none", 0.0), *((damage.name, level) for level in damage.levels)]
-    for name, level in levels:
+    for name, level in [("none", 0.0), *((damage.name, level) for level in damage.levels)]:
         cells = {row.hider: _cell(row) for row in rows if (row.damage, row.level) == (name, level)}
         table.append(["no damage" if name == "none" else f"{level:g}", *(cells[hider] for hider in names)])
     return table
 
 
 def _cell(row: DamageRow) -> str:
-    each = row.revealed_psnr_db
     opened = "" if row.opened == 1 else f" [{row.opened:.0%}]"
-    return f"{each.mean:.1f} ({each.low:.1f} to {each.high:.1f}){opened}"
+    return interval(row.revealed_psnr_db, 1) + opened
 
 
 def _chart(damage: Damage, rows: Sequence[DamageRow]) -> str:
     lines = []
     for hider in _hiders(rows):
         chosen = sorted(
-            (r for r in rows if (r.hider, r.damage) == (hider, damage.name)), key=lambda r: r.level
+            (row for row in rows if (row.hider, row.damage) == (hider, damage.name)),
+            key=lambda row: row.level,
         )
         points = [(row.level, row.revealed_psnr_db.mean) for row in chosen]
         ends = [(row.revealed_psnr_db.low, row.revealed_psnr_db.high) for row in chosen]
         lines.append(Curve(hider, points, ends))
-    return curves(damage.name, damage.axis, "revealed PSNR (dB)", lines)
+    return curves(damage.axis, "revealed PSNR (dB)", lines)
 
 
 def _hiders(rows: Sequence[DamageRow]) -> list[str]:

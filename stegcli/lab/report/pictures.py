@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-__all__ = ["amplified", "data_uri"]
+__all__ = ["amplified", "data_uri", "residual_picture"]
 
 U8 = NDArray[np.uint8]
 
@@ -26,8 +26,13 @@ def amplified(first: U8, second: U8) -> tuple[U8, int]:
     residual = second.astype(np.int16) - first.astype(np.int16)
     largest = float(np.quantile(np.abs(residual), _SHOWN_SHARE)) or float(np.abs(residual).max())
     gain = max(1, int((_MIDDLE - 1) // largest)) if largest else 1
-    shown = np.clip(residual * gain + _MIDDLE, 0, 255).astype(np.uint8)
-    return _labelled(shown, f"x{gain}"), gain
+    return _labelled(residual_picture(first, second, gain), f"x{gain}"), gain
+
+
+def residual_picture(first: U8, second: U8, gain: int) -> U8:
+    """Second minus first, `gain` times, around mid-gray; what is larger is cut."""
+    residual = second.astype(np.int16) - first.astype(np.int16)
+    return np.clip(residual * gain + _MIDDLE, 0, 255).astype(np.uint8)
 
 
 def data_uri(pixels: U8, *, exact: bool = True) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from stegcli.lab.report import page, tables
 from stegcli.lab.report.charts import Curve, curves
+from stegcli.lab.report.page import render
+from stegcli.lab.report.tables import Table, markdown, markdown_page
 from stegcli.lab.security.presets import SecurityResult
+from stegcli.lab.security.verdicts import SecurityRow
 
-__all__ = ["html", "markdown_page"]
+__all__ = ["html", "markdown_report"]
 
 _NOTE = (
     "P_E: (false alarms + missed detections) / 2 on pairs that the detector did not see, at the threshold "
@@ -14,31 +16,27 @@ _NOTE = (
     "pairs. Two rows have a known answer: covers against other covers must give 0.5, and LSB matching of "
     "every sample must be caught. avif-hill: an ideal coder, simulated."
 )
+_ROCS = 8
+"""In one chart."""
 
 
-def markdown_page(result: SecurityResult) -> str:
+def markdown_report(result: SecurityResult) -> str:
     """The table and how to read it."""
-    parts = [tables.security_markdown(result.rows, _heading(result)).rstrip(), _NOTE]
-    if result.accuracies:
-        parts.append(tables.markdown(_accuracy_table(result)))
-    return "\n\n".join(parts) + "\n"
+    accuracies = [markdown(_accuracy_table(result))] if result.accuracies else []
+    return markdown_page(_heading(result), [markdown(_table(result)), _NOTE, *accuracies])
 
 
 def html(result: SecurityResult) -> str:
     """The table, and the ROC of each subject."""
     lines = [Curve(row.subject, [(x, y) for x, y in row.roc]) for row in result.rows]
-    body = [
-        f"<p>{_NOTE}</p>",
-        page.table_html(tables.security_table(result.rows)),
-        "<h2>ROC</h2>",
-        *(
-            curves("ROC", "false alarms", "detections", lines[start : start + 8])
-            for start in range(0, len(lines), 8)
-        ),
+    charts = [
+        curves("false alarms", "detections", lines[start : start + _ROCS])
+        for start in range(0, len(lines), _ROCS)
     ]
+    sections: list[tuple[str, list[str], Table | None]] = [("", [], _table(result)), ("ROC", charts, None)]
     if result.accuracies:
-        body += ["<h2>The paper's steganalyzer</h2>", page.table_html(_accuracy_table(result))]
-    return page.simple_page(_heading(result), body)
+        sections.append(("The paper's steganalyzer", [], _accuracy_table(result)))
+    return render("sections", heading=_heading(result), notes=_NOTE, sections=sections)
 
 
 def _heading(result: SecurityResult) -> str:
@@ -48,6 +46,22 @@ def _heading(result: SecurityResult) -> str:
     )
 
 
-def _accuracy_table(result: SecurityResult) -> list[list[str]]:
+def _table(result: SecurityResult) -> Table:
+    """Detection errors and areas under the ROC, with their 95 % intervals."""
+    head = ["", "pairs", "stego PSNR (dB)", "P_E (0.5: never told apart)", "ROC AUC"]
+    return [head, *(_line(row) for row in result.rows)]
+
+
+def _line(row: SecurityRow) -> list[str]:
+    return [
+        row.subject,
+        str(row.pairs),
+        "" if row.stego_psnr_db is None else f"{row.stego_psnr_db:.2f}",
+        f"{row.detection_error:.3f} ({row.error_low:.3f} to {row.error_high:.3f})",
+        f"{row.auc:.3f} ({row.auc_low:.3f} to {row.auc_high:.3f})",
+    ]
+
+
+def _accuracy_table(result: SecurityResult) -> Table:
     rows = [[name, f"{accuracy:.4f}"] for name, accuracy in result.accuracies.items()]
     return [["", "accuracy of the paper's steganalyzer"], *rows]

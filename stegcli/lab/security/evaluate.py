@@ -21,6 +21,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from stegcli.cores import cores
 from stegcli.lab.data import photos
 from stegcli.lab.data.covers import SHRINK, covers_of, load_cover, middle
 from stegcli.lab.security import ensemble, features, verdicts
@@ -106,9 +107,7 @@ def in_processes(
     function: Callable[[Any], Any], work: list[Any], workers: int | None, batch: int
 ) -> Iterator[Any]:
     """Like map, in order, over processes of one thread each; `batch` pieces of work travel together."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else (os.cpu_count() or 1)
-    workers = cores if workers is None else workers
+    workers = cores() if workers is None else workers
     if workers == 1:
         yield from map(function, work)
         return

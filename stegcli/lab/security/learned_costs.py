@@ -35,7 +35,7 @@ def _program() -> Loader:
 
 @dataclass(frozen=True)
 class LearnedCost:
-    """Costs by an ONNX file that `python -m stegcli.training.costs --export` wrote.
+    """Costs by an ONNX file that `python -m stegcli.training costs --export` wrote.
 
     Attributes:
         path: of the file.
@@ -54,6 +54,6 @@ def _opened(path: str) -> Network:
     if network.contract.role != COST:
         raise UsageError(
             f"{path} is a {network.contract.role}, not a network of costs",
-            "Take a file that `python -m stegcli.training.costs --export` wrote.",
+            "Take a file that `python -m stegcli.training costs --export` wrote.",
         )
     return network

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from stegcli._version import __version__
 from stegcli.lab.data.covers import unlearned
@@ -16,9 +19,14 @@ from stegcli.lab.quality.hiders import Hider, identities
 from stegcli.lab.security import evaluate
 from stegcli.lab.security.subjects import HiderSubject, LsbMatchingSubject, PhaseSubject, Subject
 from stegcli.lab.security.verdicts import SecurityRow
+from stegcli.pictures import luma
 from stegcli.progress import Progress
 
 __all__ = ["PRESETS", "Preset", "SecurityResult", "run"]
+
+U8 = NDArray[np.uint8]
+Steganalyzer = Callable[[U8, U8, int], float]
+"""(N, H, W, 3) covers, their stegos and a seed -> its accuracy on those that it did not learn from."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,7 @@ def run(
     feature_set: str = "colour",
     covers: int | None = None,
     shrink: float = evaluate.SHRINK,
-    steganalyzer: bool = False,
+    steganalyzer: Steganalyzer | None = None,
     seed: int = 0,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -105,7 +113,7 @@ def run(
         feature_set: one of `features.FEATURES`.
         covers: how many instead of the preset's.
         shrink: as for `security.assess`.
-        steganalyzer: whether the paper's network judges too.
+        steganalyzer: the paper's, if it shall judge too.
         seed: of everything random.
         workers: processes; None for one per core.
         progress: told the stage and its share.
@@ -119,10 +127,10 @@ def run(
         subjects, refs, feature_set=feature_set, shrink=shrink, seed=seed, workers=workers, progress=progress
     )
     accuracies = {}
-    if steganalyzer:
-        from stegcli.lab.security import paper_judge
-
-        accuracies = {each.name: paper_judge.accuracy(each, refs, seed) for each in subjects}
+    if steganalyzer is not None:
+        shown = np.stack([evaluate.load_cover(ref, shrink) for ref in refs])
+        for subject in subjects:
+            accuracies[subject.name] = steganalyzer(shown, _stegos(subject, shown, seed), seed)
     return SecurityResult(
         sources=tuple(Path(name.removeprefix("folder:")).name for name in datasets),
         covers=len(refs),
@@ -134,6 +142,13 @@ def run(
         rows=tuple(rows),
         accuracies=accuracies,
     )
+
+
+def _stegos(subject: Subject, covers: U8, seed: int) -> U8:
+    """(N, H, W, 3): each cover with the luma of the next one in it."""
+    secrets = [luma.gray(cover) for cover in np.roll(covers, -1, axis=0)]
+    pairs = zip(covers, secrets, strict=True)
+    return np.stack([subject.stego(*pair, f"{seed}/{number}") for number, pair in enumerate(pairs)])
 
 
 def _subjects(preset: Preset, models: Sequence[Hider]) -> list[Subject]:

@@ -19,11 +19,11 @@ from stegcli.carriers.phases.channel import Channel, suited
 from stegcli.carriers.streams import Keys
 from stegcli.envelope import header
 from stegcli.lab import writing
-from stegcli.lab.quality.hiders import Hider, seed_bytes
+from stegcli.lab.quality.hiders import Hider, random_numbers, seed_bytes
 from stegcli.lab.security.learned_costs import program_cost
 from stegcli.pictures import luma, reading
 
-__all__ = ["LSBM_CONTROL", "HiderSubject", "LsbMatchingSubject", "PhaseSubject", "Subject", "channel_sigma"]
+__all__ = ["LSBM_CONTROL", "HiderSubject", "LsbMatchingSubject", "PhaseSubject", "Subject"]
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -58,7 +58,7 @@ class LsbMatchingSubject:
     def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
         """The secret plays no part."""
         del secret_gray
-        rng = _rng(seed, self.name)
+        rng = random_numbers(seed, self.name)
         count = round(self.rate * cover_rgb.size)
         bits = rng.integers(2, size=count, dtype=np.uint8)
         return writing.lsb_match(cover_rgb, writing.carriers(cover_rgb.size, count, rng), bits, rng)
@@ -96,7 +96,7 @@ class PhaseSubject:
         """The stego and the root mean square of its phase errors, in grey levels."""
         pixels = np.ascontiguousarray(cover_rgb).reshape(-1, 3)
         way, symbols = self._way(len(pixels))
-        targets = _rng(seed, "targets").integers(luma.MILLI, size=symbols).astype(np.int16)
+        targets = random_numbers(seed, "targets").integers(luma.MILLI, size=symbols).astype(np.int16)
         subkeys = Keys(*(seed_bytes(seed, purpose) for purpose in ("header", "keystream", "permutation")))
         stego = way.write(
             pixels,
@@ -115,7 +115,7 @@ class PhaseSubject:
         if not self.with_header:
             return None
         pixels, costs = cover_rgb.reshape(-1, 3), self._costs(cover_rgb)
-        sealed = _rng(seed, "sealed").bytes(header.SEALED_BYTES)
+        sealed = random_numbers(seed, "sealed").bytes(header.SEALED_BYTES)
         salt, locator = seed_bytes(seed, "salt", 16), seed_bytes(seed, "locator")
         group = header.group_size(len(pixels), self._way(len(pixels))[0].reach(self.spread))
         places = header.draw_places(len(pixels), locator)
@@ -132,8 +132,7 @@ class PhaseSubject:
     def _costs(self, cover_rgb: U8) -> F32 | None:
         if self.spread == 1:
             return None
-        luma_levels = luma.luma_milli(cover_rgb).astype(np.float32) / np.float32(luma.MILLI)
-        return self.cost(luma_levels).reshape(-1)
+        return self.cost(luma.luma_levels(cover_rgb)).reshape(-1)
 
 
 @dataclass(frozen=True)
@@ -155,12 +154,3 @@ class HiderSubject:
         shape = tuple(max(1, round(side * self.spread**-0.5)) for side in secret_gray.shape)
         small = reading.resize_gray(secret_gray, (shape[0], shape[1]))
         return self.hider.hide(cover_rgb, small, seed, None).stego_rgb
-
-
-def channel_sigma(subject: PhaseSubject, cover_rgb: U8, seed: str) -> float:
-    """Root mean square phase error in grey levels that a subject leaves in a cover."""
-    return subject.write(cover_rgb, seed)[1]
-
-
-def _rng(seed: str, purpose: str) -> np.random.Generator:
-    return np.random.default_rng(int.from_bytes(seed_bytes(seed, purpose, 16), "big"))

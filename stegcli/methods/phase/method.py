@@ -250,7 +250,7 @@ def _shared_out(
 
 def _pixel_costs(cover_rgb: Rgb, usable: NDArray[np.bool_] | None, load: Loader) -> NDArray[np.float32]:
     """(n,) costs of the pixels that carry."""
-    cost = model_cost(luma.luma_milli(cover_rgb).astype(np.float32) / np.float32(luma.MILLI), load)
+    cost = model_cost(luma.luma_levels(cover_rgb), load)
     return cost.reshape(-1) if usable is None else cost[usable]
 
 
