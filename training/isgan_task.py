@@ -22,9 +22,10 @@ from stegcli.training.generator import Generator, Hidden
 from stegcli.training.isgan_recipe import IsganRecipe
 from stegcli.training.losses import ssim, weighted_sum
 from stegcli.training.muon import Muon
-from stegcli.training.networks.layers import freeze_statistics
+from stegcli.training.networks.isgan import unfold
+from stegcli.training.networks.layers import freeze_statistics, measure_statistics
 from stegcli.training.quantise import luma
-from stegcli.training.task import Batch
+from stegcli.training.task import Batch, Networks
 
 ADVERSARY_STREAM = 2
 PIXEL_PLANES = 4
@@ -44,6 +45,7 @@ class IsganTask:
         wrapped = accelerator.prepare_model(self.generator)
         self.forward = torch.compile(wrapped) if compiled else wrapped
         self.optimisers = _optimisers(self.generator, recipe)
+        self.statistics_are_known = True
         self.adversary = (
             Adversary(recipe.steganalyzer, accelerator, compiled=compiled)
             if recipe.adversarial_steps
@@ -57,7 +59,11 @@ class IsganTask:
         gradient_norm, rate; in the second stage adversarial_loss and the figures of the steganalyzer's last
         step.
         """
-        freeze_statistics(self.generator, step >= self.recipe.steps - self.recipe.frozen_steps)
+        frozen = step >= self.recipe.steps - self.recipe.frozen_steps
+        if not frozen and not self.statistics_are_known:
+            measure_statistics(self.generator, lambda: self.generator(batch["cover"], batch["secret"]))
+            self.statistics_are_known = True
+        freeze_statistics(self.generator, frozen)
         with self.accelerator.autocast():
             hidden = Hidden(*self.forward(batch["cover"], batch["secret"]))
         sums = weighted_sum(hidden.terms, self.recipe.loss, ms_ssim_yet=step >= self.recipe.ssim_only_steps)
@@ -161,10 +167,17 @@ class IsganTask:
         """All that the other run had, its optimisers too."""
         self.load_state_dict(state)
 
+    def begin_from_weights(self, networks: Networks) -> None:
+        """The networks alone, whose batch normalisation is folded in exported files (`isgan.unfold`)."""
+        unfold(self.generator.encoder, networks["encoder"])
+        unfold(self.generator.decoder, networks["decoder"])
+        self.statistics_are_known = False
+
     def state_dict(self) -> dict[str, Any]:
         """Generator, its optimisers, and the adversary where there is one."""
         state = {
             "generator": self.generator.state_dict(),
+            "statistics_are_known": self.statistics_are_known,
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
         }
         return state if self.adversary is None else {**state, "adversary": self.adversary.state_dict()}
@@ -172,6 +185,7 @@ class IsganTask:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Undo `state_dict`; with a basic model's state the adversary stays new, for the second stage."""
         self.generator.load_state_dict(state["generator"])
+        self.statistics_are_known = state.get("statistics_are_known", True)
         for optimiser, part in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(part)
         if self.adversary is not None and "adversary" in state:

@@ -24,7 +24,7 @@ from stegcli.training.networks.phase import (
     grown,
     to_phase_planes,
 )
-from stegcli.training.task import Batch
+from stegcli.training.task import Batch, Networks
 
 NOISE_STREAM = 1
 LOG_FLOOR = 1e-7
@@ -181,10 +181,19 @@ class PhaseTask:
 
     def begin_from(self, state: dict[str, Any]) -> None:
         """Start with the networks of another run, grown where these are larger; optimisers start anew."""
-        for name, part in (("encoder", self.codec.encoder), ("decoder", self.codec.decoder)):
-            prefix = f"{name}."
-            known = {k.removeprefix(prefix): v for k, v in state["codec"].items() if k.startswith(prefix)}
-            part.load_state_dict(grown(known, part))
+        networks: dict[str, dict[str, Tensor]] = {"encoder": {}, "decoder": {}}
+        for name, value in state["codec"].items():
+            role, _, own = name.partition(".")
+            networks[role][own] = value
+        self.begin_from_weights(networks)
+
+    def begin_from_weights(self, networks: Networks) -> None:
+        """As `begin_from`, with the networks alone, each by the names in its own module."""
+        for part, state in (
+            (self.codec.encoder, networks["encoder"]),
+            (self.codec.decoder, networks["decoder"]),
+        ):
+            part.load_state_dict(grown(dict(state), part))
 
     def state_dict(self) -> dict[str, Any]:
         """Networks and both optimisers."""

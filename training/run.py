@@ -19,7 +19,7 @@ from accelerate.utils import parse_flag_from_env
 
 from stegcli.errors import DeviceError, TrainingError, one_line
 from stegcli.planes import ALL_PLANES
-from stegcli.training import config, feeds
+from stegcli.training import config, feeds, starting
 from stegcli.training.checkpoint import Run, environment
 from stegcli.training.config import PhaseRecipe
 from stegcli.training.export import Graph, write_model
@@ -45,8 +45,8 @@ class TrainOptions:
     device: str = "auto"
     compiled: bool = False
     minutes: float | None = None
-    initial: Path | None = None
-    """A run of the same networks whose state a new one begins with."""
+    initial: str | Path | None = None
+    """What a new run begins with: another run of the same model, a folder of weights, or a model's id."""
 
 
 Recipe = PhaseRecipe | IsganRecipe
@@ -124,8 +124,7 @@ def _train_with_memory(
         _load_state(task.load_state_dict, content, run)
         first = int(content["step"])
     elif options.initial is not None:
-        initial = Run(options.initial)
-        _load_state(task.begin_from, initial.load(recipe.model), initial)
+        starting.begin(task, recipe.model, options.initial)
     plan = Plan(
         recipe.model,
         config.as_table(recipe),

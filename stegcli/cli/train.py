@@ -63,8 +63,12 @@ def train(
         Path | None, typer.Option(metavar="RUN", help="Go on with a run where it stopped.")
     ] = None,
     initial: Annotated[
-        Path | None,
-        typer.Option("--init", metavar="RUN", help="Begin with the networks of another run, not its steps."),
+        str | None,
+        typer.Option(
+            "--init",
+            metavar="RUN|WEIGHTS|ID",
+            help="Begin with the networks of another run, of a folder of weights, or of a model in the box.",
+        ),
     ] = None,
     device: options.Device = "auto",
     minutes: Annotated[
