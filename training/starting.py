@@ -96,9 +96,10 @@ def _initializers(content: bytes, family: str, source: str) -> dict[str, Tensor]
     found = parse_contract({entry.key: entry.value for entry in graph.metadata_props}, source).family
     if found != family:
         raise ModelError(f"{source} is of {found}, and the recipe trains {family}")
-    return {
-        value.name.removesuffix(HALF_SUFFIX): _tensor(value) for value in graph.graph.initializer
-    }
+    stored = {value.name.removesuffix(HALF_SUFFIX): _tensor(value) for value in graph.graph.initializer}
+    # The exporter stores equal tensors once, and gives the others (two biases of zeros) an Identity of that one.
+    same = [node for node in graph.graph.node if node.op_type == "Identity" and node.input[0] in stored]
+    return {**stored, **{node.output[0]: stored[node.input[0]] for node in same}}
 
 
 def _tensor(value: onnx.TensorProto) -> Tensor:
