@@ -46,7 +46,7 @@ class Run:
     def save(self, model: str, step: int, recipe: dict[str, Any], state: dict[str, Any]) -> None:
         """Write the checkpoint of `step` finished steps."""
         content = {"format": FORMAT, "model": model, "step": step, "recipe": recipe, "state": state}
-        with _whole(self.checkpoint) as temporary:
+        with whole(self.checkpoint) as temporary:
             torch.save(content, temporary)
 
     def load(self, model: str | None = None, device: str | torch.device = "cpu") -> dict[str, Any]:
@@ -85,7 +85,7 @@ class Run:
     def write_json(self, **facts: object) -> None:
         """Merge facts into run.json."""
         path = self.folder / "run.json"
-        with _whole(path) as temporary:
+        with whole(path) as temporary:
             temporary.write_text(json.dumps({**self.facts(), **facts}, indent=2) + "\n", encoding="utf-8")
 
     def save_grid(self, name: str, step: int, grid: Tensor) -> None:
@@ -108,7 +108,7 @@ def environment(device: torch.device) -> dict[str, object]:
     return {"commit": commit(), "versions": versions, "hardware": hardware}
 
 
-class _whole:  # noqa: N801 - used as a function: with _whole(path) as temporary
+class whole:  # noqa: N801 - used as a function: with whole(path) as temporary
     """Context: a temporary path in the same folder that replaces `path` on success and vanishes otherwise."""
 
     def __init__(self, path: Path) -> None:

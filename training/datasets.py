@@ -30,7 +30,7 @@ def find(dataset: str, data_root: Path | None) -> list[ImageRef]:
 
 
 def _placed(dataset: str, data_root: Path | None) -> str:
-    """ "folder:PATH" with the place of the folder; other names as they are."""
+    """A folder's name with the place where it is; other names as they are."""
     kind, _, name = dataset.partition(":")
     if kind != "folder" or data_root is None or Path(name).is_dir() or not (data_root / name).is_dir():
         return dataset

@@ -3,12 +3,13 @@
     step ─ generator: mixed loss (+ adversarial loss in the second stage), Adam
          └ every few steps of the second stage, the steganalyzer: cross entropy, SGD
 
-A steganalyzer that wins (both accuracies near 1, a growing adversarial loss), loses (both near 0.5) or
-collapses (one near 1, one near 0; no gradient) shows in the `steganalyzer_*` scalars.
+A steganalyzer that loses (both accuracies near 0.5) shows in the `steganalyzer_*` scalars. One that wins or
+collapses has nothing more to teach: the log says so, and the generator goes on without (`adversary.Watch`).
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from stegcli.training import gradients
 from stegcli.training.adversary import Adversary
 from stegcli.training.feeds import step_generator
 from stegcli.training.generator import Generator, Hidden
@@ -26,6 +28,8 @@ from stegcli.training.networks.isgan import unfold
 from stegcli.training.networks.layers import freeze_statistics, measure_statistics
 from stegcli.training.quantise import luma
 from stegcli.training.task import Batch, Networks
+
+log = logging.getLogger(__name__)
 
 ADVERSARY_STREAM = 2
 PIXEL_PLANES = 4
@@ -78,9 +82,9 @@ class IsganTask:
         return {name: value.detach() for name, value in scalars.items()}
 
     def _adversarial_loss(self, stego_rgb: Tensor, step: int) -> dict[str, Tensor]:
-        """Nothing until the steganalyzer has had its own first steps."""
+        """Nothing until the steganalyzer has had its own first steps, nor when it has stopped."""
         start = self.recipe.basic_steps + self.recipe.steganalyzer.warmup_steps
-        if self.adversary is None or step < start:
+        if self.adversary is None or step < start or self.adversary.stopped:
             return {}
         return {"adversarial_loss": self.adversary.verdict_on(stego_rgb, flip_labels=self.recipe.flip_labels)}
 
@@ -90,15 +94,19 @@ class IsganTask:
         if self.adversary is None or into_stage < 0:
             return {}
         settings = self.recipe.steganalyzer
-        if into_stage < settings.warmup_steps or into_stage % settings.interval == 0:
+        first = into_stage < settings.warmup_steps
+        if not self.adversary.stopped and (first or into_stage % settings.interval == 0):
             stream = ADVERSARY_STREAM + 4 * self.accelerator.process_index
             generator = step_generator(self.recipe.seed, step, self.device, stream)
-            self.adversary.learn(cover, stego_rgb, generator)
-        return self.adversary.last
+            self.adversary.learn(cover, stego_rgb, generator, in_play=not first)
+            if self.adversary.stopped:
+                log.warning("step %d: %s", step, self.adversary.stopped)
+        stopped = torch.tensor(float(bool(self.adversary.stopped)))
+        return {**self.adversary.last, "steganalyzer_stopped": stopped}
 
     def _update(self, step: int) -> Tensor:
         """One step of the optimisers; returns the gradient's norm before clipping."""
-        norm: Tensor = nn.utils.clip_grad_norm_(self.generator.parameters(), self.recipe.gradient_clip)
+        norm = gradients.clip(self.generator, self.recipe.gradient_clip)
         bases = (self.recipe.learning_rate, self.recipe.muon_learning_rate)
         for optimiser, base in zip(self.optimisers, bases, strict=False):
             for group in optimiser.param_groups:

@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from stegcli.planes import ALL_PLANES
+from stegcli.training import gradients
 from stegcli.training.channel_noise import ChannelNoise, Noise
 from stegcli.training.config import PhaseRecipe
 from stegcli.training.feeds import step_generator
@@ -117,8 +118,7 @@ class PhaseTask:
         mse = (revealed.float() - secret).square().mean(dim=(1, 2, 3))
         loss = 100 * mse.mean() if plain_mse else (mse + LOG_FLOOR).log().mean() / 10
         self.accelerator.backward(loss)
-        norm = nn.utils.clip_grad_norm_(self.codec.parameters(), self.recipe.gradient_clip, foreach=True)
-        _drop_if_not_finite(self.codec, norm)
+        norm = gradients.clip(self.codec, self.recipe.gradient_clip)
         for optimiser in (self.muon, self.adam):
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
@@ -266,14 +266,6 @@ class CapturedStep:
         with torch.cuda.graph(self.graph):
             secret, planes, *parts = self.inputs
             self.outputs = self.update(secret, Noise(*parts), planes, self.plain_mse)
-
-
-def _drop_if_not_finite(network: nn.Module, norm: Tensor) -> None:
-    """Zero all gradients of a step whose norm overflowed, without waiting for the device to say so."""
-    finite = torch.isfinite(norm)
-    for parameter in network.parameters():
-        if parameter.grad is not None:
-            parameter.grad = torch.where(finite, parameter.grad, 0.0)
 
 
 def _layout(device: torch.device) -> torch.memory_format:

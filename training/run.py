@@ -45,6 +45,7 @@ class TrainOptions:
     device: str = "auto"
     compiled: bool = False
     minutes: float | None = None
+    """After which it pauses, reading the pictures included."""
     initial: str | Path | None = None
     """What a new run begins with: another run of the same model, a folder of weights, or a model's id."""
 
@@ -125,13 +126,14 @@ def _train_with_memory(
         first = int(content["step"])
     elif options.initial is not None:
         starting.begin(task, recipe.model, options.initial)
+    left = None if options.minutes is None else options.minutes - (time.time() - begun) / 60
     plan = Plan(
         recipe.model,
         config.as_table(recipe),
         recipe.steps,
         recipe.validate_every,
         recipe.checkpoint_every,
-        options.minutes,
+        left,
         writes=accelerator.is_main_process,
     )
     outcome = fit(task, feed, run, plan, reporter, first)

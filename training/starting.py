@@ -3,14 +3,15 @@
 RUN/checkpoint.pt ─────────────────────────> state ────> task.begin_from
 DIR or model's id ─> encoder.onnx, decoder.onnx ─> initializers by name ─> task.begin_from_weights
 
-An exported file holds what hide and reveal need: weights rounded to halves, no optimiser, and (ISGAN) no batch
-normalisation, which is folded into the convolutions. Both ways back are exact: exported again untrained, the
-networks give the same initializers.
+An exported file holds what hide and reveal need: weights rounded to halves, no optimiser, and (ISGAN) no
+batch normalisation, which is folded into the convolutions. The way back is exact: exported again untrained,
+the networks give the same initializers.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -41,12 +42,12 @@ def begin(task: Task, model: str, initial: str | Path) -> None:
         initial: a run's folder, a folder with encoder.onnx and decoder.onnx, or the id of a model in the box.
 
     Raises:
-        TrainingError: there is nothing of that name, it is of another family, or of networks of another shape.
+        TrainingError: there is nothing of that name, or it is of another family or of other networks.
     """
     folder = Path(initial)
     try:
         if Run(folder).checkpoint.exists():
-            task.begin_from(Run(folder).load(model)["state"])
+            task.begin_from(_run_of(model, folder)["state"])
         else:
             task.begin_from_weights(read_weights(model, initial))
     except (KeyError, RuntimeError, ValueError) as error:
@@ -54,6 +55,14 @@ def begin(task: Task, model: str, initial: str | Path) -> None:
             f"{initial} does not fit the recipe: {one_line(error)}",
             hint="begin with networks of the recipe's own widths and blocks, or change those in the recipe",
         ) from error
+
+
+def _run_of(model: str, folder: Path) -> dict[str, Any]:
+    """The checkpoint of a run of the same networks: ISGAN begins with its basic model's, too."""
+    content = Run(folder).load()
+    if model == "isgan" and content["model"] == "isgan-basic":
+        return content
+    return Run(folder).load(model)
 
 
 def read_weights(model: str, initial: str | Path) -> Networks:
@@ -71,7 +80,9 @@ def read_weights(model: str, initial: str | Path) -> Networks:
         raise TrainingError(f"{model} has no weights to begin with", hint="--init with one of its runs")
     try:
         contents = {role: _content(initial, role) for role in ROLES[family]}
-        return {role: _initializers(content, family, f"{initial}: {role}") for role, content in contents.items()}
+        return {
+            role: _initializers(content, family, f"{initial}: {role}") for role, content in contents.items()
+        }
     except (ModelError, UsageError) as error:
         raise TrainingError(f"cannot begin with {initial}: {error.message}", hint=_CURE) from error
 
@@ -97,7 +108,7 @@ def _initializers(content: bytes, family: str, source: str) -> dict[str, Tensor]
     if found != family:
         raise ModelError(f"{source} is of {found}, and the recipe trains {family}")
     stored = {value.name.removesuffix(HALF_SUFFIX): _tensor(value) for value in graph.graph.initializer}
-    # The exporter stores equal tensors once, and gives the others (two biases of zeros) an Identity of that one.
+    # The exporter stores equal tensors once; the others (two biases of zeros) are an Identity of that one.
     same = [node for node in graph.graph.node if node.op_type == "Identity" and node.input[0] in stored]
     return {**stored, **{node.output[0]: stored[node.input[0]] for node in same}}
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 Networks = Mapping[str, Mapping[str, Tensor]]
-"""Role ("encoder", "decoder") -> name in the torch module -> float32 weights, as an exported file holds them."""
+"""Role ("encoder", "decoder") -> name in the torch module -> float32 weights, as exported files hold them."""
 
 Batch = Mapping[str, Tensor]
 """Named tensors; pictures are uint8, (B, C, H, W), on the training device."""

@@ -185,9 +185,7 @@ def test_initializers_that_are_missing_or_of_another_shape(tmp_path, album):
     with pytest.raises(TrainingError, match=r"blocks\.0\.three\.bias is \(9,\), not \(8,\)"):
         starting.begin(task, "isgan-basic", tmp_path / "missing")
     with pytest.raises(TrainingError, match=r"does not fit the recipe: .* is"):
-        run.start(
-            album_recipe(album), tmp_path / "run", run.TrainOptions(device="cpu", initial="phase-v1")
-        )
+        run.start(album_recipe(album), tmp_path / "run", run.TrainOptions(device="cpu", initial="phase-v1"))
     (tmp_path / "missing" / "encoder.onnx").write_bytes(Path(__file__).read_bytes())
     with pytest.raises(TrainingError, match="is not an ONNX file"):
         starting.read_weights("isgan", tmp_path / "missing")

@@ -9,8 +9,8 @@ Batch statistics are where small batches, several processes and exported files u
 - for the export they are folded into the convolutions (`fold_into`), and nothing of them is left. A picture's
   padded border therefore cannot shift them;
 - a run that begins with exported weights puts the biases back into layers that otherwise change nothing
-  (`become_shift`). Before it uses a batch's statistics these layers are told them once (`measure_statistics`),
-  which leaves the network's values as they are.
+  (`become_shift`). Before it uses a batch's statistics these layers are told them once
+  (`measure_statistics`), which leaves the network's values as they are.
 """
 
 from __future__ import annotations
@@ -71,9 +71,17 @@ class BatchNorm(nn.BatchNorm2d):
             return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
         if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
             return self._over_all_processes(x)
-        return F.batch_norm(
-            x, self.running_mean, self.running_var, self.weight, self.bias, True, self.momentum, self.eps
-        )
+        mean, variance = self.running_mean.clone(), self.running_var.clone()  # the backward pass keeps these
+        y = F.batch_norm(x, mean, variance, self.weight, self.bias, True, self.momentum, self.eps)
+        self._take_if_finite(mean, variance)
+        return y
+
+    @torch.no_grad()
+    def _take_if_finite(self, mean: Tensor, variance: Tensor) -> None:
+        """A batch that overflowed leaves the running statistics as they were: NaN would stay for good."""
+        finite = torch.isfinite(mean).all() & torch.isfinite(variance).all()
+        self.running_mean.copy_(torch.where(finite, mean, self.running_mean))
+        self.running_var.copy_(torch.where(finite, variance, self.running_var))
 
     def _over_all_processes(self, x: Tensor) -> Tensor:
         """As forward in training; every process must hold a batch of the same shape."""
@@ -91,8 +99,10 @@ class BatchNorm(nn.BatchNorm2d):
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor, count: int) -> None:
         """Updates the running statistics as torch does, with the unbiased variance."""
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+        self._take_if_finite(
+            self.running_mean.lerp(mean, self.momentum),
+            self.running_var.lerp(variance * count / (count - 1), self.momentum),
+        )
 
     def affine_in_eval(self) -> tuple[Tensor, Tensor]:
         """Scale and shift per channel that this layer applies with its running statistics, each (C,)."""
@@ -109,10 +119,12 @@ class BatchNorm(nn.BatchNorm2d):
 
     @torch.no_grad()
     def measure(self, x: Tensor) -> None:
-        """Takes the statistics of x (B,C,H,W), of all processes, for the running ones; the values stay the same."""
+        """Takes x's statistics (B,C,H,W; of all processes) for the running ones; its values stay the same."""
         scale, shift = self.affine_in_eval()
         wide = x.float()
-        mean, square = _mean_over_processes(torch.stack([wide.mean((0, 2, 3)), wide.square().mean((0, 2, 3))]))
+        mean, square = _mean_over_processes(
+            torch.stack([wide.mean((0, 2, 3)), wide.square().mean((0, 2, 3))])
+        )
         self.running_mean.copy_(mean)
         self.running_var.copy_((square - mean.square()).clamp_min(0))
         self.weight.copy_(scale * torch.sqrt(self.running_var + self.eps))
@@ -129,7 +141,9 @@ def _mean_over_processes(x: Tensor) -> Tensor:
 def measure_statistics(network: nn.Module, forward: Callable[[], object]) -> None:
     """Makes every BatchNorm of `network` measure what reaches it while `forward` runs; no value changes."""
     layers = [module for module in network.modules() if isinstance(module, BatchNorm)]
-    hooks = [layer.register_forward_pre_hook(lambda layer, inputs: layer.measure(*inputs)) for layer in layers]
+    hooks = [
+        layer.register_forward_pre_hook(lambda layer, inputs: layer.measure(*inputs)) for layer in layers
+    ]
     freeze_statistics(network)
     try:
         with torch.no_grad():
