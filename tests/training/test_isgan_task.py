@@ -1,5 +1,6 @@
 """The two stages of training on pictures of 33x33: what is learned, logged, saved and resumed."""
 
+import copy
 import io
 import logging
 
@@ -169,7 +170,7 @@ def test_the_generator_goes_on_without_a_steganalyzer_that_can_teach_nothing(mon
     assert stopped == [0.0] * last + [1.0] * (10 - last)
     assert "adversarial_loss" in scalars[last]
     assert not any("adversarial_loss" in values for values in scalars[last + 1 :])
-    weights = flat(trained.adversary.network.state_dict())
+    weights = copy.deepcopy(trained.adversary.network.state_dict())
     trained.step(batch(11), 10)
     assert_same_state(weights, trained.adversary.network.state_dict())
     resumed = task(basic_steps=1, adversarial_steps=9)
