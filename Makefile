@@ -6,12 +6,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST_ARGS ?=
 TABLE ?= 5
 BUDGET ?= 2
+MINUTES ?= 9
+STATE ?= build/campaign
 
 RUNNABLE := $(VENV)/.runnable
 COMPLETE := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint types bench dist-test floors train-smoke reproduce clean
+.PHONY: help demo test check fmt lint types bench dist-test floors train-smoke reproduce campaign clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -52,6 +54,10 @@ train-smoke: $(COMPLETE)  ## train for a minute on the CPU, export, hide and rev
 reproduce: $(COMPLETE)  ## measure a table of the paper anew: TABLE=4|5|6 BUDGET=minutes DATA_ROOT=folder
 	$(BIN)/python -m stegcli.training reproduce --table $(TABLE) --budget $(BUDGET) \
 		$(if $(DATA_ROOT),--data-root $(DATA_ROOT)) $(REPRODUCE_ARGS)
+
+campaign: $(COMPLETE)  ## work on the list of trainings for MINUTES=9: STATE=folder DATA_ROOT=folder
+	$(BIN)/python -m stegcli.training.campaign --minutes $(MINUTES) --state $(STATE) \
+		$(if $(DATA_ROOT),--data-root $(DATA_ROOT)) $(CAMPAIGN_ARGS)
 
 clean:  ## remove everything that the targets made
 	rm -rf $(VENV) build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis stegcli.egg-info

@@ -176,10 +176,15 @@ def read_table(recipe: str | Path) -> dict[str, Any]:
         if str(recipe) not in names:
             raise TrainingError(f"no recipe {recipe}", hint=f"a .toml file, or one of: {', '.join(names)}")
         content = (_bundled() / f"{recipe}.toml").read_bytes()
+    return parse_table(content, f"recipe {recipe}")
+
+
+def parse_table(content: bytes, source: str) -> dict[str, Any]:
+    """TOML -> its table; TrainingError, naming `source`, where it is none."""
     try:
         return tomllib.loads(content.decode())
     except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, numbers too long, nested too deeply
-        raise TrainingError(f"recipe {recipe} is not valid TOML: {error}", hint=CORRECT) from None
+        raise TrainingError(f"{source} is not valid TOML: {error}", hint=CORRECT) from None
 
 
 def recipe_names() -> list[str]:
@@ -187,12 +192,12 @@ def recipe_names() -> list[str]:
     return sorted(path.name[:-5] for path in _bundled().iterdir() if path.name.endswith(".toml"))
 
 
-def build(kind: type[T], table: Mapping[str, Any]) -> T:
-    """TOML table -> dataclass `kind`, recursively; TrainingError for what does not fit."""
+def build(kind: type[T], table: Mapping[str, Any], source: str = "recipe") -> T:
+    """TOML table -> dataclass `kind`, recursively; TrainingError, naming `source`, for what does not fit."""
     try:
         return _build(kind, table, "")
     except (TypeError, ValueError) as error:
-        raise TrainingError(f"recipe: {error}", hint=CORRECT) from None
+        raise TrainingError(f"{source}: {error}", hint=CORRECT) from None
 
 
 def as_table(recipe: Any) -> dict[str, Any]:  # noqa: ANN401 - any recipe dataclass

@@ -19,7 +19,7 @@ from accelerate.utils import parse_flag_from_env
 
 from stegcli.errors import DeviceError, TrainingError, one_line
 from stegcli.methods.phase.planes import ALL_PLANES
-from stegcli.training import config
+from stegcli.training import config, starting
 from stegcli.training.config import PhaseRecipe
 from stegcli.training.data import feeds
 from stegcli.training.isgan.export import CONTRACT, isgan_graphs
@@ -45,8 +45,9 @@ class TrainOptions:
     device: str = "auto"
     compiled: bool = False
     minutes: float | None = None
-    initial: Path | None = None
-    """A run of the same networks whose state a new one begins with."""
+    """After which it pauses, reading the pictures included."""
+    initial: str | Path | None = None
+    """What a new run begins with: another run of the same model, a folder of weights, or a model's id."""
 
 
 Recipe = PhaseRecipe | IsganRecipe
@@ -124,15 +125,15 @@ def _train_with_memory(
         _load_state(task.load_state_dict, content, run)
         first = int(content["step"])
     elif options.initial is not None:
-        initial = Run(options.initial)
-        _load_state(task.begin_from, initial.load(recipe.model), initial)
+        starting.begin(task, recipe.model, options.initial)
+    left = None if options.minutes is None else options.minutes - (time.time() - begun) / 60
     plan = Plan(
         recipe.model,
         config.as_table(recipe),
         recipe.steps,
         recipe.validate_every,
         recipe.checkpoint_every,
-        options.minutes,
+        left,
         writes=accelerator.is_main_process,
     )
     outcome = fit(task, feed, run, plan, reporter, first)

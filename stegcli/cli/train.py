@@ -64,8 +64,12 @@ def train(
         Path | None, typer.Option(metavar="RUN", help="Continue a run where it stopped.")
     ] = None,
     initial: Annotated[
-        Path | None,
-        typer.Option("--init", metavar="RUN", help="Start from the networks of another run, at step 0."),
+        str | None,
+        typer.Option(
+            "--init",
+            metavar="RUN|WEIGHTS|ID",
+            help="Start from the networks of another run, a folder of weights, or a model by its id.",
+        ),
     ] = None,
     device: options.Device = "auto",
     minutes: Annotated[

@@ -1,6 +1,8 @@
 """The two stages of training on pictures of 33x33: what is learned, logged, saved and resumed."""
 
+import copy
 import io
+import logging
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from skimage import data  # noqa: E402
 from stegcli.errors import TrainingError  # noqa: E402
 from stegcli.pictures import metrics  # noqa: E402
 from stegcli.training.config import build  # noqa: E402
-from stegcli.training.isgan.adversary import StegoPool  # noqa: E402
+from stegcli.training.isgan.adversary import StegoPool, Watch  # noqa: E402
 from stegcli.training.isgan.recipe import IsganRecipe, SteganalyzerSettings  # noqa: E402
 from stegcli.training.isgan.train_step import IsganTask  # noqa: E402
 
@@ -71,7 +73,8 @@ def test_scalars_name_every_term_and_show_the_steganalyzer():
     scalars = [trained.step(batch(step), step) for step in range(6)]
     basic = {f"{pair}_{term}" for pair in ("cover", "secret") for term in ("ssim", "ms_ssim", "mse", "loss")}
     basic |= {"loss", "basic_loss", "stego_psnr_db", "revealed_psnr_db", "gradient_norm", "rate"}
-    judge = {f"steganalyzer_{name}" for name in ("loss", "accuracy_cover", "accuracy_stego", "gradient_norm")}
+    told = ("loss", "accuracy_cover", "accuracy_stego", "gradient_norm", "stopped")
+    judge = {f"steganalyzer_{name}" for name in told}
     assert set(scalars[0]) == basic
     assert set(scalars[2]) == basic | judge, "the steganalyzer's first step is not heard by the generator yet"
     assert set(scalars[5]) == basic | judge | {"adversarial_loss"}
@@ -127,6 +130,52 @@ def test_a_basic_models_state_starts_the_second_stage():
     adversarial = task()
     adversarial.load_state_dict(basic.state_dict())
     assert_same_state(basic.generator.state_dict(), adversarial.generator.state_dict())
+
+
+def watched(covers, stegos):
+    """What a watch says after as many steps as it needs, each with these shares of the pictures right."""
+    watch = Watch(Accelerator(cpu=True))
+    return [watch.see(torch.tensor(covers), torch.tensor(stegos)) for _ in range(Watch.STEPS)][-1]
+
+
+def test_a_watch_knows_a_game_that_is_over():
+    assert "has won (it told 100.0% of the covers and 99.5% of the stegos)" in watched(1.0, 0.995)
+    assert "has collapsed (it told 100.0% of the covers and 0.0% of the stegos)" in watched(1.0, 0.0)
+    assert "has collapsed" in watched(0.005, 1.0)
+    for open_game in ((0.5, 0.5), (0.97, 0.97), (1.0, 0.9), (1.0, 0.1), (0.0, 0.0)):
+        assert watched(*open_game) == ""
+
+
+@pytest.mark.parametrize("end", ["has won", "has collapsed"])
+def test_the_generator_goes_on_without_a_steganalyzer_that_can_teach_nothing(monkeypatch, caplog, end):
+    monkeypatch.setattr(Watch, "STEPS", 2)
+    trained = task(basic_steps=1, adversarial_steps=9, flip_labels=True)
+    judge = trained.adversary.network
+
+    def sure(rgb):
+        """Right of every picture, or sees covers everywhere: half of what it learns from are stegos."""
+        logits = 30 * torch.tensor([[1.0, -1.0]]).expand(len(rgb), -1).clone()
+        if end == "has won":
+            logits[len(rgb) // 2 :] *= -1
+        return logits + 0 * judge(rgb)
+
+    trained.adversary.learner = sure
+    with caplog.at_level(logging.WARNING, "stegcli.training"):
+        scalars = [trained.step(batch(step), step) for step in range(10)]
+    (told,) = caplog.messages
+    assert end in told
+    assert "the generator goes on without it" in told
+    stopped = [float(values.get("steganalyzer_stopped", 0)) for values in scalars]
+    last = stopped.index(1.0)
+    assert stopped == [0.0] * last + [1.0] * (10 - last)
+    assert "adversarial_loss" in scalars[last]
+    assert not any("adversarial_loss" in values for values in scalars[last + 1 :])
+    weights = copy.deepcopy(trained.adversary.network.state_dict())
+    trained.step(batch(11), 10)
+    assert_same_state(weights, trained.adversary.network.state_dict())
+    resumed = task(basic_steps=1, adversarial_steps=9)
+    resumed.load_state_dict(trained.state_dict())
+    assert end in resumed.adversary.stopped
 
 
 def test_last_steps_leave_the_running_statistics_alone():

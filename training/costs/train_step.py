@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stegcli.lab import statistics
+from stegcli.training import gradients
 from stegcli.training.config import check_data, positive
 from stegcli.training.costs.networks import ColourJudge, CostNetwork
 from stegcli.training.costs.simulated_channel import SimulatedChannel, Written
@@ -122,7 +123,7 @@ class CostTask:
         self._move("network", self.network)
 
     def _move(self, name: str, module: nn.Module) -> None:
-        nn.utils.clip_grad_norm_(module.parameters(), self.recipe.gradient_clip, foreach=True)
+        gradients.clip(module, self.recipe.gradient_clip)
         self.optimisers[name].step()
         self.optimisers[name].zero_grad(set_to_none=True)
 

@@ -16,16 +16,25 @@ __all__ = ["KNOWN", "ImageRef", "digest", "find", "split", "splits"]
 def find(dataset: str, data_root: Path | None) -> list[ImageRef]:
     """All pictures of "lfw", "voc2012", "imagenet" or "folder:PATH", sorted by key.
 
-    A known data set that is not in `data_root` (None: the current folder) is downloaded into the cache.
+    A known data set that is not in `data_root` (None: the current folder) is downloaded into the cache. A
+    relative PATH is a folder here, or else one in `data_root`.
     """
     try:
-        return photos.find(dataset, _root(dataset, data_root))
+        return photos.find(_placed(dataset, data_root), _root(dataset, data_root))
     except UsageError as error:
         raise TrainingError(error.message, error.hint) from error
     except (OSError, tarfile.TarError, ValueError, LookupError, MemoryError) as error:
         raise TrainingError(
             f"{dataset} cannot be read: {one_line(error)}", "fetch it anew, or give another --data-root"
         ) from error
+
+
+def _placed(dataset: str, data_root: Path | None) -> str:
+    """A folder's name with the place where it is; other names as they are."""
+    kind, _, name = dataset.partition(":")
+    if kind != "folder" or data_root is None or Path(name).is_dir() or not (data_root / name).is_dir():
+        return dataset
+    return f"{kind}:{data_root / name}"
 
 
 def _root(dataset: str, data_root: Path | None) -> Path | None:

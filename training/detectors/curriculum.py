@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stegcli.lab import statistics
+from stegcli.training import gradients
 from stegcli.training.data.feeds import step_generator
 from stegcli.training.detectors.networks import COVER, STEGO, SRNet
 
@@ -176,7 +177,7 @@ def _update(
     loss = F.cross_entropy(logits, truth)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(network.parameters(), settings.gradient_clip, foreach=True)
+    gradients.clip(network, settings.gradient_clip)
     optimiser.step()
     return loss.detach()
 

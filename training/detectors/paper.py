@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from stegcli.training import gradients
 from stegcli.training.data.feeds import step_generator
 from stegcli.training.isgan.recipe import SteganalyzerSettings
 from stegcli.training.isgan.steganalyzer import COVER, STEGO, Steganalyzer
@@ -77,7 +78,7 @@ def train_judge(
         loss = F.cross_entropy(judge(pictures), truth)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(judge.parameters(), chosen.gradient_clip)
+        gradients.clip(judge, chosen.gradient_clip)
         optimiser.step()
         step += 1
         if told is not None and step % 50 == 0:

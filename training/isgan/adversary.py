@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
+from stegcli.training import gradients
 from stegcli.training.isgan.recipe import SteganalyzerSettings
 from stegcli.training.isgan.steganalyzer import COVER, STEGO, Steganalyzer
 
@@ -46,8 +47,56 @@ class StegoPool:
         self.pictures = torch.cat([known, fresh[: self.size - len(known)].to(torch.uint8)])
 
 
+class Watch:
+    """Sees when a steganalyzer has nothing more to teach.
+
+    It wins where the generator finds no answer: then its verdict hardly depends on the stego any more. It
+    collapses where it puts every picture into one class, and then it sees nothing. The figures are means over
+    its last steps and over all processes, which so come to one decision.
+    """
+
+    STEPS = 64
+    """Its steps that are looked at: each time they are all new."""
+    SURE = 0.99
+    """Share of a class's pictures put into it that is called all of them; at most 1 - SURE are none."""
+
+    def __init__(self, accelerator: Accelerator) -> None:
+        self.accelerator = accelerator
+        self.shares = torch.zeros(self.STEPS, 2, device=accelerator.device)
+        self.count = 0
+
+    def see(self, covers_right: Tensor, stegos_right: Tensor) -> str:
+        """Shares of the last step, 0..1 -> why the game is over, in a sentence; empty while it is not."""
+        self.shares[self.count % self.STEPS] = torch.stack([covers_right, stegos_right])
+        self.count += 1
+        if self.count % self.STEPS:
+            return ""
+        covers, stegos = self.accelerator.reduce(self.shares.mean(dim=0), "mean").tolist()
+        told = f"it told {covers:.1%} of the covers and {stegos:.1%} of the stegos"
+        if min(covers, stegos) >= self.SURE:
+            return (
+                f"the steganalyzer has won ({told}), so the generator goes on without it: "
+                "lower its learning_rate, raise its interval or the adversarial_weight"
+            )
+        if min(covers, stegos) <= 1 - self.SURE and max(covers, stegos) >= self.SURE:
+            return (
+                f"the steganalyzer has collapsed ({told}), so the generator goes on without it: "
+                "lower its learning_rate, or give it more warmup_steps"
+            )
+        return ""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it has seen."""
+        return {"shares": self.shares, "count": self.count}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Undo `state_dict`."""
+        self.shares.copy_(state["shares"])
+        self.count = int(state["count"])
+
+
 class Adversary:
-    """Steganalyzer, SGD and pool."""
+    """Steganalyzer, SGD, pool, and a watch over whether it is still of use."""
 
     def __init__(self, settings: SteganalyzerSettings, accelerator: Accelerator, *, compiled: bool) -> None:
         self.settings, self.accelerator = settings, accelerator
@@ -59,6 +108,8 @@ class Adversary:
             self.network.parameters(), settings.learning_rate, settings.momentum, weight_decay=settings.l2
         )
         self.pool = StegoPool(settings.pool_size)
+        self.watch = Watch(accelerator)
+        self.stopped = ""
         self.last = {
             f"steganalyzer_{name}": torch.zeros((), device=accelerator.device)
             for name in ("loss", "accuracy_cover", "accuracy_stego", "gradient_norm")
@@ -77,8 +128,13 @@ class Adversary:
         likelihood = F.log_softmax(logits.float(), dim=1)
         return -likelihood[:, COVER].mean() if flip_labels else likelihood[:, STEGO].mean()
 
-    def learn(self, cover: Tensor, stego_rgb: Tensor, generator: torch.Generator) -> None:
-        """One step of SGD on covers and stegos, (B,3,H,W) each in 0..255; the figures go to `last`."""
+    def learn(
+        self, cover: Tensor, stego_rgb: Tensor, generator: torch.Generator, *, in_play: bool = True
+    ) -> None:
+        """One step of SGD on covers and stegos, (B,3,H,W) each in 0..255; the figures go to `last`.
+
+        `in_play` says whether the generator hears it already: only then can it have won.
+        """
         stegos = self.pool.exchange(stego_rgb.detach(), generator)
         truth = torch.arange(2, device=cover.device).repeat_interleave(len(cover))
         swapped = (
@@ -89,10 +145,14 @@ class Adversary:
             logits = self.learner(torch.cat([cover.float(), stegos]))
         loss = F.cross_entropy(logits.float(), labels)
         self.accelerator.backward(loss)
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.gradient_clip)
+        norm = gradients.clip(self.network, self.settings.gradient_clip)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         self._remember(loss, logits, truth, norm)
+        if in_play:
+            self.stopped = self.watch.see(
+                *(self.last[f"steganalyzer_accuracy_{of}"] for of in ("cover", "stego"))
+            )
 
     @torch.no_grad()
     def detection_error(self, cover: Tensor, stego_rgb: Tensor) -> Tensor:
@@ -115,6 +175,8 @@ class Adversary:
             "optimiser": self.optimiser.state_dict(),
             "pool": self.pool.pictures,
             "last": self.last,
+            "watch": self.watch.state_dict(),
+            "stopped": self.stopped,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -123,3 +185,6 @@ class Adversary:
         self.optimiser.load_state_dict(state["optimiser"])
         self.pool.pictures = state["pool"].clone()
         self.last = dict(state["last"])
+        self.stopped = state.get("stopped", "")
+        if "watch" in state:
+            self.watch.load_state_dict(state["watch"])

@@ -7,10 +7,15 @@ Batch statistics are where small batches, several processes and exported files u
 - the last steps of a training run use the running statistics in place of the batch's (`freeze_statistics`),
   so that the weights settle on the very network that is exported;
 - for the export they are folded into the convolutions (`fold_into`), and nothing of them is left. A picture's
-  padded border therefore cannot shift them.
+  padded border therefore cannot shift them;
+- a run that begins with exported weights puts the biases back into layers that otherwise change nothing
+  (`become_shift`). Before it uses a batch's statistics these layers are told them once
+  (`measure_statistics`), which leaves the network's values as they are.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, distributed, nn
@@ -66,9 +71,17 @@ class BatchNorm(nn.BatchNorm2d):
             return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
         if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
             return self._over_all_processes(x)
-        return F.batch_norm(
-            x, self.running_mean, self.running_var, self.weight, self.bias, True, self.momentum, self.eps
-        )
+        mean, variance = self.running_mean.clone(), self.running_var.clone()  # the backward pass keeps these
+        y = F.batch_norm(x, mean, variance, self.weight, self.bias, True, self.momentum, self.eps)
+        self._take_if_finite(mean, variance)
+        return y
+
+    @torch.no_grad()
+    def _take_if_finite(self, mean: Tensor, variance: Tensor) -> None:
+        """A batch that overflowed leaves the running statistics as they were: NaN would stay for good."""
+        finite = torch.isfinite(mean).all() & torch.isfinite(variance).all()
+        self.running_mean.copy_(torch.where(finite, mean, self.running_mean))
+        self.running_var.copy_(torch.where(finite, variance, self.running_var))
 
     def _over_all_processes(self, x: Tensor) -> Tensor:
         """As forward in training; every process must hold a batch of the same shape."""
@@ -86,13 +99,59 @@ class BatchNorm(nn.BatchNorm2d):
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor, count: int) -> None:
         """Updates the running statistics as torch does, with the unbiased variance."""
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+        self._take_if_finite(
+            self.running_mean.lerp(mean, self.momentum),
+            self.running_var.lerp(variance * count / (count - 1), self.momentum),
+        )
 
     def affine_in_eval(self) -> tuple[Tensor, Tensor]:
         """Scale and shift per channel that this layer applies with its running statistics, each (C,)."""
         scale = self.weight * torch.rsqrt(self.running_var + self.eps)
         return scale, self.bias - self.running_mean * scale
+
+    @torch.no_grad()
+    def become_shift(self, shift: Tensor) -> None:
+        """Makes this layer add `shift` (C,) in evaluation, and nothing else."""
+        self.running_mean.zero_()
+        self.running_var.fill_(1 - self.eps)
+        self.weight.fill_(1)
+        self.bias.copy_(shift)
+
+    @torch.no_grad()
+    def measure(self, x: Tensor) -> None:
+        """Takes x's statistics (B,C,H,W; of all processes) for the running ones; its values stay the same."""
+        scale, shift = self.affine_in_eval()
+        wide = x.float()
+        mean, square = _mean_over_processes(
+            torch.stack([wide.mean((0, 2, 3)), wide.square().mean((0, 2, 3))])
+        )
+        self.running_mean.copy_(mean)
+        self.running_var.copy_((square - mean.square()).clamp_min(0))
+        self.weight.copy_(scale * torch.sqrt(self.running_var + self.eps))
+        self.bias.copy_(shift + mean * scale)
+
+
+def _mean_over_processes(x: Tensor) -> Tensor:
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.all_reduce(x)
+        x = x / distributed.get_world_size()
+    return x
+
+
+def measure_statistics(network: nn.Module, forward: Callable[[], object]) -> None:
+    """Makes every BatchNorm of `network` measure what reaches it while `forward` runs; no value changes."""
+    layers = [module for module in network.modules() if isinstance(module, BatchNorm)]
+    hooks = [
+        layer.register_forward_pre_hook(lambda layer, inputs: layer.measure(*inputs)) for layer in layers
+    ]
+    freeze_statistics(network)
+    try:
+        with torch.no_grad():
+            forward()
+    finally:
+        freeze_statistics(network, frozen=False)
+        for hook in hooks:
+            hook.remove()
 
 
 def freeze_statistics(network: nn.Module, frozen: bool = True) -> None:
@@ -108,6 +167,18 @@ def fold_into(convolution: nn.Conv2d, scale: Tensor, shift: Tensor) -> None:
     convolution.weight.mul_(scale[:, None, None, None])
     bias = shift if convolution.bias is None else convolution.bias * scale + shift
     convolution.bias = nn.Parameter(bias.clone())
+
+
+def check_fits(given: Mapping[str, Tensor], network: nn.Module) -> None:
+    """Raise RuntimeError, naming the first, for weights that are missing, too many or of another shape."""
+    wanted = network.state_dict()
+    for name in sorted(wanted.keys() - given.keys()):
+        raise RuntimeError(f"{name} is missing")
+    for name in sorted(given.keys() - wanted.keys()):
+        raise RuntimeError(f"there is no place for {name}")
+    for name, value in given.items():
+        if value.shape != wanted[name].shape:
+            raise RuntimeError(f"{name} is {tuple(value.shape)}, not {tuple(wanted[name].shape)}")
 
 
 class ConvBlock(nn.Module):
@@ -129,3 +200,10 @@ class ConvBlock(nn.Module):
         if isinstance(self.norm, BatchNorm):
             fold_into(self.convolution, *self.norm.affine_in_eval())
             self.norm = nn.Identity()
+
+    @torch.no_grad()
+    def unfold(self, given: ConvBlock) -> None:
+        """Undoes `fold`: the same values as `given`, a folded block, in evaluation."""
+        self.convolution.weight.copy_(given.convolution.weight)
+        if isinstance(self.norm, BatchNorm) and given.convolution.bias is not None:
+            self.norm.become_shift(given.convolution.bias)

@@ -10,13 +10,22 @@ depends on nothing beyond `HALO` pixels of its place, so tiles that overlap by t
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stegcli.training.isgan.layers import LEAK, BatchNorm, ConvBlock, fold_into, full_precision, xavier
+from stegcli.training.isgan.layers import (
+    LEAK,
+    BatchNorm,
+    ConvBlock,
+    check_fits,
+    fold_into,
+    full_precision,
+    xavier,
+)
 
 HEADROOM = 1.25
 """The encoder's tanh spans this many times the luma's range, cut to 8 bits later: black and white, which a
@@ -87,6 +96,18 @@ class InceptionBlock(nn.Module):
         self.entry_norm = nn.Identity()
         self.branch_norm = nn.Identity()
 
+    @torch.no_grad()
+    def unfold(self, given: InceptionBlock) -> None:
+        """Undoes `fold`: the same values as `given`, a folded block, in evaluation."""
+        for name in ("entry", "three", "five", "pooled"):
+            getattr(self, name).weight.copy_(getattr(given, name).weight)
+        normalised = 3 * self.splits[0]
+        entry = given.entry.bias
+        if entry[normalised:].any():
+            raise RuntimeError("there is no place for a bias of the shortcut in entry.bias")
+        self.entry_norm.become_shift(entry[:normalised])
+        self.branch_norm.become_shift(torch.cat([given.three.bias, given.five.bias, given.pooled.bias]))
+
 
 class Encoder(nn.Module):
     """Table 1.
@@ -150,3 +171,18 @@ def folded(network: EncoderOrDecoder) -> EncoderOrDecoder:
         if isinstance(module, ConvBlock | InceptionBlock):
             module.fold()
     return network
+
+
+def unfold(network: Encoder | Decoder, weights: Mapping[str, Tensor]) -> None:
+    """Undo `folded`: give `network` the values of the folded one with these weights, by name.
+
+    Its batch normalisations then only add the biases; measure their statistics before a batch's are used
+    (`layers.measure_statistics`). Raises RuntimeError for weights of another network.
+    """
+    given = folded(network)
+    check_fits(weights, given)
+    given.load_state_dict(weights)
+    for own, other in zip(network.modules(), given.modules(), strict=True):
+        if isinstance(own, ConvBlock | InceptionBlock):
+            own.unfold(other)
+    network.output.load_state_dict(given.output.state_dict())

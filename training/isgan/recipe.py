@@ -82,7 +82,8 @@ class IsganRecipe:
     ssim_only_steps: int = 1_000
     """First steps with SSIM in place of MS-SSIM."""
     frozen_steps: int = 500
-    """Last steps with frozen batch statistics: what is trained then is what is exported."""
+    """Last steps with frozen batch statistics: what is trained then is what is exported. As many as `steps`
+    leave a run that began with exported weights without batch normalisation throughout."""
     adversarial_weight: float = 0.01
     """Of the generator's adversarial loss against the basic one."""
     flip_labels: bool = True
@@ -106,8 +107,8 @@ class IsganRecipe:
             raise ValueError("adversarial_steps must be positive for isgan; the model without is isgan-basic")
         if self.validation_images < 2:
             raise ValueError(f"validation_images must be at least 2, a pair (got {self.validation_images})")
-        if self.frozen_steps >= self.steps:
-            raise ValueError(f"frozen_steps must be fewer than the {self.steps} steps of the run")
+        if self.frozen_steps > self.steps:
+            raise ValueError(f"frozen_steps must be no more than the {self.steps} steps of the run")
         check_data(self.data)
 
     def _check_numbers(self) -> None:

@@ -3,12 +3,13 @@
     step ─ generator: mixed loss (+ adversarial loss in the second stage), Adam
          └ every few steps of the second stage, the steganalyzer: cross entropy, SGD
 
-A steganalyzer that wins (both accuracies near 1, a growing adversarial loss), loses (both near 0.5) or
-collapses (one near 1, one near 0; no gradient) shows in the `steganalyzer_*` scalars.
+A steganalyzer that loses (both accuracies near 0.5) shows in the `steganalyzer_*` scalars. One that wins or
+collapses has nothing more to teach: the log says so, and the generator goes on without (`adversary.Watch`).
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,15 +17,19 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from stegcli.training import gradients
 from stegcli.training.data.feeds import step_generator
 from stegcli.training.isgan.adversary import Adversary
 from stegcli.training.isgan.generator import Generator, Hidden
-from stegcli.training.isgan.layers import freeze_statistics
+from stegcli.training.isgan.layers import freeze_statistics, measure_statistics
 from stegcli.training.isgan.losses import ssim, weighted_sum
+from stegcli.training.isgan.networks import unfold
 from stegcli.training.isgan.quantise import luma
 from stegcli.training.isgan.recipe import IsganRecipe
-from stegcli.training.loop.fit import Batch
+from stegcli.training.loop.fit import Batch, Networks
 from stegcli.training.loop.muon import Muon
+
+log = logging.getLogger(__name__)
 
 ADVERSARY_STREAM = 2
 PIXEL_PLANES = 4
@@ -44,6 +49,7 @@ class IsganTask:
         wrapped = accelerator.prepare_model(self.generator)
         self.forward = torch.compile(wrapped) if compiled else wrapped
         self.optimisers = _optimisers(self.generator, recipe)
+        self.statistics_are_known = True
         self.adversary = (
             Adversary(recipe.steganalyzer, accelerator, compiled=compiled)
             if recipe.adversarial_steps
@@ -57,7 +63,11 @@ class IsganTask:
         gradient_norm, rate; in the second stage adversarial_loss and the figures of the steganalyzer's last
         step.
         """
-        freeze_statistics(self.generator, step >= self.recipe.steps - self.recipe.frozen_steps)
+        frozen = step >= self.recipe.steps - self.recipe.frozen_steps
+        if not frozen and not self.statistics_are_known:
+            measure_statistics(self.generator, lambda: self.generator(batch["cover"], batch["secret"]))
+            self.statistics_are_known = True
+        freeze_statistics(self.generator, frozen)
         with self.accelerator.autocast():
             hidden = Hidden(*self.forward(batch["cover"], batch["secret"]))
         sums = weighted_sum(hidden.terms, self.recipe.loss, ms_ssim_yet=step >= self.recipe.ssim_only_steps)
@@ -72,9 +82,9 @@ class IsganTask:
         return {name: value.detach() for name, value in scalars.items()}
 
     def _adversarial_loss(self, stego_rgb: Tensor, step: int) -> dict[str, Tensor]:
-        """Nothing until the steganalyzer has had its own first steps."""
+        """Nothing until the steganalyzer has had its own first steps, nor when it has stopped."""
         start = self.recipe.basic_steps + self.recipe.steganalyzer.warmup_steps
-        if self.adversary is None or step < start:
+        if self.adversary is None or step < start or self.adversary.stopped:
             return {}
         return {"adversarial_loss": self.adversary.verdict_on(stego_rgb, flip_labels=self.recipe.flip_labels)}
 
@@ -84,15 +94,19 @@ class IsganTask:
         if self.adversary is None or into_stage < 0:
             return {}
         settings = self.recipe.steganalyzer
-        if into_stage < settings.warmup_steps or into_stage % settings.interval == 0:
+        first = into_stage < settings.warmup_steps
+        if not self.adversary.stopped and (first or into_stage % settings.interval == 0):
             stream = ADVERSARY_STREAM + 4 * self.accelerator.process_index
             generator = step_generator(self.recipe.seed, step, self.device, stream)
-            self.adversary.learn(cover, stego_rgb, generator)
-        return self.adversary.last
+            self.adversary.learn(cover, stego_rgb, generator, in_play=not first)
+            if self.adversary.stopped:
+                log.warning("step %d: %s", step, self.adversary.stopped)
+        stopped = torch.tensor(float(bool(self.adversary.stopped)))
+        return {**self.adversary.last, "steganalyzer_stopped": stopped}
 
     def _update(self, step: int) -> Tensor:
         """One step of the optimisers; returns the gradient's norm before clipping."""
-        norm: Tensor = nn.utils.clip_grad_norm_(self.generator.parameters(), self.recipe.gradient_clip)
+        norm = gradients.clip(self.generator, self.recipe.gradient_clip)
         bases = (self.recipe.learning_rate, self.recipe.muon_learning_rate)
         for optimiser, base in zip(self.optimisers, bases, strict=False):
             for group in optimiser.param_groups:
@@ -161,10 +175,17 @@ class IsganTask:
         """All that the other run had, its optimisers too."""
         self.load_state_dict(state)
 
+    def begin_from_weights(self, networks: Networks) -> None:
+        """The networks alone, whose batch normalisation is folded in exported files (`isgan.unfold`)."""
+        unfold(self.generator.encoder, networks["encoder"])
+        unfold(self.generator.decoder, networks["decoder"])
+        self.statistics_are_known = False
+
     def state_dict(self) -> dict[str, Any]:
         """Generator, its optimisers, and the adversary where there is one."""
         state = {
             "generator": self.generator.state_dict(),
+            "statistics_are_known": self.statistics_are_known,
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
         }
         return state if self.adversary is None else {**state, "adversary": self.adversary.state_dict()}
@@ -172,6 +193,7 @@ class IsganTask:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Undo `state_dict`; with a basic model's state the adversary stays new, for the second stage."""
         self.generator.load_state_dict(state["generator"])
+        self.statistics_are_known = state.get("statistics_are_known", True)
         for optimiser, part in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(part)
         if self.adversary is not None and "adversary" in state:

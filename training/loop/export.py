@@ -28,6 +28,8 @@ from stegcli.pictures.writing import save_bytes, save_text
 OPSET = 17
 TOLERANCE = 1e-4
 """Largest difference between torch and onnxruntime that an export may show, in the network's output units."""
+HALF_SUFFIX = ".half"
+"""Of an initializer's name where it is stored in half precision, behind a Cast to its own name."""
 SIZES = ((64, 64), (128, 192), (256, 256))
 """Heights and widths on which parity is checked."""
 
@@ -140,7 +142,7 @@ def _store_halves(model: onnx.ModelProto) -> None:
         if initializer.data_type != onnx.TensorProto.FLOAT or len(initializer.dims) < 2:
             continue
         values: NDArray[np.float32] = numpy_helper.to_array(initializer)
-        stored = numpy_helper.from_array(values.astype(np.float16), f"{initializer.name}.half")
+        stored = numpy_helper.from_array(values.astype(np.float16), initializer.name + HALF_SUFFIX)
         cast = onnx.helper.make_node(
             "Cast", [stored.name], [initializer.name], f"cast.{initializer.name}", to=onnx.TensorProto.FLOAT
         )

@@ -34,6 +34,9 @@ PATIENCE = 3
 """Readings in a row whose loss is not finite before the run stops: one bad batch is no disaster."""
 
 
+Networks = Mapping[str, Mapping[str, Tensor]]
+"""Role ("encoder", "decoder") -> name in the torch module -> float32 weights, as exported files hold them."""
+
 Batch = Mapping[str, Tensor]
 """Named tensors; pictures are uint8, (B, C, H, W), on the training device."""
 
@@ -67,6 +70,10 @@ class Task(Protocol):
 
     def begin_from(self, state: dict[str, Any]) -> None:
         """Start a new run where another one of the same model ended."""
+        ...
+
+    def begin_from_weights(self, networks: Networks) -> None:
+        """Start a new run with the networks of exported files; RuntimeError for those that do not fit."""
         ...
 
     def state_dict(self) -> dict[str, Any]:

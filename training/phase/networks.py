@@ -16,6 +16,7 @@ which share of the symbols was destroyed, since only the receiver can know.
 from __future__ import annotations
 
 import math
+import re
 from itertools import pairwise
 
 import torch
@@ -27,6 +28,9 @@ from stegcli.training.config import NetworkSettings
 
 CARRIER_GAIN = 0.8
 """Slope of the code's linear start: black to white spans 0.8 of the circle, so nothing wraps at step 0."""
+
+IN_A_BLOCK = re.compile(r"unet\.(descend|ascend)\.\d+\.\d+\.")
+"""How the names of a residual block's weights begin."""
 
 SIGMA_REFERENCE = 0.0278
 """Channel error of the balanced setting (grey levels); the sigma plane is 0 there."""
@@ -174,6 +178,10 @@ def grown(state: dict[str, Tensor], network: PhaseEncoder | PhaseDecoder) -> dic
     Raises RuntimeError where anything else differs.
     """
     full = network.state_dict()
+    for name in full.keys() - state.keys():
+        block = IN_A_BLOCK.match(name)
+        if block is None or any(other.startswith(block[0]) for other in state):
+            raise RuntimeError(f"{name} is missing")
     for name, value in state.items():
         if name not in full:
             raise RuntimeError(f"there is no place for {name}")

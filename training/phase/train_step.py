@@ -12,9 +12,10 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from stegcli.methods.phase.planes import ALL_PLANES
+from stegcli.training import gradients
 from stegcli.training.config import PhaseRecipe
 from stegcli.training.data.feeds import step_generator
-from stegcli.training.loop.fit import Batch
+from stegcli.training.loop.fit import Batch, Networks
 from stegcli.training.loop.muon import Muon
 from stegcli.training.phase.channel_noise import ChannelNoise, Noise
 from stegcli.training.phase.networks import (
@@ -115,8 +116,7 @@ class PhaseTask:
         mse = (revealed.float() - secret).square().mean(dim=(1, 2, 3))
         loss = 100 * mse.mean() if plain_mse else (mse + LOG_FLOOR).log().mean() / 10
         self.accelerator.backward(loss)
-        norm = nn.utils.clip_grad_norm_(self.codec.parameters(), self.recipe.gradient_clip, foreach=True)
-        _drop_if_not_finite(self.codec, norm)
+        norm = gradients.clip(self.codec, self.recipe.gradient_clip)
         for optimiser in (self.muon, self.adam):
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
@@ -179,10 +179,19 @@ class PhaseTask:
 
     def begin_from(self, state: dict[str, Any]) -> None:
         """Start with the networks of another run, grown where these are larger; optimisers start anew."""
-        for name, part in (("encoder", self.codec.encoder), ("decoder", self.codec.decoder)):
-            prefix = f"{name}."
-            known = {k.removeprefix(prefix): v for k, v in state["codec"].items() if k.startswith(prefix)}
-            part.load_state_dict(grown(known, part))
+        networks: dict[str, dict[str, Tensor]] = {"encoder": {}, "decoder": {}}
+        for name, value in state["codec"].items():
+            role, _, own = name.partition(".")
+            networks[role][own] = value
+        self.begin_from_weights(networks)
+
+    def begin_from_weights(self, networks: Networks) -> None:
+        """As `begin_from`, with the networks alone, each by the names in its own module."""
+        for part, state in (
+            (self.codec.encoder, networks["encoder"]),
+            (self.codec.decoder, networks["decoder"]),
+        ):
+            part.load_state_dict(grown(dict(state), part))
 
     def state_dict(self) -> dict[str, Any]:
         """Networks and both optimisers."""
@@ -255,14 +264,6 @@ class CapturedStep:
         with torch.cuda.graph(self.graph):
             secret, planes, *parts = self.inputs
             self.outputs = self.update(secret, Noise(*parts), planes, self.plain_mse)
-
-
-def _drop_if_not_finite(network: nn.Module, norm: Tensor) -> None:
-    """Zero all gradients of a step whose norm overflowed, without waiting for the device to say so."""
-    finite = torch.isfinite(norm)
-    for parameter in network.parameters():
-        if parameter.grad is not None:
-            parameter.grad = torch.where(finite, parameter.grad, 0.0)
 
 
 def _layout(device: torch.device) -> torch.memory_format:

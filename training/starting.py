@@ -1,0 +1,117 @@
+"""Where a new run begins: with the networks of another run, or with a model's files.
+
+RUN/checkpoint.pt ─────────────────────────> state ────> task.begin_from
+DIR or model's id ─> encoder.onnx, decoder.onnx ─> initializers by name ─> task.begin_from_weights
+
+An exported file holds what hide and reveal need: weights rounded to halves, no optimiser, and (ISGAN) no
+batch normalisation, which is folded into the convolutions. The way back is exact: exported again untrained,
+the networks give the same initializers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from google.protobuf.message import DecodeError
+from onnx import numpy_helper
+from torch import Tensor
+
+from stegcli.errors import ModelError, TrainingError, UsageError, one_line
+from stegcli.models import store
+from stegcli.models.contract import ROLES, parse_contract
+from stegcli.training.loop.checkpoint import Run
+from stegcli.training.loop.export import HALF_SUFFIX
+from stegcli.training.loop.fit import Networks, Task
+
+FAMILY_OF_MODEL = {"isgan": "isgan", "isgan-basic": "isgan", "phase": "phase"}
+"""What a recipe trains -> the family of weights that it can begin with."""
+
+_CURE = "name a run, a folder that `stegcli export` wrote, or a model that `stegcli models` lists"
+
+
+def begin(task: Task, model: str, initial: str | Path) -> None:
+    """Give the networks of `initial` to a new task.
+
+    Args:
+        task: of the model; its own networks are replaced, its optimisers only by another run's.
+        model: what is trained, as `isgan`.
+        initial: a run's folder, a folder with encoder.onnx and decoder.onnx, or the id of a model in the box.
+
+    Raises:
+        TrainingError: there is nothing of that name, or it is of another family or of other networks.
+    """
+    folder = Path(initial)
+    try:
+        if Run(folder).checkpoint.exists():
+            task.begin_from(_run_of(model, folder)["state"])
+        else:
+            task.begin_from_weights(read_weights(model, initial))
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise TrainingError(
+            f"{initial} does not fit the recipe: {one_line(error)}",
+            hint="begin with networks of the recipe's own widths and blocks, or change those in the recipe",
+        ) from error
+
+
+def _run_of(model: str, folder: Path) -> dict[str, Any]:
+    """The checkpoint of a run of the same networks: ISGAN begins with its basic model's, too."""
+    content = Run(folder).load()
+    if model == "isgan" and content["model"] == "isgan-basic":
+        return content
+    return Run(folder).load(model)
+
+
+def read_weights(model: str, initial: str | Path) -> Networks:
+    """Both networks' initializers, by role: name in the torch module -> float32 tensor.
+
+    Args:
+        model: what is to be trained with them.
+        initial: as for `begin`, without runs.
+
+    Raises:
+        TrainingError: as `begin`; files that are damaged, or that make no promise (stegcli.models.contract).
+    """
+    family = FAMILY_OF_MODEL.get(model)
+    if family is None:
+        raise TrainingError(f"{model} has no weights to begin with", hint="--init with one of its runs")
+    try:
+        contents = {role: _content(initial, role) for role in ROLES[family]}
+        return {
+            role: _initializers(content, family, f"{initial}: {role}") for role, content in contents.items()
+        }
+    except (ModelError, UsageError) as error:
+        raise TrainingError(f"cannot begin with {initial}: {error.message}", hint=_CURE) from error
+
+
+def _content(initial: str | Path, role: str) -> bytes:
+    """One graph of a folder, with or without its manifest, or of a model in the box."""
+    path = Path(initial) / f"{role}.onnx"
+    if path.is_file() and not store.is_folder_of_weights(str(initial)):
+        return path.read_bytes()
+    files = store.find(None, initial) if Path(initial).is_dir() else store.find(str(initial))
+    if role not in files.entry.files:
+        raise ModelError(f"{files.entry.id} has no {role}: it is of the {files.entry.family} family")
+    return files.read(role)
+
+
+def _initializers(content: bytes, family: str, source: str) -> dict[str, Tensor]:
+    """Name in the torch module -> float32; halves are stored under a name of their own (`export`)."""
+    try:
+        graph = onnx.load_model_from_string(content)
+    except DecodeError as error:
+        raise ModelError(f"{source} is not an ONNX file") from error
+    found = parse_contract({entry.key: entry.value for entry in graph.metadata_props}, source).family
+    if found != family:
+        raise ModelError(f"{source} is of {found}, and the recipe trains {family}")
+    stored = {value.name.removesuffix(HALF_SUFFIX): _tensor(value) for value in graph.graph.initializer}
+    # The exporter stores equal tensors once; the others (two biases of zeros) are an Identity of that one.
+    same = [node for node in graph.graph.node if node.op_type == "Identity" and node.input[0] in stored]
+    return {**stored, **{node.output[0]: stored[node.input[0]] for node in same}}
+
+
+def _tensor(value: onnx.TensorProto) -> Tensor:
+    return torch.from_numpy(np.array(numpy_helper.to_array(value), dtype=np.float32))
