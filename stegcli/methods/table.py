@@ -47,9 +47,11 @@ def open_stego(stego_rgb: Array, alpha: Array | None, keyring: Keyring) -> tuple
     for opener in OPENERS:
         try:
             opened = opener(stego_rgb, alpha, keyring)
+            method = for_channel(opened.header.channel)
+            method.facts(opened)  # a header that claims what the stego cannot hold is none
         except NothingFoundError:
             continue
-        return for_channel(opened.header.channel), opened
+        return method, opened
     raise NothingFoundError
 
 

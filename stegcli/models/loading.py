@@ -54,8 +54,9 @@ class Models:
         key = files.entry.sha256[role]
         with self._lock:
             if key not in self._networks:
-                self._networks[key] = _open(files, role, self._device)
-            return self._networks[key]
+                self._networks[key] = open_network(files.read(role), files.entry.files[role], self._device)
+        _check_role(self._networks[key], files, role)
+        return self._networks[key]
 
 
 @dataclass(frozen=True)
@@ -94,11 +95,10 @@ class Loader:
         return self.files.entry.fingerprint
 
 
-def _open(files: ModelFiles, role: str, device: str) -> Network:
-    network = open_network(files.read(role), files.entry.files[role], device)
+def _check_role(network: Network, files: ModelFiles, role: str) -> None:
+    """ModelError if the graph says that it is something else than the manifest says."""
     promised = (network.contract.family, network.contract.role)
     if promised != (files.entry.family, role):
         raise ModelError(
             f"{files.entry.files[role]} is {' '.join(promised)}, not {files.entry.family} {role}", HINT
         )
-    return network

@@ -14,7 +14,15 @@ from typing import Any, Final
 
 from stegcli.cores import cores
 
-__all__ = ["MEMORY_BYTES", "SILENCE", "foreign_errors", "load_runtime", "run_options", "session_options"]
+__all__ = [
+    "MEMORY_BYTES",
+    "SILENCE",
+    "foreign_errors",
+    "limits_constants",
+    "load_runtime",
+    "run_options",
+    "session_options",
+]
 
 SILENCE: Final = "ORT_DISABLE_TELEMETRY"
 """Environment variable without which a picture that is hidden would be told to a third party's server."""
@@ -30,6 +38,15 @@ def load_runtime() -> Any:  # noqa: ANN401
     """The module `onnxruntime`, imported so that it touches no file and no network."""
     os.environ[SILENCE] = "1"
     return import_module("onnxruntime")
+
+
+def limits_constants() -> bool:
+    """Whether the runtime knows the limit of what it works out while it loads a graph."""
+    major, minor = load_runtime().__version__.split(".")[:2]
+    return (int(major), int(minor)) >= _FIRST_WITH_LIMIT
+
+
+_FIRST_WITH_LIMIT: Final = (1, 28)
 
 
 def session_options(*, limited: bool) -> Any:  # noqa: ANN401

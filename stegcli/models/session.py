@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,14 @@ from stegcli.errors import DeviceError, ModelError, UsageError, one_line
 from stegcli.models.contract import Contract, parse_contract
 from stegcli.models.graphs import check_graph
 from stegcli.models.interrupts import interruptible
-from stegcli.models.runtime import MEMORY_BYTES, foreign_errors, load_runtime, run_options, session_options
+from stegcli.models.runtime import (
+    MEMORY_BYTES,
+    foreign_errors,
+    limits_constants,
+    load_runtime,
+    run_options,
+    session_options,
+)
 from stegcli.models.tiling import TILE_PIXELS, plan_tiles
 
 if TYPE_CHECKING:
@@ -116,6 +124,8 @@ def open_network(content: bytes, source: str, device: str = "auto") -> Network:
     if device not in DEVICES:
         raise UsageError(f"there is no device {device!r}", f"Devices: {', '.join(DEVICES)}.")
     check_graph(content, source)
+    if not limits_constants():
+        _try_once(content, source)
     session = None if device == "cpu" else _cuda_session(content)
     real_device = "cpu" if session is None else "cuda"
     if session is None:
@@ -188,6 +198,32 @@ def _started(content: bytes, options: Any, **how: Any) -> Any:  # noqa: ANN401
     start = partial(load_runtime().InferenceSession, content, options, **how)
     cancel = getattr(options, "set_load_cancellation_flag", lambda _wanted: None)  # new in onnxruntime 1.21
     return interruptible(start, partial(cancel, True))
+
+
+def _try_once(content: bytes, source: str) -> None:
+    """Run a graph as it is on a small picture, within its limit of memory.
+
+    What an older runtime works out while it loads a graph, in memory without a limit, is no more than this.
+    """
+    options = session_options(limited=True)
+    options.graph_optimization_level = load_runtime().GraphOptimizationLevel.ORT_DISABLE_ALL
+    with _translated(source, "cpu"):
+        session = _started(content, options, providers=[_CPU])
+        side = parse_contract(session.get_modelmeta().custom_metadata_map, source).padded(_TRIAL_SIDE)
+        shapes = {each.name: _numbers(each.shape, side) for each in session.get_inputs()}
+        if sum(prod(shape) for shape in shapes.values()) > _TRIAL_VALUES:
+            raise ModelError(f"{source} does not have the inputs of a stegcli model", HINT)
+        feeds = {name: np.full(shape, 0.5, np.float32) for name, shape in shapes.items()}
+        trial = run_options(keep_memory=False)
+        interruptible(partial(session.run, None, feeds, trial), partial(setattr, trial, "terminate", True))
+
+
+_TRIAL_SIDE, _TRIAL_VALUES = 32, 1 << 23
+
+
+def _numbers(shape: list[int | str | None], side: int) -> list[int]:
+    """A declared shape with a number in the place of every name."""
+    return [size if isinstance(size, int) else side for size in shape]
 
 
 def _cuda_session(content: bytes) -> Any:  # noqa: ANN401

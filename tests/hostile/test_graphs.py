@@ -308,16 +308,32 @@ def _doubling(start: str, times: int) -> onnx.ModelProto:
     return _model(nodes, {"constant": np.zeros((1, 1, 64, 64), np.float32)})
 
 
+def _opened_and_run(content: bytes) -> None:
+    network = session.open_network(content, "x.onnx", "cpu")
+    network.run(np.zeros((1, 1, 64, 64), np.float32), {"sigma": 0.1})
+
+
 @pytest.mark.parametrize("start", ["secret", "constant"])
 def test_a_graph_that_grows_meets_its_limit(monkeypatch: pytest.MonkeyPatch, start: str) -> None:
     monkeypatch.setattr(runtime, "MEMORY_BYTES", 64 << 20)
     monkeypatch.setattr(runtime, "_FOLDED_BYTES", 1 << 20)
-    network = session.open_network(_doubling(start, 24).SerializeToString(), "x.onnx", "cpu")
     with pytest.raises(ModelError, match="more memory"):
-        network.run(np.zeros((1, 1, 64, 64), np.float32), {"sigma": 0.1})
+        _opened_and_run(_doubling(start, 24).SerializeToString())
+
+
+def test_a_runtime_without_a_limit_for_constants_meets_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "MEMORY_BYTES", 64 << 20)
+    monkeypatch.setattr(session, "limits_constants", lambda: False)
+    with pytest.raises(ModelError, match="more memory"):
+        session.open_network(_doubling("constant", 24).SerializeToString(), "x.onnx", "cpu")
+    for path in BUNDLED:
+        assert session.open_network(path.read_bytes(), path.name, "cpu").contract
 
 
 def test_a_limit_belongs_to_its_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        session, "limits_constants", lambda: True
+    )  # no trial, which meets the limit on its own
     content = _doubling("secret", 10).SerializeToString()
     planes = np.zeros((1, 1, 64, 64), np.float32)
     roomy = session.open_network(content, "x.onnx", "cpu")
