@@ -165,7 +165,7 @@ def test_slow_steps_are_told_at_once(tmp_path, monkeypatch):
 
 
 def test_plain_reports_are_lines(capsys):
-    plain = fit.Plain()
+    plain = fit_module.Plain()
     for step in (50, 1000):
         plain.progress(step, 2000, {"loss": 0.123456})
     plain.validated(2000, {"lfw/psnr_db": 40.0})
