@@ -22,13 +22,11 @@ Size = tuple[int, int]
 """(width, height), as users know it."""
 
 _HIDE_KEYS = (
-    "stego model cover_size secret_size hidden_size secret_bytes spread bpp stego_psnr_db stego_ssim "
+    "stego model cover_size secret_size hidden_size spread bpp stego_psnr_db stego_ssim "
     "revealed_psnr_db revealed_ssim keyed device seconds"
 )
-_REVEAL_KEYS = "revealed model size secret_size secret_bytes keyed device seconds"
-_INFO_KEYS = (
-    "stego model model_here size secret_size hidden_size secret_bytes spread planes bpp sigma damage keyed"
-)
+_REVEAL_KEYS = "revealed model size secret_size keyed device seconds"
+_INFO_KEYS = "stego model model_here size secret_size hidden_size spread planes bpp sigma damage keyed"
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ class HideReport:
 
     def as_json(self) -> dict[str, Any]:
         """Keys of `hide --json`."""
-        return _plain(self, _HIDE_KEYS)
+        return _plain(self, _HIDE_KEYS, self.secret_bytes)
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ class RevealReport:
 
     def as_json(self) -> dict[str, Any]:
         """Keys of `reveal --json`."""
-        return _plain(self, _REVEAL_KEYS)
+        return _plain(self, _REVEAL_KEYS, self.secret_bytes)
 
 
 @dataclass(frozen=True)
@@ -153,7 +151,7 @@ class InfoReport:
 
     def as_json(self) -> dict[str, Any]:
         """Keys of `info --json`."""
-        return _plain(self, _INFO_KEYS)
+        return _plain(self, _INFO_KEYS, self.secret_bytes)
 
 
 def _in_gray(secret: Array | FileSecret) -> Array:
@@ -162,10 +160,13 @@ def _in_gray(secret: Array | FileSecret) -> Array:
     return secret if secret.ndim == 2 else luma.gray(secret)
 
 
-def _plain(report: object, names: str) -> dict[str, Any]:
-    """Named attributes as JSON knows them: sizes as lists, an infinite PSNR (equal pictures) as null."""
-    values = {name: getattr(report, name) for name in names.split()}
-    return {name: _plain_value(value) for name, value in values.items()}
+def _plain(report: object, names: str, secret_bytes: int | None) -> dict[str, Any]:
+    """Named attributes as JSON knows them: sizes as lists, an infinite PSNR (equal pictures) as null.
+
+    Of a file, its size besides.
+    """
+    values = {name: _plain_value(getattr(report, name)) for name in names.split()}
+    return values if secret_bytes is None else {**values, "secret_bytes": secret_bytes}
 
 
 def _plain_value(value: object) -> object:
