@@ -147,6 +147,12 @@ class Cells:
             entropies[2 * index : 2 * index + 2] = self.count @ cells.T
         return entropies
 
+    def expected_price(self, lam: float) -> float:
+        """What the steps of all pixels cost together on average, in the unit of rho."""
+        weights = np.exp(self._log_weights(lam))
+        weights /= weights.sum(axis=1, keepdims=True)
+        return float(self.count @ (weights * self._prices).sum(axis=1))
+
     def tilts(self, lam: float) -> list[tuple[F32, F32]]:
         """For each channel in order: ln P(+1) / P(0) and ln P(-1) / P(0), each (3^earlier, cells) float32.
 

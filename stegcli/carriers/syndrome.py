@@ -8,8 +8,8 @@ A sample holds up to eight layers, layer k in its bit k. The reader needs these 
 
 1. n values, n >= 64, are cut into S strips of C consecutive values: S = n >> e, where e is the whole part of
    log2 n, 18 at most, and C = n // S. The fewer than S values left over carry nothing.
-2. They are taken in a keyed order (`KeyedOrder`) as S C samples. A number in the head says in which of the 256
-   under a key: where the writer comes to no good end with one, he draws another.
+2. They are taken in a keyed order (`KeyedOrder`) as S C samples. A number in the head says in which of the
+   256 under a key: where the writer comes to no good end with one, he draws another.
 3. The first S 2^e samples are S blocks of length 2^e: sample j S + b is position j of block b. Those that
    remain are blocks of 2^k samples, by the binary digits of their number, the longest first, down to 64;
    fewer than 64 samples carry nothing.
