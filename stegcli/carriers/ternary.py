@@ -45,6 +45,7 @@ LAYERS: Final = 2
 _CHUNK: Final = 1 << 15
 _SAMPLE: Final = 1 << 17
 _SAFE: Final = 0.85
+_DRAWS: Final = 8
 _SUREST: Final = np.float32(64)
 """Log-odds of what may change: one of 10^27 ever does, and a block never runs out of such."""
 
@@ -120,6 +121,12 @@ class Prices:
             total += ((1 - flip) * binary_entropy(other)).sum(), binary_entropy(flip).sum()
         return total
 
+    def forbid(self, moves: U8) -> bool:
+        """(n,) uint8 steps modulo 4 -> whether one of them must not be taken."""
+        return bool(
+            (moves == 2).any() or np.isinf(self.up[moves == 1]).any() or np.isinf(self.down[moves == 3]).any()
+        )
+
     def unit(self) -> float:
         """A usual price: the median of those that are finite, of every so many."""
         every = max(1, len(self.up) // _SAMPLE)
@@ -142,10 +149,9 @@ class Written:
 
 def room(prices: Prices) -> int:
     """The most bytes that `write` takes: a share of what steps of equal price would carry."""
-    if not Layout(len(prices.up)).groups:
-        return 0
     ways = 1 + np.isfinite(prices.up) + np.isfinite(prices.down)
-    return int(_SAFE * float(np.bincount(ways, minlength=4) @ np.log2([1, 1, 2, 3])) / 8)
+    entropy = float(np.bincount(ways, minlength=4) @ np.log2([1, 1, 2, 3]))
+    return int(_SAFE * Layout(len(ways)).usable * entropy / 8)
 
 
 def write(values: I16, prices: Prices, payload: bytes, keys: Keys, threads: int = 2) -> Written:
@@ -164,25 +170,20 @@ def write(values: I16, prices: Prices, payload: bytes, keys: Keys, threads: int 
     if len(payload) > room(prices):
         raise _no_room(room(prices), len(payload))
     if not payload:
-        return Written(values.copy(), Marks(0, (0,) * LAYERS))
+        return Written(values.copy(), Marks(0, 0, (0,) * LAYERS))
     layout, odd, bits = Layout(len(values)), (values & 1).astype(np.bool_), 8 * len(payload)
-    lam = multiplier(lambda lam: float(prices.layer_entropies(lam, odd).sum()), bits, prices.unit())
-    marks = Marks(len(payload), syndrome.rates_for(prices.layer_entropies(lam, odd), layout, bits))
-    order = layout.order(keys)
-    residues, up, down = order.take(_residues(values)), order.take(prices.up), order.take(prices.down)
-
-    def moves(band: Band) -> U8:
-        lowest, second = band.messages
-        ups, downs = band.of(up), band.of(down)
-        steps = two_layers(
-            band.of(residues), lambda rows: (_tilt(ups[rows], lam), _tilt(downs[rows], lam)), second, lowest
-        )
-        if _forbidden(steps, ups, downs).any():
-            raise _no_room(room(prices), len(payload))
-        return steps.view(np.uint8) % 4
-
-    steps = order.put(code_bands(layout, marks, payload, keys, moves, threads), len(values))
-    return Written(values + _STEPS[steps], marks)
+    lam = multiplier(
+        lambda lam: float(prices.layer_entropies(lam, odd).sum()), bits / layout.usable, prices.unit()
+    )
+    rates = syndrome.rates_for(prices.layer_entropies(lam, odd), layout, bits)
+    for draw in range(_DRAWS):
+        marks = Marks(len(payload), draw, rates)
+        order = layout.order(keys, draw)
+        coder = _Coder(order.take(_residues(values)), order.take(prices.up), order.take(prices.down), lam)
+        moves = order.put(code_bands(layout, marks, payload, keys, coder.moves, threads), len(values))
+        if not prices.forbid(moves):
+            return Written(values + _STEPS[moves], marks)
+    raise _no_room(room(prices), len(payload))
 
 
 def read(values: I16, marks: Marks, keys: Keys) -> bytes:
@@ -195,15 +196,28 @@ def _residues(values: I16) -> U8:
     return (values & 3).astype(np.uint8)
 
 
-def _tilt(price: F32, lam: float) -> F32:
-    tilt: F32 = np.maximum(price * np.float32(-lam), -WET)
-    return tilt
+@dataclass(frozen=True)
+class _Coder:
+    """Two layers for any band of blocks: (samples,) in the keyed order, and lambda."""
 
+    residues: U8
+    up: F32
+    down: F32
+    lam: float
 
-def _forbidden(steps: I8, up: F32, down: F32) -> NDArray[np.bool_]:
-    """Steps that are none of those allowed."""
-    found: NDArray[np.bool_] = (steps == 2) | ((steps == 1) & np.isinf(up)) | ((steps == -1) & np.isinf(down))
-    return found
+    def moves(self, band: Band) -> U8:
+        """(N, blocks) uint8: steps modulo 4."""
+        up, down = band.of(self.up), band.of(self.down)
+        lowest, second = band.messages
+
+        def tilts(rows: slice) -> tuple[F32, F32]:
+            return self._tilt(up[rows]), self._tilt(down[rows])
+
+        return two_layers(band.of(self.residues), tilts, second, lowest).view(np.uint8) % 4
+
+    def _tilt(self, price: F32) -> F32:
+        tilt: F32 = np.maximum(price * np.float32(-self.lam), -WET)
+        return tilt
 
 
 def _no_room(most: int, size: int) -> ImageError:

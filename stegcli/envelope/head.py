@@ -1,6 +1,6 @@
 """The head of format 2: what a reader must know of a secret that travels as bits, in bits itself.
 
-    salt (16 bytes) | head (36 bytes) -> ChaCha20-Poly1305 -> (52 bytes)        68 bytes, as good as random
+    salt (16 bytes) | head (37 bytes) -> ChaCha20-Poly1305 -> (53 bytes)        69 bytes, as good as random
 
 It lies in a share of the pixels that the locator draws, written there by the syndrome coder of the body, at
 a rate that follows from the number of pixels alone: to read it takes no more than the passphrase. The body
@@ -46,10 +46,10 @@ __all__ = [
 
 FORMAT_VERSION: Final = 2
 MAX_SIDE: Final = (1 << 24) - 1
-OWN_BYTES: Final = 12
+OWN_BYTES: Final = 13
 """Bytes of a head that belong to the method."""
 
-_LAYOUT: Final = struct.Struct(">BBBB3s3s3s3sII12s")  # 36 bytes, big-endian
+_LAYOUT: Final = struct.Struct(">BBBB3s3s3s3sII13s")  # 37 bytes, big-endian
 _TAG_BYTES: Final = 16
 MESSAGE_BYTES: Final = SALT_BYTES + _LAYOUT.size + _TAG_BYTES
 _KEYED, _COLOUR, _FILE = 1, 2, 4
@@ -112,7 +112,7 @@ class Head:
         return (*self.hidden_shape, 3) if self.is_colour else self.hidden_shape
 
     def to_bytes(self) -> bytes:
-        """The 36 bytes of format version 2, big-endian."""
+        """The 37 bytes of format version 2, big-endian."""
         flags = _KEYED * self.keyed | _COLOUR * self.is_colour | _FILE * self.is_file
         return _LAYOUT.pack(
             FORMAT_VERSION,
@@ -152,12 +152,12 @@ class Head:
 
 
 def seal_head(head: Head, keys: Keys) -> bytes:
-    """The head as 52 bytes that only `keys` open, and that nobody can alter or tell from noise."""
+    """The head as 53 bytes that only `keys` open, and that nobody can alter or tell from noise."""
     return ChaCha20Poly1305(keys.header).encrypt(_NONCE, head.to_bytes(), _ASSOCIATED_DATA)
 
 
 def open_head(sealed: bytes, keys: Keys) -> Head:
-    """52 bytes -> the head that `keys` open.
+    """53 bytes -> the head that `keys` open.
 
     Raises:
         NothingFoundError: they open nothing.
@@ -202,7 +202,7 @@ def _marks(count: int) -> Marks:
     exponent = count.bit_length() - 1
     bits = 8 * MESSAGE_BYTES // _LAYERS
     rate = -(-(bits << 26) // (WEIGHTS[exponent] << exponent))
-    return Marks(MESSAGE_BYTES, (rate,) * _LAYERS + (0,) * (samples.LAYERS - _LAYERS))
+    return Marks(MESSAGE_BYTES, 0, (rate,) * _LAYERS + (0,) * (samples.LAYERS - _LAYERS))
 
 
 def _keys(locator: bytes) -> Keys:

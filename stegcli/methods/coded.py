@@ -195,7 +195,7 @@ def _sides(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _own(marks: Marks) -> bytes:
-    """The rates of the layers; the size stands in the head as that of the body."""
+    """Draw and rates of the layers; the size stands in the head as that of the body."""
     return marks.to_bytes()[-head.OWN_BYTES :]
 
 
