@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     F64 = NDArray[np.float64]
     Tilts = Callable[[slice], tuple[F32, F32]]
 
-__all__ = ["LAYERS", "Prices", "Written", "read", "room", "two_layers", "write"]
+__all__ = ["LAYERS", "Prices", "StuckError", "Written", "read", "room", "two_layers", "write"]
 
 LAYERS: Final = 2
 """The lowest bit, then the second-lowest, in the two bits of a sample."""
@@ -94,6 +94,10 @@ def _lowest_odds(residues: U8, seconds: U8, up: F32, down: F32) -> F32:
     stays = np.where(other <= -WET, WET, np.clip(-other, -_SUREST, _SUREST))
     stays = np.where(seconds != residues >> 1, -WET, stays)
     return np.where(odd, -stays, stays)
+
+
+class StuckError(ImageError):
+    """In none of the keyed orders that were tried is there a way without a forbidden step."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,9 @@ def room(prices: Prices) -> int:
     return int(_SAFE * Layout(len(ways)).usable * entropy / 8)
 
 
-def write(values: I16, prices: Prices, payload: bytes, keys: Keys, threads: int = 2) -> Written:
+def write(
+    values: I16, prices: Prices, payload: bytes, keys: Keys, threads: int = 2, marks: Marks | None = None
+) -> Written:
     """Carry a payload in steps of the least expected price.
 
     Args:
@@ -163,9 +169,11 @@ def write(values: I16, prices: Prices, payload: bytes, keys: Keys, threads: int 
         payload: at most `room` bytes, as good as random (a ciphertext).
         keys: whose permutation and keystream to use.
         threads: bands of blocks coded at a time.
+        marks: as the reader knows them beforehand; None for those that suit the cover best.
 
     Raises:
-        ImageError: the payload is too large, or cannot be carried without a forbidden step.
+        ImageError: the payload is too large.
+        StuckError: it cannot be carried without a forbidden step; under other keys it may.
     """
     if len(payload) > room(prices):
         raise _no_room(room(prices), len(payload))
@@ -175,15 +183,16 @@ def write(values: I16, prices: Prices, payload: bytes, keys: Keys, threads: int 
     lam = multiplier(
         lambda lam: float(prices.layer_entropies(lam, odd).sum()), bits / layout.usable, prices.unit()
     )
-    rates = syndrome.rates_for(prices.layer_entropies(lam, odd), layout, bits)
-    for draw in range(_DRAWS):
-        marks = Marks(len(payload), draw, rates)
-        order = layout.order(keys, draw)
+    tries = [marks] if marks else _draws(len(payload), prices.layer_entropies(lam, odd), layout)
+    for tried in tries:
+        order = layout.order(keys, tried.draw)
         coder = _Coder(order.take(_residues(values)), order.take(prices.up), order.take(prices.down), lam)
-        moves = order.put(code_bands(layout, marks, payload, keys, coder.moves, threads), len(values))
+        moves = order.put(code_bands(layout, tried, payload, keys, coder.moves, threads), len(values))
         if not prices.forbid(moves):
-            return Written(values + _STEPS[moves], marks)
-    raise _no_room(room(prices), len(payload))
+            return Written(values + _STEPS[moves], tried)
+    raise StuckError(
+        f"{len(payload):,} bytes do not go into this cover: too much of it must stay as it is", _LESS
+    )
 
 
 def read(values: I16, marks: Marks, keys: Keys) -> bytes:
@@ -220,11 +229,15 @@ class _Coder:
         return tilt
 
 
+def _draws(size: int, entropies: F64, layout: Layout) -> list[Marks]:
+    """One after another, until one comes to a good end."""
+    rates = syndrome.rates_for(entropies, layout, 8 * size)
+    return [Marks(size, draw, rates) for draw in range(_DRAWS)]
+
+
 def _no_room(most: int, size: int) -> ImageError:
-    return ImageError(
-        f"the cover has room for about {most:,} bytes, and {size:,} are to be hidden",
-        "take a larger cover or a smaller secret",
-    )
+    return ImageError(f"the cover has room for about {most:,} bytes, and {size:,} are to be hidden", _LESS)
 
 
+_LESS: Final = "Take a larger cover or a smaller secret."
 _STEPS: Final = np.array([0, 1, 0, -1], dtype=np.int16)
