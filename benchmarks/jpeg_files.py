@@ -20,6 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def measured(path: Path, rate: float) -> dict[str, Any]:
     return row
 
 
-def _apart(work: Any, *args: Path) -> dict[str, Any]:
+def _apart(work: Callable[..., dict[str, Any]], *args: Path) -> dict[str, Any]:
     """In a process of its own."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         found: dict[str, Any] = pool.apply(work, args)

@@ -44,6 +44,9 @@ LAYERS: Final = 2
 
 _CHUNK: Final = 1 << 15
 _SAMPLE: Final = 1 << 17
+_SOUGHT_ON: Final = 1 << 19
+_GOLDEN: Final = np.uint64(2654435769)
+"""2^32 over the golden ratio."""
 _SAFE: Final = 0.85
 _DRAWS: Final = 8
 _SUREST: Final = np.float32(64)
@@ -180,9 +183,7 @@ def write(
     if not payload:
         return Written(values.copy(), Marks(0, 0, (0,) * LAYERS))
     layout, odd, bits = Layout(len(values)), (values & 1).astype(np.bool_), 8 * len(payload)
-    lam = multiplier(
-        lambda lam: float(prices.layer_entropies(lam, odd).sum()), bits / layout.usable, prices.unit()
-    )
+    lam = _multiplier(prices, odd, bits / layout.usable)
     tries = [marks] if marks else _draws(len(payload), prices.layer_entropies(lam, odd), layout)
     for tried in tries:
         order = layout.order(keys, tried.draw)
@@ -227,6 +228,17 @@ class _Coder:
     def _tilt(self, price: F32) -> F32:
         tilt: F32 = np.maximum(price * np.float32(-self.lam), -WET)
         return tilt
+
+
+def _multiplier(prices: Prices, odd: NDArray[np.bool_], bits: float) -> float:
+    """Lambda, sought on some of the integers where there are many; rates come from all, and are exact."""
+    count = len(odd)
+    if count > _SOUGHT_ON:
+        # Multiples of the golden ratio fall in step with no period that prices may have.
+        turns = np.arange(_SOUGHT_ON, dtype=np.uint64) * _GOLDEN & np.uint64(0xFFFFFFFF)
+        some = (turns * np.uint64(count) >> np.uint64(32)).astype(np.int64)
+        prices, odd, bits = Prices(prices.up[some], prices.down[some]), odd[some], bits * _SOUGHT_ON / count
+    return multiplier(lambda lam: float(prices.layer_entropies(lam, odd).sum()), bits, prices.unit())
 
 
 def _draws(size: int, entropies: F64, layout: Layout) -> list[Marks]:
