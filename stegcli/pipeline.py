@@ -7,57 +7,45 @@ import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from stegcli.codecs.base import FileSecret
-from stegcli.codecs.plain import MAX_BYTES
 from stegcli.envelope.head import Head
 from stegcli.envelope.keys import Keyring
 from stegcli.envelope.opening import check_sizes
 from stegcli.errors import (
-    ImageError,
     ModelError,
     NothingFoundError,
-    OutputError,
     UsageError,
-    one_line,
     out_of_memory,
 )
-from stegcli.methods import table
-from stegcli.methods.base import Cover, Job, Wishes
-from stegcli.models.files import read_regular
+from stegcli.methods import files, table
+from stegcli.methods.base import Job, Wishes
 from stegcli.models.loading import Models
-from stegcli.pictures import colour, metrics, reading, writing
+from stegcli.pictures import metrics, reading, writing
 from stegcli.pictures.drafts import check_place
-from stegcli.pictures.encoded import Encoded
 from stegcli.pictures.floor import check_revealed
-from stegcli.pictures.sources import (
-    load_colour_secret,
-    load_cover,
-    load_secret,
-    load_stego,
-    paths_among,
-)
+from stegcli.pictures.sources import load_stego, paths_among
+from stegcli.pictures.stegos import Place, jpeg_draft, lost_meaning, name_of, pixels_draft, unread
 from stegcli.progress import tell
 from stegcli.reports import HideReport, InfoReport, RevealReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from stegcli.envelope.header import Header
-    from stegcli.methods.base import Facts, Method, Secret
+    from stegcli.methods.base import Cover, Facts, Secret, Stego
     from stegcli.models.store import PathLike
     from stegcli.pictures.encoded import Sink
+    from stegcli.pictures.reading import Picture
     from stegcli.progress import Progress
     from stegcli.reports import Size
 
     Array = NDArray[np.uint8]
-    Picture = Array
     Source = PathLike | Array
     Naming = Callable[[str | None], PathLike]
     """A revealed file's safe name, None for a picture -> the file to write."""
@@ -76,9 +64,6 @@ __all__ = [
 ]
 
 SIZES = ("original", "hidden")
-STDOUT = "-"
-"""How a report names a stream that was written to."""
-
 _TARGET_TOLERANCE = 0.3
 """Decibels by which a trial on crops may have been too hopeful."""
 
@@ -177,8 +162,8 @@ def hide_as(
         cover: file, or (H, W, 3) or (H, W, 4) uint8.
         secret: file, or (h, w), (h, w, 3) or (h, w, 4) uint8 in sRGB, on white. Colour becomes gray for a
             method that takes gray pictures only; a file that is no picture is for one that takes any file.
-        out: file to write, lossless by its name; or a binary stream, which is given a PNG once that was
-            proved to reveal; None only fills the report.
+        out: file to write, lossless by its name, or a JPEG for a method that hides in its coefficients; or a
+            binary stream, which is given a PNG once that was proved to reveal; None only fills the report.
         settings: how.
         passphrase: None lets anybody with the program reveal.
         force: replace an existing file.
@@ -190,34 +175,27 @@ def hide_as(
     start = time.perf_counter()
     keyring = Keyring(passphrase)
     if isinstance(out, str | os.PathLike):
-        writing.check_writable(out, force, inputs=paths_among(cover, secret))
+        files.check_output(settings.model, out, force, paths_among(cover, secret))
     tell(progress, "load")
     models = Models(settings.weights, settings.device)
     method, chosen = table.chosen(settings.model, models, progressive=settings.target is not None)
     name = method.family if chosen is None else chosen.id
-    picture = load_cover(cover, settings.max_pixels, settings.scale_cover)
-    if isinstance(out, str | os.PathLike):
-        writing.check_holds(out, picture.rgb.shape, picture.alpha)
-    hidden, secret_notices = _secret(secret, method, settings)
-    job = Job(
-        Cover(picture.rgb, picture.alpha),
-        hidden,
-        models,
-        chosen,
-        keyring,
-        Wishes(settings.favor, settings.target),
-        progress=progress,
+    picture, carrier = _cover(cover, out, settings)
+    hidden, secret_notices = files.secret_for(
+        method, secret, settings.max_pixels, gray=settings.gray, as_file=settings.as_file
     )
-    made = method.hide(job)
+    wishes = Wishes(settings.favor, settings.target)
+    made = method.hide(Job(carrier, hidden, models, chosen, keyring, wishes, progress=progress))
     tell(progress, "save")
-    with _written(out, picture, made.rgb, force, settings) as (stego_rgb, alpha):
-        revealed = _read_back(stego_rgb, alpha, keyring, models, progress)
+    place = Place(out, force, settings.max_pixels, settings.keep_metadata)
+    with _draft(place, picture, made) as again:
+        revealed = _read_back(again, keyring, models, progress)
         tell(progress, "measure")
         quality = _quality(hidden, revealed.content)
         if out is not None and not isinstance(hidden, FileSecret):
             check_revealed(hidden, quality.psnr_db, name, settings.floor)
         return HideReport(
-            stego=_name(out),
+            stego=name_of(out),
             model=name,
             cover_size=_size(picture.rgb),
             secret_size=_secret_size(hidden),
@@ -226,8 +204,8 @@ def hide_as(
             spread=made.facts.spread,
             planes=made.facts.planes,
             bpp=_bpp(made.header, made.facts, picture.rgb),
-            stego_psnr_db=metrics.psnr(picture.rgb, stego_rgb),
-            stego_ssim=_ssim(picture.rgb, stego_rgb),
+            stego_psnr_db=metrics.psnr(picture.rgb, again.rgb),
+            stego_ssim=_ssim(picture.rgb, again.rgb),
             revealed_psnr_db=quality.psnr_db,
             revealed_ssim=quality.ssim,
             keyed=passphrase is not None,
@@ -236,12 +214,12 @@ def hide_as(
             device=made.device,
             from_jpeg=picture.from_jpeg,
             cover_rgb=picture.rgb,
-            stego_rgb=stego_rgb,
-            stego_alpha=alpha,
+            stego_rgb=again.rgb,
+            stego_alpha=again.alpha,
             revealed_secret=quality.seen,
             notices=(
                 *picture.notices,
-                *_lost_meaning(out, picture),
+                *lost_meaning(out, picture),
                 *secret_notices,
                 *made.notices,
                 *_missed(settings.target, quality.psnr_db),
@@ -287,7 +265,7 @@ def reveal(
         check_place(out, force, inputs=paths_among(stego))
     tell(progress, "load")
     picture = load_stego(stego, max_pixels)
-    method, opened = table.open_stego(picture.rgb, picture.alpha, Keyring(passphrase))
+    method, opened = table.open_stego(picture.rgb, picture.alpha, Keyring(passphrase), picture.jpeg)
     check_sizes(opened.header, max_pixels, original=size == "original")
     if isinstance(out, str | os.PathLike) and not _is_file(opened.header):
         writing.check_writable(out, force, inputs=paths_among(stego))
@@ -323,7 +301,7 @@ def info(
 ) -> InfoReport:
     """Read what a stego says about itself; arguments as for `reveal`. Runs no network."""
     picture = load_stego(stego, max_pixels)
-    method, opened = table.open_stego(picture.rgb, picture.alpha, Keyring(passphrase))
+    method, opened = table.open_stego(picture.rgb, picture.alpha, Keyring(passphrase), picture.jpeg)
     header, facts = opened.header, method.facts(opened)
     known = method.family if facts.model is None else _known_model(facts.model, weights)
     return InfoReport(
@@ -343,66 +321,29 @@ def info(
     )
 
 
-def _secret(source: Source, method: Method, settings: HideSettings) -> tuple[Picture | FileSecret, Notices]:
-    """What is hidden, of the kinds that the method takes, and what the user may not expect of it.
-
-    Raises:
-        UsageError: the method does not take it.
-        ImageError: it cannot be read, or is no picture where only pictures are taken.
-    """
-    if settings.as_file:
-        return _file(source, method), ()
-    try:
-        if "colour" in method.takes and not settings.gray:
-            return load_colour_secret(source, settings.max_pixels)
-        return load_secret(source, settings.max_pixels)
-    except ImageError as error:
-        if "file" not in method.takes or not _is_readable(source):
-            raise
-        return _file(source, method), (f"hidden byte for byte, as a file: {error.message}",)
-
-
-def _is_readable(source: Source) -> bool:
-    return not isinstance(source, np.ndarray | Encoded) and Path(source).is_file()
-
-
-def _file(source: Source, method: Method) -> FileSecret:
-    """A file as a secret."""
-    if "file" not in method.takes:
-        raise UsageError(f"{method.family} hides pictures only", "Take --model coded, or omit --as-file.")
-    if isinstance(source, np.ndarray):
-        raise UsageError("an array is no file", "Give the name of a file.")
-    if isinstance(source, Encoded):
-        return FileSecret("secret", source.content)
-    try:
-        return FileSecret(Path(source).name, read_regular(Path(source), MAX_BYTES))
-    except OSError as error:
-        raise ImageError(f"{source}: cannot be read ({one_line(error)})", "Check the name.") from error
-
-
 @dataclass(frozen=True)
 class _Quality:
     """A revealed secret against the one that was hidden: as seen at its own size, PSNR in dB and SSIM."""
 
-    seen: Picture | FileSecret
+    seen: Array | FileSecret
     psnr_db: float
     ssim: float | None
 
 
-def _quality(hidden: Picture | FileSecret, revealed: Picture | FileSecret) -> _Quality:
+def _quality(hidden: Array | FileSecret, revealed: Array | FileSecret) -> _Quality:
     """Raises OutputError for a file that came back as another."""
     if isinstance(hidden, FileSecret):
         if not isinstance(revealed, FileSecret) or revealed.content != hidden.content:
-            raise _unread("the stego")
+            raise unread("the stego")
         return _Quality(revealed, math.inf, None)
     if isinstance(revealed, FileSecret):
-        raise _unread("the stego")
+        raise unread("the stego")
     seen = reading.resize(revealed, (hidden.shape[0], hidden.shape[1]))
     return _Quality(seen, metrics.psnr(hidden, seen), _ssim(hidden, seen))
 
 
 def _saved(
-    found: Picture | FileSecret, out: PathLike | Sink | Naming | None, stego: Source, force: bool
+    found: Array | FileSecret, out: PathLike | Sink | Naming | None, stego: Source, force: bool
 ) -> str | None:
     """Write what was revealed; the name of the file, if one was written."""
     if out is None:
@@ -417,76 +358,33 @@ def _saved(
             writing.save_gray(out, found, force)
     else:
         out.write(found.content if isinstance(found, FileSecret) else writing.png_bytes(found))
-    return _name(out)
+    return name_of(out)
 
 
 def _is_file(header: Header | Head) -> bool:
     return isinstance(header, Head) and header.is_file
 
 
-@contextmanager
-def _written(
-    out: PathLike | Sink | None,
-    picture: reading.Picture,
-    stego_rgb: Array,
-    force: bool,
-    settings: HideSettings,
-) -> Iterator[tuple[Array, Array | None]]:
-    """Write a draft of the stego and read it again: (rgb, alpha) as the receiver's file holds them.
-
-    It gets its name when the block ends well: no stego lies there that was not proved to reveal.
-    """
-    exif = picture.exif if settings.keep_metadata else None
-    if out is None:
-        yield stego_rgb, picture.alpha
-    elif isinstance(out, str | os.PathLike):
-        icc = picture.icc
-        if icc is None and writing.output_format(out) != "PNG":
-            icc = colour.profile_of(picture.chunks)
-        with writing.stego_draft(out, stego_rgb, picture.alpha, icc, exif, force, picture.chunks) as draft:
-            again = _again(draft, out, settings)
-            yield again.rgb, again.alpha
-    else:
-        content = writing.png_bytes(stego_rgb, picture.alpha, picture.icc, exif, picture.chunks)
-        again = _again(Encoded(STDOUT, content), STDOUT, settings)
-        yield again.rgb, again.alpha
-        out.write(content)
+def _cover(cover: Source, out: PathLike | Sink | None, settings: HideSettings) -> tuple[Picture, Cover]:
+    """The cover, as what shall be written wants it."""
+    limit, scale = settings.max_pixels, settings.scale_cover
+    if isinstance(out, str | os.PathLike) and files.asks_jpeg(settings.model, out):
+        return files.cover_in_jpeg(cover, out, limit, scale, keep_metadata=settings.keep_metadata)
+    return files.cover_in_pixels(cover, out, limit, scale)
 
 
-def _again(draft: PathLike, out: PathLike, settings: HideSettings) -> reading.Picture:
-    try:
-        return reading.load_stego(draft, max_pixels=settings.max_pixels)
-    except ImageError as error:
-        raise _unread(out) from error
+def _draft(place: Place, cover: Picture, made: Stego) -> AbstractContextManager[Picture]:
+    return pixels_draft(place, cover, made.rgb) if made.jpeg is None else jpeg_draft(place, made.jpeg)
 
 
-def _read_back(
-    stego_rgb: Array, alpha: Array | None, keyring: Keyring, models: Models, progress: Progress | None
-) -> Secret:
+def _read_back(again: Picture, keyring: Keyring, models: Models, progress: Progress | None) -> Secret:
     """Reveal as a receiver does, except that no key is derived twice and no network loaded twice."""
     tell(progress, "decode")
     try:
-        method, opened = table.open_stego(stego_rgb, alpha, keyring)
+        method, opened = table.open_stego(again.rgb, again.alpha, keyring, again.jpeg)
         return method.reveal(opened, models, progress)
     except NothingFoundError as error:
-        raise _unread("the stego") from error
-
-
-def _unread(name: PathLike) -> OutputError:
-    return OutputError(
-        f"{name}: does not read back as it was written", "Check the disk, or write elsewhere with -o."
-    )
-
-
-def _lost_meaning(out: PathLike | Sink | None, picture: reading.Picture) -> tuple[str, ...]:
-    """What the written file cannot say of its colours."""
-    if not isinstance(out, str | os.PathLike) or writing.output_format(out) == "PNG":
-        return ()
-    if writing.output_format(out) == "BMP" and (picture.icc or colour.profile_of(picture.chunks)):
-        return ("a BMP keeps no colour profile: other programs will show other colours than the cover's",)
-    if colour.is_high_dynamic_range(picture.chunks):
-        return ("only a PNG says that the cover's colours are of high dynamic range; this file does not",)
-    return ()
+        raise unread("the stego") from error
 
 
 def _known_model(fingerprint: bytes, weights: PathLike | None) -> str | None:
@@ -496,15 +394,11 @@ def _known_model(fingerprint: bytes, weights: PathLike | None) -> str | None:
         return None
 
 
-def _name(out: PathLike | Sink | None) -> str | None:
-    return os.fspath(out) if isinstance(out, str | os.PathLike) else None if out is None else STDOUT
-
-
 def _size(array: Array) -> Size:
     return array.shape[1], array.shape[0]
 
 
-def _secret_size(secret: Picture | FileSecret) -> Size | None:
+def _secret_size(secret: Array | FileSecret) -> Size | None:
     return None if isinstance(secret, FileSecret) else _size(secret)
 
 

@@ -26,7 +26,7 @@ ZIGZAG: Final = np.array(
 """(64,): the place in a block, rows one after another, of each coefficient in the order of the scan."""
 
 CONVERT: Final = (
-    "Save it again as an ordinary (baseline) JPEG in colour or gray, or hide in a PNG: "
+    "Save it again as an ordinary (baseline) JPEG in colour or gray, or hide in a PNG (-o stego.png): "
     "there every cover will do."
 )
 _WHOLE_COPY: Final = "The file is truncated or damaged: get a whole copy of it."

@@ -12,7 +12,7 @@ bits, coefficients to steps of the table. `rounding_error` is what all three did
 from __future__ import annotations
 
 import io
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,11 @@ _BAND: Final = 32
 
 
 def fresh_cover(
-    rgb: NDArray[np.uint8] | NDArray[np.floating], quality: int, subsampling: Subsampling = "4:2:0"
+    rgb: NDArray[np.uint8] | NDArray[np.floating],
+    quality: int,
+    subsampling: Subsampling = "4:2:0",
+    icc: bytes | None = None,
+    exif: bytes | None = None,
 ) -> tuple[JpegCover, F32]:
     """Make a JPEG of pixels, as Pillow writes it, and what rounding did to its luma.
 
@@ -40,13 +44,17 @@ def fresh_cover(
         rgb: (H, W, 3), 0 to 255: uint8, or floating numbers that have not been rounded yet.
         quality: 1 to 100, as libjpeg counts.
         subsampling: of chroma.
+        icc: the colour profile, if there is one.
+        exif: the EXIF block, if there shall be one.
 
     Returns:
         The cover, and the rounding error, (R, C, 8, 8) float32, -0.5 to 0.5; see `rounding_error`.
     """
     pixels = rgb if rgb.dtype == np.uint8 else np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling=subsampling)
+    options: dict[str, Any] = {"icc_profile": icc} if icc else {}
+    options |= {"exif": exif} if exif else {}
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling=subsampling, **options)
     cover = open_cover(file.getvalue(), max_pixels=pixels.shape[0] * pixels.shape[1])
     return cover, rounding_error(cover, rgb)
 

@@ -25,7 +25,7 @@ from stegcli.carriers.jpeg_markers import read_layout
 from stegcli.carriers.jpeg_mpf import moved
 from stegcli.errors import ImageError
 
-__all__ = ["Encodable", "JpegCover", "encodable", "non_zero_ac", "open_cover", "write"]
+__all__ = ["Encodable", "JpegCover", "encodable", "non_zero_ac", "open_cover", "read_luma", "write"]
 
 I16 = NDArray[np.int16]
 Mask = NDArray[np.bool_]
@@ -98,6 +98,18 @@ def open_cover(data: bytes, *, max_pixels: int) -> JpegCover:
         raise ImageError("the JPEG is coded in an unusual way, which hiding would betray", CONVERT)
     buffer.flags.writeable = False
     return JpegCover(data, layout, _planes(layout.frame, buffer), padding)
+
+
+def read_luma(data: bytes, *, max_pixels: int) -> I16:
+    """Luma's coefficients, as `JpegCover.luma`, of a file that shall not be written again.
+
+    Raises:
+        ImageError: as `open_cover`, but for a way of coding that would not come back byte for byte.
+    """
+    layout = read_layout(data, max_pixels)
+    buffer, _ = decode_scan(layout.frame, data[layout.begin : layout.end])
+    luma = layout.frame.components[0]
+    return _planes(layout.frame, buffer)[0][: luma.rows, : luma.cols]
 
 
 def write(cover: JpegCover, coefficients: I16) -> bytes:

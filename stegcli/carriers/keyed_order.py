@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -29,11 +29,13 @@ def subkey(key: bytes, purpose: bytes) -> bytes:
 class KeyedOrder:
     """Where each sample is among the values. Part of the file format: see rule 2 of `syndrome`.
 
-    The values lie in S strips of C each, end to end. Sample j S + b is value order[j] of strip (b +
-    turn[j]) mod S, where `order` is the permutation of C by `scatter.embedding_groups` and `turn` the
-    stream of 32-bit words under `subkey(permutation, "turns")`, scaled to 0..S-1. Samples b, S + b, 2 S +
-    b, ... thus come from all strips alike and from anywhere in them, and one strip's worth of words is
-    sorted for all.
+    The values lie in S strips of C each, end to end. Sample j S + b is value order[j] of strip
+    (b + turn[j]) mod S, where `order` is the permutation of C by `scatter.embedding_groups` and `turn` the
+    stream of 32-bit words under `subkey(key, "turns")`, scaled to 0..S-1. The permutation key of both is
+    `subkey(permutation, "draw" and one byte, the number of the draw)`.
+
+    Samples b, S + b, 2 S + b, ... thus come from all strips alike and from anywhere in them, and one
+    strip's worth of words is sorted for all.
     """
 
     strips: int
@@ -41,10 +43,11 @@ class KeyedOrder:
     turns: NDArray[np.int64]
 
     @classmethod
-    def of(cls, strips: int, columns: int, keys: Keys) -> KeyedOrder:
-        """The order of `strips` times `columns` values under the permutation key."""
-        order = embedding_groups(columns, columns, 1, keys)[:, 0]
-        turns = scaled(words32(subkey(keys.permutation, b"turns"), columns), strips)
+    def of(cls, strips: int, columns: int, keys: Keys, draw: int = 0) -> KeyedOrder:
+        """The order of `strips` times `columns` values under the permutation key, one of 256."""
+        key = subkey(keys.permutation, b"draw" + bytes([draw]))
+        order = embedding_groups(columns, columns, 1, replace(keys, permutation=key))[:, 0]
+        turns = scaled(words32(subkey(key, b"turns"), columns), strips)
         return cls(strips, order, turns)
 
     def take(self, values: NDArray[_T]) -> NDArray[_T]:

@@ -107,7 +107,7 @@ def cancel(odds: F32, message: Bits) -> Bits:
     count = len(odds)
     canceller = _Canceller(odds, message)
     for step in _program(count.bit_length() - 1, len(message)):
-        canceller.run(step)
+        _RUN[step.op](canceller, step)
     bits = np.empty(odds.shape, dtype=np.uint8)
     np.right_shift(canceller.chosen.reshape(odds.shape), 31, out=bits, casting="unsafe")
     return bits
@@ -183,30 +183,18 @@ class _Canceller:
             self._odds[1 << k] = np.empty(self._blocks << k, dtype=np.float32)
         self._spare = np.empty((2, _CHUNK), dtype=np.float32)
         self.chosen: U32 = np.empty(odds.size, dtype=np.uint32)
-        self._run = {
-            _Op.FIRST: self._first,
-            _Op.SECOND: self._second,
-            _Op.JOIN: self._join,
-            _Op.ALL_FROZEN: self._all_frozen,
-            _Op.ALL_FREE: self._all_free,
-            _Op.LAST_FREE: self._last_free,
-            _Op.FIRST_FROZEN: self._first_frozen,
-        }
-
-    def run(self, step: _Step) -> None:
-        self._run[step.op](step)
 
     def _bits(self, start: int, length: int) -> U32:
         return self.chosen[start * self._blocks : (start + length) * self._blocks]
 
-    def _first(self, step: _Step) -> None:
+    def first(self, step: _Step) -> None:
         odds, out = self._odds[step.length], self._odds[step.length // 2]
         size = len(out)
         for at in range(0, size, _CHUNK):
             end = min(size, at + _CHUNK)
             _odds_of_sum(odds[at:end], odds[size + at : size + end], out[at:end], self._spare[:, : end - at])
 
-    def _second(self, step: _Step) -> None:
+    def second(self, step: _Step) -> None:
         odds, out = self._odds[step.length], self._odds[step.length // 2]
         size = len(out)
         bits = self._bits(step.start, step.length // 2)
@@ -216,19 +204,19 @@ class _Canceller:
             np.bitwise_xor(words[at:end], bits[at:end], out=out_words[at:end])
             out[at:end] += odds[size + at : size + end]
 
-    def _join(self, step: _Step) -> None:
+    def join(self, step: _Step) -> None:
         half = step.length // 2
         first = self._bits(step.start, half)
         first ^= self._bits(step.start + half, half)
 
-    def _all_frozen(self, step: _Step) -> None:
+    def all_frozen(self, step: _Step) -> None:
         self._encode(step, self._message[step.row : step.row + step.length].copy())
 
-    def _all_free(self, step: _Step) -> None:
+    def all_free(self, step: _Step) -> None:
         words = self._odds[step.length].view(np.uint32)
         np.bitwise_and(words, _SIGN, out=self._bits(step.start, step.length))
 
-    def _last_free(self, step: _Step) -> None:
+    def last_free(self, step: _Step) -> None:
         """The free bit is added to every bit of the subtree: all of them vote on it."""
         values = np.zeros((step.length, self._blocks), dtype=np.uint8)
         values[:-1] = self._message[step.row : step.row + step.length - 1]
@@ -238,9 +226,9 @@ class _Canceller:
         votes: F32 = np.sum((words ^ bits).view(np.float32), axis=0)
         bits ^= votes.view(np.uint32) & _SIGN
 
-    def _first_frozen(self, step: _Step) -> None:
+    def first_frozen(self, step: _Step) -> None:
         """The frozen bit is the parity of the subtree: where it is wrong, the least certain bit gives way."""
-        self._all_free(step)
+        self.all_free(step)
         bits = self._bits(step.start, step.length).reshape(step.length, -1)
         wrong = np.bitwise_xor.reduce(bits, axis=0)
         wrong ^= self._message[step.row].astype(np.uint32) << 31
@@ -250,6 +238,17 @@ class _Canceller:
     def _encode(self, step: _Step, values: Bits) -> None:
         transform(values)
         np.left_shift(values.ravel(), 31, out=self._bits(step.start, step.length), dtype=np.uint32)
+
+
+_RUN: Final = {
+    _Op.FIRST: _Canceller.first,
+    _Op.SECOND: _Canceller.second,
+    _Op.JOIN: _Canceller.join,
+    _Op.ALL_FROZEN: _Canceller.all_frozen,
+    _Op.ALL_FREE: _Canceller.all_free,
+    _Op.LAST_FREE: _Canceller.last_free,
+    _Op.FIRST_FROZEN: _Canceller.first_frozen,
+}
 
 
 def _odds_of_sum(first: F32, second: F32, out: F32, spare: F32) -> None:

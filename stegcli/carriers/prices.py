@@ -119,6 +119,7 @@ class Cells:
         square = np.einsum("di,ij,dj->d", _STEPS, precision, _STEPS)
         self._prices: F64 = self.unit * 2.0 ** octaves[:, None] * square
         self._allowed = _allowed(present // _BINS)
+        self._odd = _shares_of_odd(present // _BINS)
 
     def _bins(self, rho: F32) -> NDArray[np.uint16]:
         octaves = np.log(rho / np.float32(self.unit)) * np.float32(1 / np.log(2)) + np.float32(_OCTAVES / 2)
@@ -138,13 +139,19 @@ class Cells:
         weights = np.exp(self._log_weights(lam))
         joint = _in_order(weights / weights.sum(axis=1, keepdims=True))
         entropies = np.empty(LAYERS)
-        for index in range(len(CHANNELS)):
+        for index, channel in enumerate(CHANNELS):
             steps = joint.sum(axis=tuple(range(index + 2, 4))).reshape(len(joint), -1, 3)
             total = np.maximum(steps.sum(axis=2, keepdims=True), 1e-300)
-            halves = [_two_layers(total[..., 0], steps / total, flipped) for flipped in (0, 2)]
-            cells = np.mean(halves, axis=0)
+            even, odd = (_two_layers(total[..., 0], steps / total, flipped) for flipped in (0, 2))
+            cells = even + (odd - even) * self._odd[channel]
             entropies[2 * index : 2 * index + 2] = self.count @ cells.T
         return entropies
+
+    def expected_price(self, lam: float) -> float:
+        """What the steps of all pixels cost together on average, in the unit of rho."""
+        weights = np.exp(self._log_weights(lam))
+        weights /= weights.sum(axis=1, keepdims=True)
+        return float(self.count @ (weights * self._prices).sum(axis=1))
 
     def tilts(self, lam: float) -> list[tuple[F32, F32]]:
         """For each channel in order: ln P(+1) / P(0) and ln P(-1) / P(0), each (3^earlier, cells) float32.
@@ -176,6 +183,13 @@ def _allowed(kinds: NDArray[np.intp]) -> NDArray[np.bool_]:
         step = _STEPS[:, channel]
         allowed &= ~((kind == 1) & (step < 0)) & ~((kind == 2) & (step > 0))
     return allowed
+
+
+def _shares_of_odd(kinds: NDArray[np.intp]) -> F64:
+    """(cells,) kinds -> (3, cells) how many of a channel's values are odd: 255, not 0, half the rest."""
+    ends = kinds // np.array([[9], [3], [1]]) % 3
+    shares: F64 = np.array([0.5, 0.0, 1.0])[ends]
+    return shares
 
 
 def _in_order(steps: F64) -> F64:

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 __all__ = ["LAYERS", "Written", "read", "room", "write"]
 
 _CHUNK: Final = 1 << 17
+_DRAWS: Final = 4
+"""Keyed orders that are tried before a step of more than one is taken."""
+
 _SAFE: Final = 0.85
 """Of the greatest entropy, log2(27) bits a pixel, what is promised for any prices."""
 
@@ -61,9 +64,8 @@ class Written:
 
 def room(pixels: U8, bits_per_pixel: float = 8.0) -> int:
     """(n, 3) uint8 -> the most bytes that `write` takes with any prices, and that stay under a ceiling."""
-    if not Layout(len(pixels)).groups:
-        return 0
-    return int(min(_SAFE * greatest_entropy(pixels), bits_per_pixel * len(pixels)) / 8)
+    most = _SAFE * Layout(len(pixels)).usable * greatest_entropy(pixels)
+    return int(min(most, bits_per_pixel * len(pixels)) / 8)
 
 
 def write(
@@ -96,23 +98,60 @@ def write(
             "take a larger cover or a smaller secret",
         )
     if not payload:
-        return Written(pixels.copy(), Marks(0, (0,) * LAYERS), 0)
-    layout = Layout(len(pixels))
-    cells = Cells(pixels, rho, precision)
-    lam = multiplier(lambda lam: float(cells.layer_entropies(lam).sum()), 8 * len(payload), cells.unit)
-    if marks is None:
-        rates = syndrome.rates_for(cells.layer_entropies(lam), layout, 8 * len(payload))
-        marks = Marks(len(payload), rates)
-    order = layout.order(keys)
-    coder = _Coder(order.take(_residues(pixels)), order.take(cells.of_pixel), cells.tilts(lam))
-    moves = code_bands(layout, marks, payload, keys, coder.moves, threads)
-    stego, oversteps = _moved(pixels, order.put(moves, len(pixels)))
-    return Written(stego, marks, oversteps)
+        return Written(pixels.copy(), Marks(0, 0, (0,) * LAYERS), 0)
+    job = _Job(pixels, Cells(pixels, rho, precision), Layout(len(pixels)), payload, keys, threads)
+    lam = job.multiplier()
+    if marks is not None:
+        return job.written(lam, marks)
+    rates = job.rates(lam)
+    best = job.written(lam, Marks(len(payload), 0, rates))
+    for draw in range(1, _DRAWS):
+        if not best.oversteps:
+            break
+        best = min(best, job.written(lam, Marks(len(payload), draw, rates)), key=lambda some: some.oversteps)
+    return best
 
 
 def read(pixels: U8, marks: Marks, keys: Keys) -> bytes:
     """(n, 3) uint8 stego -> the payload, as `syndrome.read`."""
     return syndrome.read(_residues(pixels), marks, keys)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What `write` is given, with the cells of its pixels."""
+
+    pixels: U8
+    cells: Cells
+    layout: Layout
+    payload: bytes
+    keys: Keys
+    threads: int
+
+    def multiplier(self) -> float:
+        """Lambda, at which the entropy is the payload.
+
+        What blocks of finite length lose shows as a higher price, not as fewer bits.
+        """
+        return multiplier(
+            lambda lam: float(self.cells.layer_entropies(lam).sum()),
+            8 * len(self.payload) / self.layout.usable,
+            self.cells.unit,
+        )
+
+    def rates(self, lam: float) -> tuple[int, ...]:
+        """Those of the layers that suit these prices."""
+        return syndrome.rates_for(self.cells.layer_entropies(lam), self.layout, 8 * len(self.payload))
+
+    def written(self, lam: float, marks: Marks) -> Written:
+        """The payload in one of the keyed orders."""
+        order = self.layout.order(self.keys, marks.draw)
+        coder = _Coder(
+            order.take(_residues(self.pixels)), order.take(self.cells.of_pixel), self.cells.tilts(lam)
+        )
+        moves = code_bands(self.layout, marks, self.payload, self.keys, coder.moves, self.threads)
+        stego, oversteps = _moved(self.pixels, order.put(moves, len(self.pixels)))
+        return Written(stego, marks, oversteps)
 
 
 @dataclass(frozen=True)

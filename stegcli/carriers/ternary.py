@@ -37,14 +37,18 @@ if TYPE_CHECKING:
     F64 = NDArray[np.float64]
     Tilts = Callable[[slice], tuple[F32, F32]]
 
-__all__ = ["LAYERS", "Prices", "Written", "read", "room", "two_layers", "write"]
+__all__ = ["LAYERS", "Prices", "StuckError", "Written", "read", "room", "two_layers", "write"]
 
 LAYERS: Final = 2
 """The lowest bit, then the second-lowest, in the two bits of a sample."""
 
 _CHUNK: Final = 1 << 15
 _SAMPLE: Final = 1 << 17
+_SOUGHT_ON: Final = 1 << 19
+_GOLDEN: Final = np.uint64(2654435769)
+"""2^32 over the golden ratio."""
 _SAFE: Final = 0.85
+_DRAWS: Final = 8
 _SUREST: Final = np.float32(64)
 """Log-odds of what may change: one of 10^27 ever does, and a block never runs out of such."""
 
@@ -95,6 +99,10 @@ def _lowest_odds(residues: U8, seconds: U8, up: F32, down: F32) -> F32:
     return np.where(odd, -stays, stays)
 
 
+class StuckError(ImageError):
+    """In none of the keyed orders that were tried is there a way without a forbidden step."""
+
+
 @dataclass(frozen=True)
 class Prices:
     """What a step costs at each integer.
@@ -120,6 +128,12 @@ class Prices:
             total += ((1 - flip) * binary_entropy(other)).sum(), binary_entropy(flip).sum()
         return total
 
+    def forbid(self, moves: U8) -> bool:
+        """(n,) uint8 steps modulo 4 -> whether one of them must not be taken."""
+        return bool(
+            (moves == 2).any() or np.isinf(self.up[moves == 1]).any() or np.isinf(self.down[moves == 3]).any()
+        )
+
     def unit(self) -> float:
         """A usual price: the median of those that are finite, of every so many."""
         every = max(1, len(self.up) // _SAMPLE)
@@ -142,13 +156,14 @@ class Written:
 
 def room(prices: Prices) -> int:
     """The most bytes that `write` takes: a share of what steps of equal price would carry."""
-    if not Layout(len(prices.up)).groups:
-        return 0
     ways = 1 + np.isfinite(prices.up) + np.isfinite(prices.down)
-    return int(_SAFE * float(np.bincount(ways, minlength=4) @ np.log2([1, 1, 2, 3])) / 8)
+    entropy = float(np.bincount(ways, minlength=4) @ np.log2([1, 1, 2, 3]))
+    return int(_SAFE * Layout(len(ways)).usable * entropy / 8)
 
 
-def write(values: I16, prices: Prices, payload: bytes, keys: Keys, threads: int = 2) -> Written:
+def write(
+    values: I16, prices: Prices, payload: bytes, keys: Keys, threads: int = 2, marks: Marks | None = None
+) -> Written:
     """Carry a payload in steps of the least expected price.
 
     Args:
@@ -157,32 +172,28 @@ def write(values: I16, prices: Prices, payload: bytes, keys: Keys, threads: int 
         payload: at most `room` bytes, as good as random (a ciphertext).
         keys: whose permutation and keystream to use.
         threads: bands of blocks coded at a time.
+        marks: as the reader knows them beforehand; None for those that suit the cover best.
 
     Raises:
-        ImageError: the payload is too large, or cannot be carried without a forbidden step.
+        ImageError: the payload is too large.
+        StuckError: it cannot be carried without a forbidden step; under other keys it may.
     """
     if len(payload) > room(prices):
         raise _no_room(room(prices), len(payload))
     if not payload:
-        return Written(values.copy(), Marks(0, (0,) * LAYERS))
+        return Written(values.copy(), Marks(0, 0, (0,) * LAYERS))
     layout, odd, bits = Layout(len(values)), (values & 1).astype(np.bool_), 8 * len(payload)
-    lam = multiplier(lambda lam: float(prices.layer_entropies(lam, odd).sum()), bits, prices.unit())
-    marks = Marks(len(payload), syndrome.rates_for(prices.layer_entropies(lam, odd), layout, bits))
-    order = layout.order(keys)
-    residues, up, down = order.take(_residues(values)), order.take(prices.up), order.take(prices.down)
-
-    def moves(band: Band) -> U8:
-        lowest, second = band.messages
-        ups, downs = band.of(up), band.of(down)
-        steps = two_layers(
-            band.of(residues), lambda rows: (_tilt(ups[rows], lam), _tilt(downs[rows], lam)), second, lowest
-        )
-        if _forbidden(steps, ups, downs).any():
-            raise _no_room(room(prices), len(payload))
-        return steps.view(np.uint8) % 4
-
-    steps = order.put(code_bands(layout, marks, payload, keys, moves, threads), len(values))
-    return Written(values + _STEPS[steps], marks)
+    lam = _multiplier(prices, odd, bits / layout.usable)
+    tries = [marks] if marks else _draws(len(payload), prices.layer_entropies(lam, odd), layout)
+    for tried in tries:
+        order = layout.order(keys, tried.draw)
+        coder = _Coder(order.take(_residues(values)), order.take(prices.up), order.take(prices.down), lam)
+        moves = order.put(code_bands(layout, tried, payload, keys, coder.moves, threads), len(values))
+        if not prices.forbid(moves):
+            return Written(values + _STEPS[moves], tried)
+    raise StuckError(
+        f"{len(payload):,} bytes do not go into this cover: too much of it must stay as it is", _LESS
+    )
 
 
 def read(values: I16, marks: Marks, keys: Keys) -> bytes:
@@ -195,22 +206,50 @@ def _residues(values: I16) -> U8:
     return (values & 3).astype(np.uint8)
 
 
-def _tilt(price: F32, lam: float) -> F32:
-    tilt: F32 = np.maximum(price * np.float32(-lam), -WET)
-    return tilt
+@dataclass(frozen=True)
+class _Coder:
+    """Two layers for any band of blocks: (samples,) in the keyed order, and lambda."""
+
+    residues: U8
+    up: F32
+    down: F32
+    lam: float
+
+    def moves(self, band: Band) -> U8:
+        """(N, blocks) uint8: steps modulo 4."""
+        up, down = band.of(self.up), band.of(self.down)
+        lowest, second = band.messages
+
+        def tilts(rows: slice) -> tuple[F32, F32]:
+            return self._tilt(up[rows]), self._tilt(down[rows])
+
+        return two_layers(band.of(self.residues), tilts, second, lowest).view(np.uint8) % 4
+
+    def _tilt(self, price: F32) -> F32:
+        tilt: F32 = np.maximum(price * np.float32(-self.lam), -WET)
+        return tilt
 
 
-def _forbidden(steps: I8, up: F32, down: F32) -> NDArray[np.bool_]:
-    """Steps that are none of those allowed."""
-    found: NDArray[np.bool_] = (steps == 2) | ((steps == 1) & np.isinf(up)) | ((steps == -1) & np.isinf(down))
-    return found
+def _multiplier(prices: Prices, odd: NDArray[np.bool_], bits: float) -> float:
+    """Lambda, sought on some of the integers where there are many; rates come from all, and are exact."""
+    count = len(odd)
+    if count > _SOUGHT_ON:
+        # Multiples of the golden ratio fall in step with no period that prices may have.
+        turns = np.arange(_SOUGHT_ON, dtype=np.uint64) * _GOLDEN & np.uint64(0xFFFFFFFF)
+        some = (turns * np.uint64(count) >> np.uint64(32)).astype(np.int64)
+        prices, odd, bits = Prices(prices.up[some], prices.down[some]), odd[some], bits * _SOUGHT_ON / count
+    return multiplier(lambda lam: float(prices.layer_entropies(lam, odd).sum()), bits, prices.unit())
+
+
+def _draws(size: int, entropies: F64, layout: Layout) -> list[Marks]:
+    """One after another, until one comes to a good end."""
+    rates = syndrome.rates_for(entropies, layout, 8 * size)
+    return [Marks(size, draw, rates) for draw in range(_DRAWS)]
 
 
 def _no_room(most: int, size: int) -> ImageError:
-    return ImageError(
-        f"the cover has room for about {most:,} bytes, and {size:,} are to be hidden",
-        "take a larger cover or a smaller secret",
-    )
+    return ImageError(f"the cover has room for about {most:,} bytes, and {size:,} are to be hidden", _LESS)
 
 
+_LESS: Final = "Take a larger cover or a smaller secret."
 _STEPS: Final = np.array([0, 1, 0, -1], dtype=np.int16)

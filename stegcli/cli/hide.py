@@ -45,7 +45,8 @@ def hide(
             "-o",
             "--output",
             metavar="STEGO",
-            help="File to write, - for stdout (default: <cover stem>.stego.png).",
+            help="File to write, - for stdout "
+            "(default: <cover stem>.stego.png; .jpg for a JPEG and --model coded).",
         ),
     ] = None,
     favor: options.Favor = "balanced",
@@ -85,6 +86,9 @@ def hide(
 
     The written file is read back and revealed before it gets its name, so the figures are those of the
     file itself. With -o - the stego goes to stdout as a PNG, and the report to stderr.
+
+    With --model coded, a JPEG cover stays a JPEG: the secret goes into its coefficients, and all else in the
+    file stays as it is. Any other cover becomes one if STEGO is called .jpg.
     """
     from stegcli import pipeline
     from stegcli.cli.passphrase import find_passphrase
@@ -112,8 +116,8 @@ def hide(
     hidden = read_once(secret, settings.max_pixels)
     ranking = [] if cover_from is None else _ranked(talk, cover_from, hidden, settings)
     cover = ranking[0].cover if ranking else cover
-    stego = options.output_for(output, cover, "stego")
-    out = options.checked_output(stego, force, [cover, secret])  # before a passphrase is asked for
+    stego = options.output_for(output, cover, options.stego_ending(model, cover))
+    out = options.checked_stego(stego, model, force, [cover, secret])  # before a passphrase is asked for
     words = find_passphrase(ask=passphrase, file=passphrase_file, twice=True)
     with if_interrupted(options.whether_written(stego)), talk.progress() as progress:
         report = pipeline.hide_as(

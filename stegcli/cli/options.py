@@ -32,9 +32,11 @@ __all__ = [
     "Weights",
     "check_one_stdin",
     "checked_output",
+    "checked_stego",
     "hide_settings",
     "output_for",
     "pixel_limit",
+    "stego_ending",
     "whether_written",
 ]
 
@@ -121,12 +123,30 @@ def hide_settings(
 
 
 def output_for(given: str | None, source: str, ending: str) -> str:
-    """The file to write: the one asked for, or `<stem of source>.<ending>.png` in the current folder."""
+    """The file to write: the one asked for, or `<stem of source>.<ending>` in the current folder."""
     if given is not None:
         return given
     if source == STREAM:
         raise UsageError("a picture from stdin gives no name to the result", "Name the output with -o.")
-    return f"{Path(source).stem}.{ending}.png"
+    return f"{Path(source).stem}.{ending}"
+
+
+def stego_ending(model: str | None, cover: str) -> str:
+    """What a stego is called after its cover: a JPEG stays one where the method can hide in it."""
+    from stegcli.methods import table
+    from stegcli.pictures.files import is_jpeg
+
+    return "stego.jpg" if table.writes_jpeg(model) and is_jpeg(cover) else "stego.png"
+
+
+def checked_stego(name: str, model: str | None, force: bool, inputs: list[str]) -> str | Sink:
+    """As `checked_output`, for what a method writes."""
+    from stegcli.methods import files
+
+    if name == STREAM:
+        return checked_output(name, force, inputs)
+    files.check_output(model, name, force, inputs)
+    return name
 
 
 def checked_output(name: str, force: bool, inputs: list[str]) -> str | Sink:

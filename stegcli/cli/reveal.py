@@ -52,7 +52,7 @@ def reveal(
 
     talk = Talk(as_json, quiet, verbose, aside=output == options.STREAM)
     options.check_one_stdin(stego, passphrase_file)
-    picture = options.output_for(output, stego, "revealed")
+    picture = options.output_for(output, stego, "revealed.png")
     out = options.checked_reveal(output, picture, force, [stego])  # before a passphrase is asked for
     words = find_passphrase(ask=passphrase, file=passphrase_file, twice=False)
     limit = options.pixel_limit(max_pixels)

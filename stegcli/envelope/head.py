@@ -1,11 +1,11 @@
 """The head of format 2: what a reader must know of a secret that travels as bits, in bits itself.
 
-    salt (16 bytes) | head (36 bytes) -> ChaCha20-Poly1305 -> (52 bytes)        68 bytes, as good as random
+    salt (16 bytes) | head (37 bytes) -> ChaCha20-Poly1305 -> (53 bytes)        69 bytes, as good as random
 
-It lies in a share of the pixels that the locator draws, written there by the syndrome coder of the body, at
-a rate that follows from the number of pixels alone: to read it takes no more than the passphrase. The body
-has all other pixels. A head that does not open has one answer, whether nothing was hidden, the passphrase is
-wrong or a pixel of it was changed.
+It lies in a share of the pixels, or of a JPEG's coefficients, that the locator draws, written there by the
+syndrome coder of the body, at a rate that follows from their number alone: to read it takes no more than the
+passphrase. The body has all others. A head that does not open has one answer, whether nothing was hidden,
+the passphrase is wrong or one of them was changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from stegcli.carriers import samples
+from stegcli.carriers import samples, ternary
 from stegcli.carriers.keyed_order import subkey
 from stegcli.carriers.parity import positions_of
 from stegcli.carriers.streams import Keys
@@ -29,38 +29,81 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from stegcli.carriers.ternary import Prices
+
+    I16 = NDArray[np.int16]
     Places = NDArray[np.int64]
     U8 = NDArray[np.uint8]
 
 __all__ = [
+    "COEFFICIENTS",
     "MAX_SIDE",
     "MESSAGE_BYTES",
     "OWN_BYTES",
+    "PIXELS",
+    "Ground",
     "Head",
-    "draw",
     "open_head",
     "read",
+    "read_coefficients",
     "seal_head",
     "write",
+    "write_coefficients",
 ]
 
 FORMAT_VERSION: Final = 2
 MAX_SIDE: Final = (1 << 24) - 1
-OWN_BYTES: Final = 12
+OWN_BYTES: Final = 13
 """Bytes of a head that belong to the method."""
 
-_LAYOUT: Final = struct.Struct(">BBBB3s3s3s3sII12s")  # 36 bytes, big-endian
+_LAYOUT: Final = struct.Struct(">BBBB3s3s3s3sII13s")  # 37 bytes, big-endian
 _TAG_BYTES: Final = 16
 MESSAGE_BYTES: Final = SALT_BYTES + _LAYOUT.size + _TAG_BYTES
 _KEYED, _COLOUR, _FILE = 1, 2, 4
 _ASSOCIATED_DATA: Final = b"stegcli/2"
 _NONCE: Final = bytes(12)  # a header key seals one head: the salt is fresh for every stego
 
-_SHARE: Final = 4
-_LARGEST_EXPONENT: Final = 16
-"""A head takes the largest power of two of the pixels that is at most a quarter of them, and at most 2^16."""
 _LAYERS: Final = 2
 """Layers of a sample that carry it: green's. What joint steps say, green says: the others follow it."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What heads lie in. It takes the largest power of two of n samples that is at most n / share.
+
+    Attributes:
+        share: see above.
+        most: the exponent of that power, at most.
+        layers: that a sample has; the head is in the first two.
+    """
+
+    share: int
+    most: int
+    layers: int
+
+    def draw(self, count: int, locator: bytes) -> Places:
+        """Which of `count` samples a head lies in: (2^e,) int64, ascending.
+
+        Raises:
+            ImageError: there are too few.
+        """
+        exponent = min((count // self.share).bit_length() - 1, self.most)
+        places = positions_of(count, 1 << exponent, subkey(locator, b"head"))
+        places.sort()
+        return places
+
+    def marks(self, count: int) -> Marks:
+        """The least rates at which 2^e samples, one block, carry a head, half of it in each layer."""
+        exponent = count.bit_length() - 1
+        bits = 8 * MESSAGE_BYTES // _LAYERS
+        rate = -(-(bits << 26) // (WEIGHTS[exponent] << exponent))
+        return Marks(MESSAGE_BYTES, 0, (rate,) * _LAYERS + (0,) * (self.layers - _LAYERS))
+
+
+PIXELS: Final = Ground(share=4, most=16, layers=samples.LAYERS)
+COEFFICIENTS: Final = Ground(share=2, most=18, layers=ternary.LAYERS)
+"""More of them, for most of a JPEG's coefficients are zero and cost much: a tenth of a bit for each other one
+is all that a small file can take."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +155,7 @@ class Head:
         return (*self.hidden_shape, 3) if self.is_colour else self.hidden_shape
 
     def to_bytes(self) -> bytes:
-        """The 36 bytes of format version 2, big-endian."""
+        """The 37 bytes of format version 2, big-endian."""
         flags = _KEYED * self.keyed | _COLOUR * self.is_colour | _FILE * self.is_file
         return _LAYOUT.pack(
             FORMAT_VERSION,
@@ -152,12 +195,12 @@ class Head:
 
 
 def seal_head(head: Head, keys: Keys) -> bytes:
-    """The head as 52 bytes that only `keys` open, and that nobody can alter or tell from noise."""
+    """The head as 53 bytes that only `keys` open, and that nobody can alter or tell from noise."""
     return ChaCha20Poly1305(keys.header).encrypt(_NONCE, head.to_bytes(), _ASSOCIATED_DATA)
 
 
 def open_head(sealed: bytes, keys: Keys) -> Head:
-    """52 bytes -> the head that `keys` open.
+    """53 bytes -> the head that `keys` open.
 
     Raises:
         NothingFoundError: they open nothing.
@@ -168,41 +211,32 @@ def open_head(sealed: bytes, keys: Keys) -> Head:
         raise NothingFoundError from None
 
 
-def draw(pixel_count: int, locator: bytes) -> Places:
-    """Which of the pixels a head lies in: (2^e,) int64, ascending.
-
-    Raises:
-        ImageError: the picture is too small.
-    """
-    places = positions_of(pixel_count, 1 << _exponent(pixel_count), subkey(locator, b"head"))
-    places.sort()
-    return places
-
-
 def write(
     pixels: U8, rho: NDArray[np.float32], precision: NDArray[np.float64], message: bytes, locator: bytes
 ) -> U8:
-    """Write salt and sealed head, `MESSAGE_BYTES`, into the pixels of `draw`; see `samples.write`."""
-    marks = _marks(len(pixels))
+    """Write salt and sealed head, `MESSAGE_BYTES`, into the pixels that were drawn; see `samples.write`."""
+    marks = PIXELS.marks(len(pixels))
     return samples.write(pixels, rho, precision, message, _keys(locator), threads=1, marks=marks).pixels
 
 
 def read(pixels: U8, locator: bytes) -> tuple[bytes, bytes]:
-    """(2^e, 3) uint8, the pixels of `draw` -> salt and sealed head; noise where nothing is hidden."""
-    message = samples.read(pixels, _marks(len(pixels)), _keys(locator))
+    """(2^e, 3) uint8, the drawn pixels -> salt and sealed head; noise where nothing is hidden."""
+    return _parted(samples.read(pixels, PIXELS.marks(len(pixels)), _keys(locator)))
+
+
+def write_coefficients(values: I16, prices: Prices, message: bytes, locator: bytes) -> I16:
+    """Write salt and sealed head into the coefficients that were drawn; see `ternary.write`."""
+    marks = COEFFICIENTS.marks(len(values))
+    return ternary.write(values, prices, message, _keys(locator), threads=1, marks=marks).values
+
+
+def read_coefficients(values: I16, locator: bytes) -> tuple[bytes, bytes]:
+    """(2^e,) int16, the drawn coefficients -> salt and sealed head; noise where nothing is hidden."""
+    return _parted(ternary.read(values, COEFFICIENTS.marks(len(values)), _keys(locator)))
+
+
+def _parted(message: bytes) -> tuple[bytes, bytes]:
     return message[:SALT_BYTES], message[SALT_BYTES:]
-
-
-def _exponent(pixel_count: int) -> int:
-    return min((pixel_count // _SHARE).bit_length() - 1, _LARGEST_EXPONENT)
-
-
-def _marks(count: int) -> Marks:
-    """The least rates at which 2^e samples, one block, carry a head, half of it in each layer."""
-    exponent = count.bit_length() - 1
-    bits = 8 * MESSAGE_BYTES // _LAYERS
-    rate = -(-(bits << 26) // (WEIGHTS[exponent] << exponent))
-    return Marks(MESSAGE_BYTES, (rate,) * _LAYERS + (0,) * (samples.LAYERS - _LAYERS))
 
 
 def _keys(locator: bytes) -> Keys:

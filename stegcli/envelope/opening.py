@@ -1,8 +1,9 @@
 """The ways into a stego, by which its header is found. None needs a model.
 
-stego, alpha ──> pixels that carry ──> places (locator) ──> salt ──> keys ──> header ──> Opened
+stego, alpha ──> pixels that carry ──┐
+JPEG file ──> luma's coefficients ───┴─> places (locator) ──> salt ──> keys ──> header ──> Opened
 
-A header of format 1 lies in parities, one of format 2 in bits of samples.
+A header of format 1 lies in parities of pixels, one of format 2 in bits of pixels' or coefficients' steps.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stegcli.carriers import parity
+from stegcli.carriers import coefficients, parity
+from stegcli.carriers.jpeg_scan import read_luma
 from stegcli.carriers.pixels import carrier_masks, carriers
 from stegcli.envelope import head
 from stegcli.envelope.header import draw_places, open_header, parity_plan, read_salt, seal
@@ -27,12 +29,23 @@ if TYPE_CHECKING:
     from stegcli.envelope.header import Header
     from stegcli.envelope.keys import Keyring
 
+    I16 = NDArray[np.int16]
     Gray = NDArray[np.uint8]
     Rgb = NDArray[np.uint8]
     Mask = NDArray[np.bool_] | None
     Way = Callable[[Rgb, Mask, Keyring], "Opened"]
 
-__all__ = ["Opened", "ParitiesOpened", "SamplesOpened", "check_sizes", "open_parities", "open_samples"]
+__all__ = [
+    "CoefficientsOpened",
+    "Opened",
+    "ParitiesOpened",
+    "PixelsOpened",
+    "SamplesOpened",
+    "check_sizes",
+    "open_coefficients",
+    "open_parities",
+    "open_samples",
+]
 
 
 @dataclass(frozen=True)
@@ -40,22 +53,31 @@ class Opened:
     """An opened stego.
 
     Attributes:
-        stego_rgb: (H, W, 3) uint8.
-        pixels: (n, 3) uint8, those that carry.
         keys: derived from passphrase and salt.
-        usable: (H, W) bool, which pixels carry; None if all do.
         header: what it says about itself.
     """
 
-    stego_rgb: Rgb
-    pixels: Rgb
     keys: Keys
-    usable: NDArray[np.bool_] | None
     header: Header | Head
 
 
 @dataclass(frozen=True)
-class ParitiesOpened(Opened):
+class PixelsOpened(Opened):
+    """One that hides something in its pixels.
+
+    Attributes:
+        stego_rgb: (H, W, 3) uint8.
+        pixels: (n, 3) uint8, those that carry.
+        usable: (H, W) bool, which pixels carry; None if all do.
+    """
+
+    stego_rgb: Rgb
+    pixels: Rgb
+    usable: NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True)
+class ParitiesOpened(PixelsOpened):
     """By a header in parities.
 
     Attributes:
@@ -71,16 +93,28 @@ class ParitiesOpened(Opened):
 
 
 @dataclass(frozen=True)
-class SamplesOpened(Opened):
+class SamplesOpened(PixelsOpened):
     """By a head in samples.
 
     Attributes:
-        sealed: the head as it was read, which the body is bound to.
         places: (m,) int64, the pixels that the head has to itself.
     """
 
     header: Head
-    sealed: bytes
+    places: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class CoefficientsOpened(Opened):
+    """By a head in the coefficients of a JPEG file.
+
+    Attributes:
+        values: (n,) int16, all that may carry: see `carriers.coefficients`.
+        places: (m,) int64, those that the head has to itself.
+    """
+
+    header: Head
+    values: I16
     places: NDArray[np.int64]
 
 
@@ -128,6 +162,22 @@ def open_samples(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Opened
     return _by_pixels(stego_rgb, alpha, keyring, _open_samples)
 
 
+def open_coefficients(jpeg: bytes, max_pixels: int, keyring: Keyring) -> Opened:
+    """Open the head that lies in the coefficients of a JPEG file; as `open_parities`.
+
+    A file of a kind that hides nothing there is one in which nothing is found.
+    """
+    try:
+        values = coefficients.values(read_luma(jpeg, max_pixels=max_pixels))
+        locator = keyring.locator(len(values))
+        places = head.COEFFICIENTS.draw(len(values), locator)
+    except ImageError:
+        raise NothingFoundError from None
+    salt, sealed = head.read_coefficients(values[places], locator)
+    keys = keyring.keys(salt)
+    return CoefficientsOpened(keys, head.open_head(sealed, keys), values, places)
+
+
 def _by_pixels(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring, way: Way) -> Opened:
     """What the pixels that shall carry open, or else all that may have carried."""
     *others, last = carrier_masks(alpha)
@@ -147,16 +197,16 @@ def _open_parities(stego_rgb: Rgb, usable: Mask, keyring: Keyring) -> ParitiesOp
     keys = keyring.keys(salt)
     header = open_header(pixels, keys, places, group)
     plan = parity_plan(count, salt, seal(header, keys), places, group)
-    return ParitiesOpened(stego_rgb, pixels, keys, usable, header, plan)
+    return ParitiesOpened(keys, header, stego_rgb, pixels, usable, plan)
 
 
 def _open_samples(stego_rgb: Rgb, usable: Mask, keyring: Keyring) -> SamplesOpened:
     pixels = _enough(stego_rgb, usable)
     locator = keyring.locator(len(pixels))
-    places = head.draw(len(pixels), locator)
+    places = head.PIXELS.draw(len(pixels), locator)
     salt, sealed = head.read(pixels[places], locator)
     keys = keyring.keys(salt)
-    return SamplesOpened(stego_rgb, pixels, keys, usable, head.open_head(sealed, keys), sealed, places)
+    return SamplesOpened(keys, head.open_head(sealed, keys), stego_rgb, pixels, usable, places)
 
 
 def _enough(stego_rgb: Rgb, usable: Mask) -> Rgb:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from stegcli.carriers.jpeg_scan import JpegCover
     from stegcli.codecs.base import Picture
     from stegcli.envelope.head import Head
     from stegcli.envelope.header import Header
@@ -60,10 +61,15 @@ class Cover:
     Attributes:
         rgb: (H, W, 3) uint8.
         alpha: (H, W) uint8, or None if it is opaque.
+        jpeg: the file that `rgb` was decoded from, where its coefficients shall carry and not the pixels.
+        error: (R, C, 8, 8) float32, what rounding took from luma's coefficients, where the file was made just
+            now: see `carriers.jpeg_fresh`.
     """
 
     rgb: Rgb
     alpha: Gray | None = None
+    jpeg: JpegCover | None = None
+    error: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -145,20 +151,29 @@ class Stego:
     """A stego and how it was made.
 
     Attributes:
-        rgb: (H, W, 3) uint8.
+        pixels: (H, W, 3) uint8; None for one that is a JPEG file.
         hidden: the secret as carried.
         header: what the stego says about itself.
         facts: the method's own part of it.
         device: where the encoder ran.
         notices: what the user may not expect, one sentence each.
+        jpeg: the whole file, where coefficients carry.
     """
 
-    rgb: Rgb
+    pixels: Rgb | None
     hidden: Picture | FileSecret
     header: Header | Head
     facts: Facts
     device: str
     notices: tuple[str, ...]
+    jpeg: bytes | None = field(default=None, repr=False)
+
+    @property
+    def rgb(self) -> Rgb:
+        """(H, W, 3) uint8: the pixels of a stego that hides in them."""
+        if self.pixels is None:
+            raise TypeError("this stego is a JPEG file")
+        return self.pixels
 
 
 @dataclass(frozen=True)
@@ -198,6 +213,10 @@ class Method(Protocol):
     @property
     def has_key(self) -> bool:
         """Whether a passphrase keeps the secret itself private, not only the header."""
+
+    @property
+    def has_jpeg(self) -> bool:
+        """Whether it also hides in the coefficients of a JPEG file: see `Cover.jpeg`."""
 
     def hide(self, job: Job) -> Stego:
         """Hide a secret in a cover.

@@ -67,6 +67,7 @@ class IsganMethod:
     has_models: bool = True
     takes: Collection[str] = ("gray",)
     has_key: bool = False
+    has_jpeg: bool = False
 
     def hide(self, job: Job) -> Stego:
         """See `Method.hide`.
@@ -78,16 +79,16 @@ class IsganMethod:
 
     def reveal(self, opened: Opened, models: Models, progress: Progress | None = None) -> Secret:
         """See `Method.reveal`."""
-        _, body = _ours(opened)
+        found, body = _ours(opened)
         model = decoder_of(models, body.model, self.family)
         decoder = model("decoder")
         tell(progress, "decode")
-        return Secret(_reveal(opened.stego_rgb, decoder, progress), model.id, decoder.device)
+        return Secret(_reveal(found.stego_rgb, decoder, progress), model.id, decoder.device)
 
     def facts(self, opened: Opened) -> Facts:
         """See `Method.facts`."""
-        header, body = _ours(opened)
-        return _facts(header, body)
+        found, body = _ours(opened)
+        return _facts(found.header, body)
 
     def damage(self, opened: Opened) -> float:
         """See `Method.damage`."""
@@ -133,7 +134,7 @@ def _facts(header: Header, body: Body) -> Facts:
     return Facts(body.model, body.spread, body.planes, header.hidden_shape, None)
 
 
-def _ours(opened: Opened) -> tuple[Header, Body]:
+def _ours(opened: Opened) -> tuple[ParitiesOpened, Body]:
     """With the method's own part of the header; NothingFoundError if it speaks of another size."""
     if not isinstance(opened, ParitiesOpened):
         raise NothingFoundError
@@ -143,7 +144,7 @@ def _ours(opened: Opened) -> tuple[Header, Body]:
         raise NothingFoundError from None
     if opened.header.hidden_shape != opened.stego_rgb.shape[:2]:
         raise NothingFoundError
-    return opened.header, body
+    return opened, body
 
 
 def draw(cover_rgb: Rgb, hidden_gray: Gray, encoder: Network, progress: Progress | None = None) -> Rgb:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from stegcli.envelope.opening import open_parities, open_samples
+from stegcli.envelope.opening import open_coefficients, open_parities, open_samples
 from stegcli.errors import ModelError, NothingFoundError
-from stegcli.methods.coded import CodedMethod
+from stegcli.methods.coded.method import CodedMethod
 from stegcli.methods.isgan import IsganMethod
 from stegcli.methods.phase.method import PhaseMethod
 
@@ -24,35 +25,46 @@ if TYPE_CHECKING:
     Array = NDArray[np.uint8]
     Opener = Callable[[Array, Array | None, Keyring], Opened]
 
-__all__ = ["METHODS", "OPENERS", "chosen", "for_channel", "for_family", "open_stego"]
+__all__ = ["METHODS", "OPENERS", "chosen", "for_channel", "for_family", "open_stego", "writes_jpeg"]
 
 METHODS: Final[tuple[Method, ...]] = (PhaseMethod(), IsganMethod(), CodedMethod())
 
 OPENERS: Final[tuple[Opener, ...]] = (open_parities, open_samples)
-"""Tried in order of cost."""
+"""Into pixels, tried in order of cost."""
 
 
-def open_stego(stego_rgb: Array, alpha: Array | None, keyring: Keyring) -> tuple[Method, Opened]:
+def open_stego(
+    stego_rgb: Array, alpha: Array | None, keyring: Keyring, jpeg: bytes | None = None
+) -> tuple[Method, Opened]:
     """Open a stego by the first way that leads into it. Needs no model.
 
     Args:
         stego_rgb: (H, W, 3) uint8.
         alpha: (H, W) uint8 or None.
         keyring: the passphrase's keys.
+        jpeg: the file that it was decoded from, if that is a JPEG: its coefficients are looked at first.
 
     Raises:
         NothingFoundError: nothing is hidden, the passphrase is wrong, or too much was destroyed.
         ModelError: it was hidden in a way that this version does not know.
     """
-    for opener in OPENERS:
+    ways = [partial(opener, stego_rgb, alpha, keyring) for opener in OPENERS]
+    if jpeg is not None:
+        ways.insert(0, partial(open_coefficients, jpeg, stego_rgb.size, keyring))
+    for way in ways:
         try:
-            opened = opener(stego_rgb, alpha, keyring)
+            opened = way()
             method = for_channel(opened.header.channel)
             method.facts(opened)  # a header that claims what the stego cannot hold is none
         except NothingFoundError:
             continue
         return method, opened
     raise NothingFoundError
+
+
+def writes_jpeg(name: str | None) -> bool:
+    """Whether the method that a user names hides in the coefficients of JPEG files, too."""
+    return any(method.family == name and method.has_jpeg for method in METHODS)
 
 
 def chosen(name: str | None, models: Models, *, progressive: bool = False) -> tuple[Method, Loader | None]:

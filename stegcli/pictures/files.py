@@ -27,7 +27,7 @@ from stegcli.errors import ImageError, one_line
 from stegcli.pictures import depths, foreign, png, tiff
 from stegcli.pictures.encoded import Encoded, read_once
 
-__all__ = ["DECODER_ERRORS", "OpenedPicture", "opened"]
+__all__ = ["DECODER_ERRORS", "OpenedPicture", "is_jpeg", "opened"]
 
 PathLike = str | os.PathLike[str]
 
@@ -83,11 +83,13 @@ class OpenedPicture:
         image: Pillow's, at the right page.
         colour: what a PNG says of its colours, see `png.PngFacts`.
         icc: the colour profile, or None.
+        jpeg: the whole file, if it is a JPEG.
     """
 
     image: Image.Image
     colour: tuple[png.Chunk, ...]
     icc: bytes | None
+    jpeg: bytes | None
 
 
 @contextmanager
@@ -98,8 +100,7 @@ def opened(path: PathLike, max_pixels: int) -> Iterator[OpenedPicture]:
             head = file.read(foreign.HEAD_BYTES)
             _refuse_foreign(path, head)
             _refuse_large(path, _webp_size(head), max_pixels)
-            if head.startswith(_JPEG_START):
-                _check_jpeg(path, file)
+            jpeg = _checked_jpeg(path, file) if head.startswith(_JPEG_START) else None
             page = _page_of(path, file) if head.startswith(_TIFF_STARTS) else 0
             facts, file = _png_facts(path, file, head)
             with _identified(path, file, head) as image:
@@ -108,7 +109,8 @@ def opened(path: PathLike, max_pixels: int) -> Iterator[OpenedPicture]:
                 _refuse_large(path, image.size, max_pixels)
                 _refuse_unfit(path, image)
                 icc = facts.icc or image.info.get("icc_profile")
-                yield OpenedPicture(image, facts.colour or (() if icc else _box_colour(head)), icc)
+                colour = facts.colour or (() if icc else _box_colour(head))
+                yield OpenedPicture(image, colour, icc, jpeg)
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
@@ -118,6 +120,17 @@ def opened(path: PathLike, max_pixels: int) -> Iterator[OpenedPicture]:
         raise ImageError(f"{path}: needs more memory than there is", "Give a smaller picture.") from error
     except DECODER_ERRORS as error:
         raise ImageError(f"{path}: cannot be decoded ({one_line(error)})", _DAMAGED) from error
+
+
+def is_jpeg(path: PathLike) -> bool:
+    """Whether a file begins as a JPEG does; whoever opens it says what is wrong with it."""
+    try:
+        if not Path(path).is_file():  # a stream gives its bytes once
+            return False
+        with Path(path).open("rb") as file:
+            return file.read(len(_JPEG_START)) == _JPEG_START
+    except (OSError, ValueError):
+        return False
 
 
 _WHOLE: Final = "Get a whole copy of it."
@@ -284,10 +297,11 @@ def _refuse_unfit(path: PathLike, image: Image.Image) -> None:
     depths.refuse_rangeless(image, path)
 
 
-def _check_jpeg(path: PathLike, file: IO[bytes]) -> None:
-    """Raise ImageError for samples that libjpeg does not read, and for more scans than any program writes."""
+def _checked_jpeg(path: PathLike, file: IO[bytes]) -> bytes:
+    """The whole file; ImageError for samples that libjpeg cannot read, or for more scans than are written."""
     file.seek(0)
-    precision, pixels, scans = _jpeg_facts(file.read())
+    content = file.read()
+    precision, pixels, scans = _jpeg_facts(content)
     if precision != _EIGHT_BITS:
         raise ImageError(
             f"{path}: a JPEG with {precision} bits per sample, which is not read here",
@@ -298,6 +312,7 @@ def _check_jpeg(path: PathLike, file: IO[bytes]) -> None:
             f"{path}: a progressive JPEG of {scans} scans, which takes too long to decode",
             "If you trust it, save it again as a PNG with another program.",
         )
+    return content
 
 
 def _jpeg_facts(content: bytes) -> tuple[int, int, int]:

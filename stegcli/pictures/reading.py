@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -37,6 +37,7 @@ __all__ = [
     "load_cover",
     "load_secret",
     "load_stego",
+    "load_upright",
     "output_format",
     "png_bytes",
     "in_colour",
@@ -88,6 +89,7 @@ class Picture:
         exif: the EXIF block without its orientation, or None.
         notices: what was changed on the way, one sentence each.
         from_jpeg: whether the file was a JPEG (its 8x8 block grid is in the pixels).
+        jpeg: the file itself, if it is a JPEG and these are all of its pixels, maybe turned.
         chunks: what a PNG says of the colours of `rgb`, see `stegcli.pictures.png`.
     """
 
@@ -98,6 +100,7 @@ class Picture:
     notices: tuple[str, ...]
     from_jpeg: bool
     chunks: tuple[Chunk, ...] = ()
+    jpeg: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,11 @@ def check_scale(scale: float) -> None:
 def load_stego(path: PathLike, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
     """Read a stego as its pixels are stored: what it hides ignores an EXIF orientation."""
     return _load(path, max_pixels, upright=False)
+
+
+def load_upright(path: PathLike, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+    """Read a picture as a viewer shows it, and with no word about what a carrier should be like."""
+    return _load(path, max_pixels, upright=True)
 
 
 def load_secret(path: PathLike, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple[GrayArray, tuple[str, ...]]:
@@ -217,6 +225,7 @@ def _load(path: PathLike, max_pixels: int, *, upright: bool) -> Picture:
             (*notices, *exif_notices, *colours.notices),
             image.format in _JPEG_FORMATS,
             found.colour if keeps else (),
+            found.jpeg,
         )
 
 
@@ -390,4 +399,4 @@ def _scaled(picture: Picture, scale: float) -> Picture:
     pixels = picture.rgb if picture.alpha is None else np.dstack((picture.rgb, picture.alpha))
     small = np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS))
     alpha = None if picture.alpha is None else np.ascontiguousarray(small[..., 3])
-    return replace(picture, rgb=np.ascontiguousarray(small[..., :3]), alpha=alpha)
+    return replace(picture, rgb=np.ascontiguousarray(small[..., :3]), alpha=alpha, jpeg=None)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     PathLike = str | os.PathLike[str]
     Source = PathLike | Array
 
-__all__ = ["load_colour_secret", "load_cover", "load_secret", "load_stego", "paths_among"]
+__all__ = ["load_colour_secret", "load_cover", "load_secret", "load_stego", "load_upright", "paths_among"]
 
 
 def paths_among(*sources: Source) -> list[PathLike]:
@@ -32,6 +32,13 @@ def load_cover(cover: Source, max_pixels: int, scale: float) -> Picture:
     if not isinstance(cover, np.ndarray):
         return reading.load_cover(_path(cover, "cover"), max_pixels=max_pixels, scale=scale)
     return reading.as_cover(_picture_of(cover, "cover", max_pixels), scale)
+
+
+def load_upright(cover: Source, max_pixels: int) -> Picture:
+    """A picture as a viewer shows it."""
+    if not isinstance(cover, np.ndarray):
+        return reading.load_upright(_path(cover, "cover"), max_pixels=max_pixels)
+    return _picture_of(cover, "cover", max_pixels)
 
 
 def load_stego(stego: Source, max_pixels: int) -> Picture:

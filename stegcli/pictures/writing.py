@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 __all__ = [
     "check_absent",
     "check_holds",
+    "check_jpeg_holds",
     "check_writable",
+    "is_jpeg_name",
     "output_format",
     "png_bytes",
     "save_bytes",
@@ -40,6 +42,7 @@ PathLike = str | os.PathLike[str]
 
 _FORMATS = {".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF", ".bmp": "BMP"}
 _LOSSY = re.compile(r"\.(jpe|jpe?g|jfif|jif|mpo|avif|hei[cf]|jp2|j2k|jpx|jxl)")
+_JPEG = frozenset({".jpg", ".jpeg", ".jpe"})
 _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     # Measured on 12 megapixels: run-length matches only (zlib's Z_RLE) take 0.9 s where level 3 takes 1.3 s
     # for a file 7 % larger; the default 6 takes 4.8 s. Noise in the low bits leaves no longer matches.
@@ -55,6 +58,8 @@ _NOT_HELD = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError
 
 _OPAQUE = 255
 _LONGEST_WEBP = 16383
+_LONGEST_JPEG = 65500
+"""libjpeg's own limit; the format's is 65535."""
 
 
 def output_format(path: PathLike) -> str:
@@ -70,6 +75,11 @@ def output_format(path: PathLike) -> str:
     if suffix == ".gif":
         raise OutputError(f"{path}: a GIF holds only 256 colours", cure)
     raise OutputError(f"{path}: the file name does not say which format to write", cure)
+
+
+def is_jpeg_name(path: PathLike) -> bool:
+    """Whether a file name asks for a JPEG, in whose coefficients some methods hide."""
+    return Path(path).suffix.lower() in _JPEG
 
 
 def check_writable(path: PathLike, force: bool, *, inputs: Sequence[PathLike] = ()) -> None:
@@ -99,6 +109,17 @@ def check_holds(path: PathLike, shape: tuple[int, ...], alpha: GrayArray | None 
         raise OutputError(
             f"{path}: cannot be written: a WebP has at most {_LONGEST_WEBP} pixels a side",
             "Another format holds it: name the file .png or .tif.",
+        )
+
+
+def check_jpeg_holds(path: PathLike, shape: tuple[int, ...], alpha: GrayArray | None = None) -> None:
+    """As `check_holds`, for a JPEG."""
+    cure = "Name the file .png, .webp or .tif."
+    if alpha is not None and int(alpha.min()) < _OPAQUE:
+        raise OutputError(f"{path}: JPEG keeps no transparency", cure)
+    if max(shape[:2]) > _LONGEST_JPEG:
+        raise OutputError(
+            f"{path}: cannot be written: a JPEG has at most {_LONGEST_JPEG} pixels a side", cure
         )
 
 

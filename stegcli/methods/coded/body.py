@@ -1,0 +1,137 @@
+"""What a secret is as coded bits, whatever carries them: payload, seal, head."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from stegcli.carriers.keyed_order import subkey
+from stegcli.carriers.syndrome import Marks
+from stegcli.codecs import choice
+from stegcli.codecs.base import FAVOR, Budget, FileSecret, Target
+from stegcli.codecs.base import Wishes as CodecWishes
+from stegcli.envelope import head
+from stegcli.envelope.head import Head
+from stegcli.errors import ChangedError, ImageError, NothingFoundError, UsageError
+from stegcli.methods.base import Facts
+from stegcli.methods.phase.planes import ALL_PLANES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stegcli.carriers.streams import Keys
+    from stegcli.codecs.base import Encoded
+    from stegcli.methods.base import Job, Wishes
+
+__all__ = [
+    "DEVICE",
+    "FAMILY",
+    "TAG_BYTES",
+    "encoded",
+    "facts_of",
+    "opened",
+    "sealed",
+    "unmarked",
+    "with_marks",
+]
+
+FAMILY: Final = "coded"
+DEVICE: Final = "cpu"
+TAG_BYTES: Final = 16
+"""By which a body is longer than its payload."""
+
+_SIZE_BYTES, _DRAW_BYTES, _RATE_BYTES = 4, 1, 2  # of marks, see `syndrome.Marks`
+_NONCE: Final = bytes(12)  # a body key seals one body: the salt is fresh for every stego
+
+
+def encoded(job: Job, most_bytes: int) -> tuple[Encoded, tuple[str, ...]]:
+    """The secret as bytes, as wished for or else the best that fits, and what the user must know of it.
+
+    Raises:
+        ImageError: the cover is too small for the secret.
+    """
+    if most_bytes < 1:
+        raise ImageError("the cover is too small to hide anything in", "Take a larger cover.")
+    found = choice.encode(job.secret, CodecWishes(_goal(job.wishes)))
+    size = len(found.payload)
+    if size <= most_bytes:
+        return found, ()
+    if isinstance(job.secret, FileSecret):
+        raise ImageError(
+            f"{job.secret.name} takes {size:,} bytes, and the cover has room for {most_bytes:,}",
+            f"Take a cover with {-(-size // most_bytes)} times the pixels, or a smaller file.",
+        )
+    try:
+        fitting = choice.encode(job.secret, CodecWishes(Budget(most_bytes)))
+    except UsageError as error:
+        raise ImageError(error.message, error.hint) from error
+    return fitting, (f"the secret comes back at {fitting.psnr_db:.1f} dB: the cover has no room for more",)
+
+
+def _goal(wishes: Wishes) -> Target:
+    """The quality that is asked for; UsageError for a preference that there is not."""
+    if wishes.target is not None:
+        return Target(wishes.target)
+    if wishes.favor not in FAVOR:
+        raise UsageError(f"cannot favor {wishes.favor!r}", f"Choices: {', '.join(FAVOR)}.")
+    return FAVOR[wishes.favor]
+
+
+def unmarked(job: Job, found: Encoded, channel: int) -> Head:
+    """The head, but for the marks: those are known once the body is written."""
+    is_file = isinstance(job.secret, FileSecret)
+    return Head(
+        channel=channel,
+        codec=int(found.codec_id),
+        keyed=not job.keyring.is_public,
+        secret_shape=(0, 0) if isinstance(job.secret, FileSecret) else _sides(job.secret.shape),
+        hidden_shape=(0, 0) if is_file else _sides(found.shape),
+        is_colour=len(found.shape) == 3,
+        content_bytes=found.shape[0] if is_file else 0,
+        body_bytes=len(found.payload) + TAG_BYTES,
+        own=bytes(head.OWN_BYTES),
+    )
+
+
+def _sides(shape: tuple[int, ...]) -> tuple[int, int]:
+    return shape[0], shape[1]
+
+
+def with_marks(first: Head, marks: Marks) -> Head:
+    """The head with draw and rates of the layers; the size stands in it as that of the body."""
+    return replace(first, own=marks.to_bytes()[_SIZE_BYTES:].ljust(head.OWN_BYTES, b"\0"))
+
+
+def sealed(first: Head, payload: bytes, subkeys: Keys) -> bytes:
+    """The body. Its seal binds it to all of the head that says what it means, which is all but the marks."""
+    return _cipher(subkeys).encrypt(_NONCE, payload, _bound(first))
+
+
+def opened(last: Head, layers: int, subkeys: Keys, read: Callable[[Marks], bytes]) -> bytes:
+    """The payload of the body that `read` finds; ChangedError if it is not what was written."""
+    own = last.own[: _DRAW_BYTES + _RATE_BYTES * layers]
+    marks = Marks.from_bytes(last.body_bytes.to_bytes(_SIZE_BYTES, "big") + own)
+    try:
+        return _cipher(subkeys).decrypt(_NONCE, read(marks), _bound(last))
+    except (InvalidTag, NothingFoundError):
+        raise ChangedError(
+            "a secret is hidden here, but the file was changed since, and the secret is lost",
+            "Get the file exactly as `stegcli hide` wrote it: this way of hiding bears no change at all.",
+        ) from None
+
+
+def _bound(some: Head) -> bytes:
+    return replace(some, own=bytes(head.OWN_BYTES)).to_bytes()
+
+
+def _cipher(subkeys: Keys) -> ChaCha20Poly1305:
+    return ChaCha20Poly1305(subkey(subkeys.header, b"body"))
+
+
+def facts_of(some: Head, room: int) -> Facts:
+    """What a head tells, and how many samples there are to each pixel of the secret."""
+    height, width = some.secret_shape
+    return Facts(None, max(1, room // max(1, height * width)), ALL_PLANES, some.hidden_shape, None)

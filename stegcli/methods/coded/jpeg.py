@@ -1,0 +1,141 @@
+"""Coded bits in the quantised coefficients of a JPEG file: the rest of the file stays what it is.
+
+J-UNIWARD says what a step costs; where the file was made just now, what rounding took away makes steps that
+way cheaper. A file bears few bits: a tenth of one for each AC coefficient of luma that is not zero, or two
+tenths where the secret matters more.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from os import urandom
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from stegcli.carriers import coefficients, jpeg_scan, ternary
+from stegcli.carriers.coefficients import MOST_RATE, QUIET_RATE
+from stegcli.carriers.ternary import Prices, StuckError
+from stegcli.codecs.base import FileSecret
+from stegcli.envelope import head, keys
+from stegcli.methods.base import Stego
+from stegcli.methods.coded import body
+from stegcli.progress import tell
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from stegcli.carriers.jpeg_scan import JpegCover
+    from stegcli.codecs.base import Encoded
+    from stegcli.envelope.head import Head
+    from stegcli.envelope.opening import CoefficientsOpened
+    from stegcli.methods.base import Job
+
+    I16 = NDArray[np.int16]
+    Places = NDArray[np.int64]
+
+__all__ = ["CHANNEL", "hide", "payload"]
+
+CHANNEL: Final = 17
+"""How a head names this way of carrying."""
+
+_SALTS: Final = 4
+"""Tried where the forbidden steps of a cover leave no way, each with keys of its own."""
+
+
+def hide(job: Job, cover: JpegCover) -> Stego:
+    """A secret in the coefficients of a JPEG file; see `Method.hide`."""
+    values = coefficients.values(cover.luma)
+    room = len(values)
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        locating = aside.submit(job.keyring.locator, room)  # 0.1 s, off the interpreter lock
+        tell(job.progress, "encode")
+        prices = coefficients.step_prices(cover, job.cover.error)
+        locator = locating.result()
+    # Of a file that is too small for any head nothing is drawn.
+    found, notices = body.encoded(job, _most_bytes(job, cover, prices))
+    ground = _Ground(values, prices, head.COEFFICIENTS.draw(room, locator), locator)
+    tell(job.progress, "write")
+    written, last = _written(job, found, ground)
+    data = jpeg_scan.write(cover, coefficients.put_back(cover.luma, written))
+    told = (*notices, *_loud(cover, len(found.payload)))
+    return Stego(None, found.decoded, last, body.facts_of(last, room), body.DEVICE, told, jpeg=data)
+
+
+def payload(opened: CoefficientsOpened) -> bytes:
+    """What the coefficients of an opened stego carry; ChangedError if it is not what was written."""
+    values = opened.values[_all_but(opened.places, len(opened.values))]
+    return body.opened(
+        opened.header, ternary.LAYERS, opened.keys, lambda marks: ternary.read(values, marks, opened.keys)
+    )
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What bits are written into: values and prices, and the places that the head has to itself."""
+
+    values: I16
+    prices: Prices
+    places: Places
+    locator: bytes
+
+
+def _most_bytes(job: Job, cover: JpegCover, prices: Prices) -> int:
+    """Of a payload: as many as the rate allows that the user's wishes stand for, and as steps can carry."""
+    asks_much = isinstance(job.secret, FileSecret) or job.wishes.target is not None
+    rate = MOST_RATE if asks_much or job.wishes.favor == "secret" else QUIET_RATE
+    most = min(coefficients.most_bytes(cover, rate), ternary.room(prices) // 2)
+    return most - head.MESSAGE_BYTES - body.TAG_BYTES
+
+
+def _loud(cover: JpegCover, payload_bytes: int) -> tuple[str, ...]:
+    """A word about a rate that is easier to detect."""
+    bits = 8 * (payload_bytes + body.TAG_BYTES + head.MESSAGE_BYTES)
+    rate = bits / max(1, jpeg_scan.non_zero_ac(cover))
+    if rate <= QUIET_RATE:
+        return ()
+    return (
+        f"the JPEG carries {rate:.2f} bits per coefficient, and above {QUIET_RATE:g} a detector finds more: "
+        "take a larger photograph, or let the secret come back coarser (--target)",
+    )
+
+
+def _written(job: Job, found: Encoded, ground: _Ground) -> tuple[I16, Head]:
+    """Head and body in the values, under a salt with which no forbidden step is taken."""
+    if job.salt is not None:
+        return _under(job.salt, job, found, ground)
+    for _ in range(_SALTS - 1):
+        try:
+            return _under(urandom(keys.SALT_BYTES), job, found, ground)
+        except StuckError:
+            continue
+    return _under(urandom(keys.SALT_BYTES), job, found, ground)
+
+
+def _under(salt: bytes, job: Job, found: Encoded, ground: _Ground) -> tuple[I16, Head]:
+    subkeys = job.keyring.keys(salt)
+    first = body.unmarked(job, found, CHANNEL)
+    rest = _all_but(ground.places, len(ground.values))
+    sealed = body.sealed(first, found.payload, subkeys)
+    written = ternary.write(ground.values[rest], _of(ground.prices, rest), sealed, subkeys)
+    last = body.with_marks(first, written.marks)
+    stego = np.empty_like(ground.values)
+    stego[rest] = written.values
+    stego[ground.places] = head.write_coefficients(
+        ground.values[ground.places],
+        _of(ground.prices, ground.places),
+        salt + head.seal_head(last, subkeys),
+        ground.locator,
+    )
+    return stego, last
+
+
+def _of(prices: Prices, which: Places | NDArray[np.bool_]) -> Prices:
+    return Prices(prices.up[which], prices.down[which])
+
+
+def _all_but(places: Places, count: int) -> NDArray[np.bool_]:
+    rest = np.ones(count, dtype=np.bool_)
+    rest[places] = False
+    return rest

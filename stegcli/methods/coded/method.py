@@ -1,0 +1,87 @@
+"""Hide a secret as compressed bits in single steps of samples (family `coded`): arrays in, arrays out.
+
+secret ──codec──> payload ──ChaCha20-Poly1305──> body ──┐
+cover ──what a step costs at each of its samples────────┴─ syndrome coder ──> stego, and its head beside it
+stego ──head──> keys, marks ──syndrome──> body ──> payload ──codec──> secret, exactly as it was written
+
+An entropy coder writes what the picture needs and no more, and syndrome coding writes it where the cover
+hides changes best: the least detectable way. Nothing may touch the file: one changed sample of the body, and
+the secret is gone. The reader needs no network and no costs.
+
+Samples are pixels (`pixels`) or, where a JPEG file shall stay one, its coefficients (`jpeg`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stegcli.codecs import choice
+from stegcli.envelope.opening import CoefficientsOpened, SamplesOpened
+from stegcli.errors import NothingFoundError
+from stegcli.methods.base import Facts, Secret, Stego
+from stegcli.methods.coded import jpeg, pixels
+from stegcli.methods.coded.body import DEVICE, FAMILY, TAG_BYTES, facts_of
+from stegcli.progress import tell
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from stegcli.envelope.opening import Opened
+    from stegcli.methods.base import Job
+    from stegcli.models.loading import Models
+    from stegcli.progress import Progress
+
+__all__ = ["CodedMethod"]
+
+_Ours = SamplesOpened | CoefficientsOpened
+
+
+@dataclass(frozen=True)
+class CodedMethod:
+    """Hiding as coded bits (the Method protocol)."""
+
+    family: str = FAMILY
+    channels: Collection[int] = (pixels.CHANNEL, jpeg.CHANNEL)
+    has_models: bool = False
+    takes: Collection[str] = ("gray", "colour", "file")
+    has_key: bool = True
+    has_jpeg: bool = True
+
+    def hide(self, job: Job) -> Stego:
+        """See `Method.hide`. A picture has the quality that is wished for, or the best one that fits."""
+        return pixels.hide(job) if job.cover.jpeg is None else jpeg.hide(job, job.cover.jpeg)
+
+    def reveal(self, opened: Opened, models: Models, progress: Progress | None = None) -> Secret:
+        """See `Method.reveal`.
+
+        Raises:
+            ChangedError: the head opened, and the body did not.
+            SecretError: the body opened, and holds no secret that this program decodes.
+        """
+        del models  # needs none
+        found = _ours(opened)
+        tell(progress, "decode")
+        payload = pixels.payload(found) if isinstance(found, SamplesOpened) else jpeg.payload(found)
+        return Secret(choice.decode(found.header.codec, payload, found.header.shape), FAMILY, DEVICE)
+
+    def facts(self, opened: Opened) -> Facts:
+        """See `Method.facts`."""
+        found = _ours(opened)
+        samples = found.pixels if isinstance(found, SamplesOpened) else found.values
+        return facts_of(found.header, len(samples))
+
+    def damage(self, opened: Opened) -> float:
+        """See `Method.damage`: what is damaged does not open."""
+        del opened
+        return 0.0
+
+
+def _ours(opened: Opened) -> _Ours:
+    """NothingFoundError if the stego was opened by another way, or the head says what it cannot hold."""
+    wanted = {SamplesOpened: pixels.CHANNEL, CoefficientsOpened: jpeg.CHANNEL}
+    if not isinstance(opened, SamplesOpened | CoefficientsOpened):
+        raise NothingFoundError
+    if wanted[type(opened)] != opened.header.channel or opened.header.body_bytes <= TAG_BYTES:
+        raise NothingFoundError
+    return opened

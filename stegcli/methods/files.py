@@ -1,0 +1,139 @@
+"""What a user names, as a method takes it: covers, secrets, and files to write."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from stegcli.carriers.jpeg_fresh import fresh_cover
+from stegcli.carriers.jpeg_scan import open_cover
+from stegcli.codecs.base import FileSecret
+from stegcli.codecs.plain import MAX_BYTES
+from stegcli.errors import ImageError, UsageError, one_line
+from stegcli.methods import table
+from stegcli.methods.base import Cover
+from stegcli.models.files import read_regular
+from stegcli.pictures import colour, reading, writing
+from stegcli.pictures.drafts import check_place
+from stegcli.pictures.encoded import Encoded
+from stegcli.pictures.sources import load_colour_secret, load_cover, load_secret, load_upright
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from stegcli.methods.base import Method
+    from stegcli.pictures.encoded import PathLike, Sink
+    from stegcli.pictures.reading import Picture
+
+    U8 = NDArray[np.uint8]
+    Source = PathLike | U8
+
+__all__ = ["asks_jpeg", "check_output", "cover_in_jpeg", "cover_in_pixels", "secret_for"]
+
+_QUALITY: Final = 95
+"""Of a JPEG that is made here, with chroma at full resolution."""
+
+_ORIGINAL = (
+    "whoever has the cover, too, sees at once what was changed: keep that file to yourself, or delete it"
+)
+_METADATA = "the JPEG keeps the cover's metadata, such as EXIF: camera, time, maybe the place"
+
+
+def asks_jpeg(model: str | None, out: object) -> bool:
+    """Whether a stego shall be a JPEG file: by its name, and because the method can."""
+    return isinstance(out, str | os.PathLike) and writing.is_jpeg_name(out) and table.writes_jpeg(model)
+
+
+def check_output(model: str | None, out: PathLike, force: bool, inputs: Sequence[PathLike]) -> None:
+    """OutputError now if a method's stego could not be written there later."""
+    if asks_jpeg(model, out):
+        check_place(out, force, inputs)
+    else:
+        writing.check_writable(out, force, inputs=inputs)
+
+
+def cover_in_pixels(
+    source: Source, out: PathLike | Sink | None, max_pixels: int, scale: float
+) -> tuple[Picture, Cover]:
+    """A cover whose pixels carry, shrunk by `scale`; OutputError if `out` cannot hold it."""
+    picture = load_cover(source, max_pixels, scale)
+    if isinstance(out, str | os.PathLike):
+        writing.check_holds(out, picture.rgb.shape, picture.alpha)
+    return picture, Cover(picture.rgb, picture.alpha)
+
+
+def cover_in_jpeg(
+    source: Source, out: PathLike, max_pixels: int, scale: float, *, keep_metadata: bool
+) -> tuple[Picture, Cover]:
+    """A cover whose coefficients carry: a JPEG file as it is, or one that is made of any other picture.
+
+    Raises:
+        ImageError: it cannot be read, or is a JPEG of a kind that cannot carry.
+        OutputError: a JPEG cannot hold it.
+    """
+    reading.check_scale(scale)
+    picture = load_upright(source, max_pixels)
+    if picture.jpeg is None or scale < 1:
+        return _fresh(reading.as_cover(picture, scale), out, keep_metadata)
+    jpeg = open_cover(picture.jpeg, max_pixels=max_pixels)
+    notices = (_ORIGINAL, _METADATA) if picture.exif else (_ORIGINAL,)
+    return replace(picture, notices=notices), Cover(picture.rgb, jpeg=jpeg)
+
+
+def _fresh(picture: Picture, out: PathLike, keep_metadata: bool) -> tuple[Picture, Cover]:
+    """A JPEG made of a picture's pixels, and that picture as it shows them."""
+    writing.check_jpeg_holds(out, picture.rgb.shape, picture.alpha)
+    icc = picture.icc or colour.profile_of(picture.chunks)
+    exif = picture.exif if keep_metadata else None
+    jpeg, error = fresh_cover(picture.rgb, _QUALITY, "4:4:4", icc, exif)
+    rgb = reading.load_upright(Encoded("the cover as a JPEG", jpeg.data), max_pixels=picture.rgb.size).rgb
+    notice = (
+        f"the cover was saved as a JPEG of quality {_QUALITY} (chroma 4:4:4); figures compare with that one"
+    )
+    seen = replace(picture, rgb=rgb, alpha=None, notices=(*picture.notices, notice))
+    return seen, Cover(rgb, jpeg=jpeg, error=error)
+
+
+def secret_for(
+    method: Method, source: Source, max_pixels: int, *, gray: bool, as_file: bool
+) -> tuple[U8 | FileSecret, tuple[str, ...]]:
+    """What is hidden, of the kinds that the method takes, and what the user may not expect of it.
+
+    Raises:
+        UsageError: the method does not take it.
+        ImageError: it cannot be read, or is no picture where only pictures are taken.
+    """
+    if as_file:
+        return _file(source, method), ()
+    try:
+        if "colour" in method.takes and not gray:
+            return load_colour_secret(source, max_pixels)
+        return load_secret(source, max_pixels)
+    except ImageError as error:
+        if "file" not in method.takes or not _is_readable(source):
+            raise
+        return _file(source, method), (f"hidden byte for byte, as a file: {error.message}",)
+
+
+def _is_readable(source: Source) -> bool:
+    return not isinstance(source, np.ndarray | Encoded) and Path(source).is_file()
+
+
+def _file(source: Source, method: Method) -> FileSecret:
+    """A file as a secret."""
+    if "file" not in method.takes:
+        raise UsageError(f"{method.family} hides pictures only", "Take --model coded, or omit --as-file.")
+    if isinstance(source, np.ndarray):
+        raise UsageError("an array is no file", "Give the name of a file.")
+    if isinstance(source, Encoded):
+        return FileSecret("secret", source.content)
+    try:
+        return FileSecret(Path(source).name, read_regular(Path(source), MAX_BYTES))
+    except OSError as error:
+        raise ImageError(f"{source}: cannot be read ({one_line(error)})", "Check the name.") from error

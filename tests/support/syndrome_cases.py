@@ -1,0 +1,112 @@
+"""Covers, prices and keys for tests of the syndrome coder, and what an ideal coder would have carried."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from stegcli.carriers.boltzmann import multiplier
+from stegcli.carriers.streams import Keys, words32
+
+COVERS = ("photograph", "white", "black", "two colours", "ends", "mostly white")
+STEPS = np.array([(r, g, b) for r in (-1, 0, 1) for g in (-1, 0, 1) for b in (-1, 0, 1)])
+
+
+def keys(seed: int) -> Keys:
+    """Different ones for each seed."""
+    header, keystream, permutation = (
+        hashlib.sha256(f"{seed} {name}".encode()).digest() for name in ("header", "keystream", "permutation")
+    )
+    return Keys(header, keystream, permutation)
+
+
+def payload(size: int, seed: int = 0) -> bytes:
+    """`size` bytes like a ciphertext's, the same on every machine."""
+    key = hashlib.sha256(f"{seed} payload".encode()).digest()
+    return words32(key, -(-size // 4)).astype("<u4").tobytes()[:size]
+
+
+def pixels(kind: str, count: int, rng: np.random.Generator) -> np.ndarray:
+    """(count, 3) uint8 of a kind named in `COVERS`."""
+    any_colour = np.clip(rng.normal(128, 40, (count, 1)) + rng.normal(0, 4, (count, 3)), 0, 255)
+    made = {
+        "photograph": lambda: any_colour,
+        "white": lambda: np.full((count, 3), 255),
+        "black": lambda: np.zeros((count, 3)),
+        "two colours": lambda: np.where(rng.random((count, 1)) < 0.5, [255, 0, 7], [0, 255, 255]),
+        "ends": lambda: rng.choice([0, 1, 254, 255], (count, 3)),
+        "mostly white": lambda: np.where(rng.random((count, 1)) < 0.95, 255, any_colour),
+    }
+    return made[kind]().astype(np.uint8)
+
+
+def costs(count: int, rng: np.random.Generator) -> np.ndarray:
+    """(count,) float32, spread as HILL's are."""
+    return rng.lognormal(0, 1.5, count).astype(np.float32)
+
+
+def precision(rng: np.random.Generator) -> np.ndarray:
+    """(3, 3) positive definite, of trace 3, of channels that share much of their noise."""
+    noise = rng.normal(size=(200, 1)) + 0.5 * rng.normal(size=(200, 3))
+    inverse = np.linalg.inv(noise.T @ noise)
+    return inverse * 3 / np.trace(inverse)
+
+
+def ideal_bits(prices: np.ndarray, spent: float) -> float:
+    """(n, steps) prices of what each value may do -> the most bits that an expected price `spent` carries."""
+
+    def chances(lam: float) -> np.ndarray:
+        weights = np.exp(-lam * prices)
+        return weights / weights.sum(axis=1, keepdims=True)
+
+    lam = multiplier(lambda lam: float((chances(lam) * np.minimum(prices, 1e30)).sum()), spent, 1.0)
+    return entropy(chances(lam))
+
+
+def entropy(chances: np.ndarray) -> float:
+    """(n, steps) probabilities -> bits."""
+    return float(-(chances * np.log2(np.maximum(chances, 1e-300))).sum())
+
+
+def reader_by_the_rules(
+    values: np.ndarray, rates: tuple[int, ...], order: np.ndarray, exponents: list[tuple[int, int]]
+) -> list[int]:
+    """The format, said a second time, bit by bit: what each layer's blocks carry, as `syndrome` lists it.
+
+    `order`: (samples,) where each sample is among the values. `exponents`: of each group, and its blocks.
+    """
+    message, start = [], 0
+    samples = values[order].tolist()
+    for exponent, blocks in exponents:
+        length = 1 << exponent
+        columns = [samples[start + b : start + blocks * length : blocks] for b in range(blocks)]
+        start += blocks * length
+        for layer, rate in enumerate(rates):
+            positions = frozen_positions(exponent, message_bits(rate, exponent))
+            words = [plain_transform([value >> layer & 1 for value in column]) for column in columns]
+            message += [word[position] for position in positions for word in words]
+    return message
+
+
+def message_bits(rate: int, exponent: int) -> int:
+    """Rule 4."""
+    weights = [768, 809, 843, 872, 896, 916, 934, 948, 960, 970, 979, 986, 992]
+    return rate * weights[exponent - 6] * 2**exponent // 2**26
+
+
+def frozen_positions(exponent: int, count: int) -> list[int]:
+    """The erasure recursion in Python's integers."""
+    z = [count * 2**31 // 2**exponent]
+    for _ in range(exponent):
+        z = [new for old in z for new in (2 * old - old * old // 2**31, old * old // 2**31)]
+    return sorted(sorted(range(2**exponent), key=lambda position: (-z[position], position))[:count])
+
+
+def plain_transform(bits: list[int]) -> list[int]:
+    """[T(u1) + T(u2), T(u2)]."""
+    if len(bits) == 1:
+        return bits
+    half = len(bits) // 2
+    first, second = plain_transform(bits[:half]), plain_transform(bits[half:])
+    return [a ^ b for a, b in zip(first, second, strict=True)] + second
