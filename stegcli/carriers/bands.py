@@ -11,20 +11,25 @@ import numpy as np
 from stegcli.carriers.keyed_order import subkey
 from stegcli.carriers.scatter import chunks
 from stegcli.carriers.streams import Keys, words32
+from stegcli.carriers.syndrome import Group
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import TypeVar
 
     from numpy.typing import NDArray
 
-    from stegcli.carriers.syndrome import Group, Layout, Marks
+    from stegcli.carriers.syndrome import Layout, Marks
 
     T = TypeVar("T", bound=np.generic)
     Bits = NDArray[np.uint8]
     U8 = NDArray[np.uint8]
 
-__all__ = ["Band", "code_bands"]
+__all__ = ["Band", "best_shape", "code_bands"]
+
+_SHAPES: Final = (0, 4, 8, 11, 15)
+_TRIAL_EXPONENT: Final = 14
+_TRIAL_BLOCKS: Final = 4
 
 _SAMPLES: Final = 1 << 20
 """In a band, or one block if that is longer: several side by side suit numpy, and memory stays bounded."""
@@ -38,15 +43,32 @@ class Band:
         group: whose blocks.
         columns: which of them.
         messages: of each layer, (message bits, blocks) uint8.
+        shape: of the frozen sets.
     """
 
     group: Group
     columns: slice
     messages: list[Bits]
+    shape: int
 
     def of(self, samples: NDArray[T]) -> NDArray[T]:
         """(samples,) in the keyed order -> (N, blocks), the band's, as a view."""
         return samples[self.group.start : self.group.stop].reshape(-1, self.group.blocks)[:, self.columns]
+
+
+def best_shape(layout: Layout, rates: Sequence[int], keys: Keys, paid: Callable[[Band], float]) -> int:
+    """Of some shapes of frozen sets, the one with which the first samples cost least.
+
+    `paid` codes a band and says what that cost. It is asked for some blocks of random bits, of 2^14 samples
+    or as many as there are: which shape suits depends on how prices are spread and hardly on the length of
+    blocks.
+    """
+    exponent = min(layout.exponent, _TRIAL_EXPONENT)
+    blocks = min(_TRIAL_BLOCKS, layout.samples >> exponent)
+    group = Group(0, exponent, blocks)
+    bits = _filled(b"", group.capacity(rates), keys)
+    layers = _layers(bits, group, rates)
+    return min(_SHAPES, key=lambda shape: paid(Band(group, slice(0, blocks), layers, shape)))
 
 
 def code_bands(
@@ -75,13 +97,21 @@ def _filled(payload: bytes, bits: int, keys: Keys) -> Bits:
 def _bands(layout: Layout, marks: Marks, message: Bits) -> list[Band]:
     bands, start = [], 0
     for group in layout.groups:
-        layers = []
-        for rate in marks.rates:
-            stop = start + group.message_bits(rate) * group.blocks
-            layers.append(message[start:stop].reshape(-1, group.blocks))
-            start = stop
+        stop = start + group.capacity(marks.rates)
+        layers = _layers(message[start:stop], group, marks.rates)
+        start = stop
         bands += [
-            Band(group, columns, [np.ascontiguousarray(bits[:, columns]) for bits in layers])
+            Band(group, columns, [np.ascontiguousarray(bits[:, columns]) for bits in layers], marks.shape)
             for columns in chunks(group.blocks, _SAMPLES >> group.exponent)
         ]
     return bands
+
+
+def _layers(bits: Bits, group: Group, rates: Sequence[int]) -> list[Bits]:
+    """Bits of a group -> those of each layer, (message bits, blocks)."""
+    layers, start = [], 0
+    for rate in rates:
+        stop = start + group.message_bits(rate) * group.blocks
+        layers.append(bits[start:stop].reshape(-1, group.blocks))
+        start = stop
+    return layers

@@ -44,7 +44,7 @@ class KeyedOrder:
 
     @classmethod
     def of(cls, strips: int, columns: int, keys: Keys, draw: int = 0) -> KeyedOrder:
-        """The order of `strips` times `columns` values under the permutation key, one of 256."""
+        """The order of `strips` times `columns` values under the permutation key, one of 16."""
         key = subkey(keys.permutation, b"draw" + bytes([draw]))
         order = embedding_groups(columns, columns, 1, replace(keys, permutation=key))[:, 0]
         turns = scaled(words32(subkey(key, b"turns"), columns), strips)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     Bits = NDArray[np.uint8]
     F32 = NDArray[np.float32]
+    I64 = NDArray[np.int64]
     U32 = NDArray[np.uint32]
 
 __all__ = ["MAX_EXPONENT", "MIN_EXPONENT", "cancel", "frozen_set", "transform"]
@@ -38,8 +39,15 @@ MIN_EXPONENT: Final = 6
 MAX_EXPONENT: Final = 18
 """Blocks of 64 to 262,144 samples: the longer, the nearer to the ideal; the more, the faster side by side."""
 
-_ONE: Final = 31
-"""Certainty is 2^31 in the recursion below, so that products stay within 63 bits."""
+_BITS: Final = 31
+_ONE: Final = 1 << _BITS
+"""Certainty in the recursion below, so that products stay within 63 bits."""
+
+_FLIPS: Final = (
+    *(32768, 14422, 10929, 8980, 7683, 6741, 6020, 5447, 4980, 4590),
+    *(4259, 3975, 3728, 3511, 3319, 3147, 2993, 2854, 2727, 2612),
+)
+"""In units of 2^-16, p / h of the p whose binary entropy is h = 2^-j, by j."""
 
 _COARSE: Final = 14
 
@@ -49,18 +57,28 @@ _CHUNK: Final = 1 << 15
 
 
 @lru_cache(maxsize=48)
-def frozen_set(exponent: int, message_bits: int) -> NDArray[np.bool_]:
+def frozen_set(exponent: int, message_bits: int, shape: int) -> NDArray[np.bool_]:
     """(2^exponent,) bool, read-only: the `message_bits` positions of u that carry the message.
 
-    Part of the file format. The erasure channel's recursion in integers: z starts as floor(2^31 *
-    message_bits / 2^exponent), and each of the `exponent` rounds replaces z by the pair 2 z - s, s where s
-    = floor(z^2 / 2^31). Frozen are the `message_bits` positions of greatest z, the lower position first
-    where z is equal.
+    Part of the file format. Every u_i is taken for a channel that erases with probability e and else flips
+    with probability p, in units of 2^-31; all divisions round down. From e and p of `_start`, each of
+    `exponent` rounds replaces a channel by two, the sum of two such bits and then one of them once the sum
+    is known:
+
+        k = 1 - e                     e' = 1 - kk                   p' = 2 (p - pp)
+        e'' = ee + kk 2 (p - pp)      p'' = (2 ek p + kk pp) / (1 - e''), at most 1/2
+
+    Frozen are the positions of greatest e + (1 - e) 2 sqrt(p (1 - p)), the lower first where these are
+    equal. The square root is that of p (1 - p) in units of 2^-52, rounded down.
+
+    `shape`, 0..15, says what samples are like: 0 that most are certain and the others coins, as where prices
+    differ much; 15 that all are alike.
     """
-    z = np.array([(message_bits << _ONE) >> exponent], dtype=np.int64)
+    e, p = (np.array([value], dtype=np.int64) for value in _start(exponent, message_bits, shape))
     for _ in range(exponent):
-        squares = (z * z) >> _ONE
-        z = np.stack([2 * z - squares, squares], axis=1).ravel()
+        e, p = _two_channels(e, p)
+    roots = np.sqrt(((p * (_ONE - p)) >> 10).astype(np.float64)).astype(np.int64)
+    z = e + (((_ONE - e) * (roots << 6)) >> _BITS)
     least = _nth_greatest(z, message_bits)
     frozen: NDArray[np.bool_] = z > least
     ties = np.flatnonzero(z == least)
@@ -69,13 +87,40 @@ def frozen_set(exponent: int, message_bits: int) -> NDArray[np.bool_]:
     return frozen
 
 
+def _start(exponent: int, message_bits: int, shape: int) -> tuple[int, int]:
+    """Erasures and flips of the samples, whose entropy is the message's: z = message_bits / 2^exponent.
+
+    e = z (15 - shape) / 15; h = (z - e) / (1 - e) is the entropy of the flips. For 2^-j <= h < 2^(1-j), p / h
+    is between `_FLIPS`[j] and [j - 1], linearly in h; where h is less than 2^-19 it is `_FLIPS`[19].
+    """
+    z = (message_bits << _BITS) >> exponent
+    e = z * (15 - shape) // 15
+    h = ((z - e) << _BITS) // (_ONE - e) if e < _ONE else 0
+    j = min(_BITS + 1 - h.bit_length(), len(_FLIPS) - 1)
+    below, above = _FLIPS[j], _FLIPS[max(j - 1, 0)]
+    share = max(0, h - (_ONE >> j))
+    return e, h * (below + (above - below) * share // (_ONE >> j)) >> 16
+
+
+def _two_channels(e: I64, p: I64) -> tuple[I64, I64]:
+    """(n,) erasures and flips -> (2 n,), the sum's and the other's in turn."""
+    k = _ONE - e
+    kk, pp = (k * k) >> _BITS, (p * p) >> _BITS
+    flips = 2 * (p - pp)
+    erased = ((e * e) >> _BITS) + ((kk * flips) >> _BITS)
+    wrong = ((((2 * e * k) >> _BITS) * p) >> _BITS) + ((kk * pp) >> _BITS)
+    known = np.minimum((wrong << _BITS) // np.maximum(_ONE - erased, 1), _ONE >> 1)
+    both_e = np.stack([_ONE - kk, erased], axis=1).ravel()
+    return both_e, np.stack([np.minimum(flips, _ONE >> 1), known], axis=1).ravel()
+
+
 def _nth_greatest(z: NDArray[np.int64], rank: int) -> int:
     """The value of rank 1.. from above, 2^31 for rank 0.
 
     By counting: there are so many equal values that numpy's partition is slow.
     """
     if rank == 0:
-        return 1 << _ONE
+        return _ONE
     coarse = z >> _COARSE
     at_least = np.cumsum(np.bincount(coarse)[::-1])[::-1]
     bin_of_rank = int(np.flatnonzero(at_least >= rank)[-1])
@@ -93,20 +138,21 @@ def transform(values: Bits) -> None:
         half *= 2
 
 
-def cancel(odds: F32, message: Bits) -> Bits:
+def cancel(odds: F32, message: Bits, shape: int) -> Bits:
     """Choose likely bits whose syndrome is the message.
 
     Args:
         odds: (N, blocks) float32 finite, ln P(0) / P(1) of every bit as the writer would like them
         distributed.
         message: (message_bits, blocks) uint8 0 or 1.
+        shape: as `frozen_set`.
 
     Returns:
         (N, blocks) uint8 0 or 1; the frozen positions of their `transform` hold the message.
     """
     count = len(odds)
     canceller = _Canceller(odds, message)
-    for step in _program(count.bit_length() - 1, len(message)):
+    for step in _program(count.bit_length() - 1, len(message), shape):
         _RUN[step.op](canceller, step)
     bits = np.empty(odds.shape, dtype=np.uint8)
     np.right_shift(canceller.chosen.reshape(odds.shape), 31, out=bits, casting="unsafe")
@@ -135,9 +181,9 @@ class _Step(NamedTuple):
 
 
 @lru_cache(maxsize=16)
-def _program(exponent: int, message_bits: int) -> tuple[_Step, ...]:
+def _program(exponent: int, message_bits: int, shape: int) -> tuple[_Step, ...]:
     """What `cancel` does, in order, for all blocks of that kind."""
-    frozen = frozen_set(exponent, message_bits)
+    frozen = frozen_set(exponent, message_bits, shape)
     before = [0, *np.cumsum(frozen).tolist()]
     steps: list[_Step] = []
 

@@ -45,6 +45,10 @@ _PER_OCTAVE: Final = 64
 _OCTAVES: Final = 32
 _BINS: Final = _PER_OCTAVE * _OCTAVES
 _KINDS: Final = 27
+_PLACES: Final = (9, 3, 1)
+_DIGITS: Final = np.array([1, 2, 1, 0])
+"""Of a step in its row of 27, by the step modulo 4."""
+
 _ENDS: Final = np.array([1, *[0] * 254, 2], dtype=np.uint8)
 """By value: 1 where no step down is left, 2 where none up is."""
 _CHUNK: Final = 1 << 17
@@ -153,6 +157,13 @@ class Cells:
         weights /= weights.sum(axis=1, keepdims=True)
         return float(self.count @ (weights * self._prices).sum(axis=1))
 
+    def paid(self, cells: NDArray[np.uint16], moves: U8) -> float:
+        """Cells, and steps modulo 4 as `samples` has them, of the same shape -> the price of these steps."""
+        step = np.zeros(cells.shape, dtype=np.intp)
+        for index, channel in enumerate(CHANNELS):
+            step += _DIGITS[moves >> np.uint8(2 * index) & np.uint8(3)] * _PLACES[channel]
+        return float(self._prices[cells, step].sum())
+
     def tilts(self, lam: float) -> list[tuple[F32, F32]]:
         """For each channel in order: ln P(+1) / P(0) and ln P(-1) / P(0), each (3^earlier, cells) float32.
 
@@ -178,7 +189,7 @@ def _kinds(pixels: U8) -> U8:
 def _allowed(kinds: NDArray[np.intp]) -> NDArray[np.bool_]:
     """(cells,) kinds -> (cells, 27) bool."""
     allowed = np.ones((len(kinds), len(_STEPS)), dtype=np.bool_)
-    for channel, place in enumerate((9, 3, 1)):
+    for channel, place in enumerate(_PLACES):
         kind = kinds[:, None] // place % 3
         step = _STEPS[:, channel]
         allowed &= ~((kind == 1) & (step < 0)) & ~((kind == 2) & (step > 0))

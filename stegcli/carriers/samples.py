@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from stegcli.carriers import syndrome
-from stegcli.carriers.bands import Band, code_bands
+from stegcli.carriers.bands import Band, best_shape, code_bands
 from stegcli.carriers.boltzmann import multiplier
 from stegcli.carriers.prices import CHANNELS, LAYERS, Cells, greatest_entropy
 from stegcli.carriers.scatter import chunks
@@ -29,6 +29,7 @@ from stegcli.errors import ImageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from stegcli.carriers.keyed_order import KeyedOrder
     from stegcli.carriers.streams import Keys
     from stegcli.carriers.ternary import Tilts
 
@@ -98,17 +99,22 @@ def write(
             "take a larger cover or a smaller secret",
         )
     if not payload:
-        return Written(pixels.copy(), Marks(0, 0, (0,) * LAYERS), 0)
+        return Written(pixels.copy(), Marks(0, 0, 0, (0,) * LAYERS), 0)
     job = _Job(pixels, Cells(pixels, rho, precision), Layout(len(pixels)), payload, keys, threads)
     lam = job.multiplier()
     if marks is not None:
-        return job.written(lam, marks)
+        return job.written(job.coder(lam, marks.draw), marks)
     rates = job.rates(lam)
-    best = job.written(lam, Marks(len(payload), 0, rates))
+    coder = job.coder(lam, 0)
+    shape = best_shape(
+        job.layout, rates, keys, lambda band: job.cells.paid(band.of(coder.cells), coder.moves(band))
+    )
+    best = job.written(coder, Marks(len(payload), 0, shape, rates))
     for draw in range(1, _DRAWS):
         if not best.oversteps:
             break
-        best = min(best, job.written(lam, Marks(len(payload), draw, rates)), key=lambda some: some.oversteps)
+        other = job.written(job.coder(lam, draw), Marks(len(payload), draw, shape, rates))
+        best = min(best, other, key=lambda some: some.oversteps)
     return best
 
 
@@ -143,14 +149,16 @@ class _Job:
         """Those of the layers that suit these prices."""
         return syndrome.rates_for(self.cells.layer_entropies(lam), self.layout, 8 * len(self.payload))
 
-    def written(self, lam: float, marks: Marks) -> Written:
-        """The payload in one of the keyed orders."""
-        order = self.layout.order(self.keys, marks.draw)
-        coder = _Coder(
-            order.take(_residues(self.pixels)), order.take(self.cells.of_pixel), self.cells.tilts(lam)
-        )
+    def coder(self, lam: float, draw: int) -> _Coder:
+        """The samples in one of the keyed orders."""
+        order = self.layout.order(self.keys, draw)
+        residues, cells = order.take(_residues(self.pixels)), order.take(self.cells.of_pixel)
+        return _Coder(order, residues, cells, self.cells.tilts(lam))
+
+    def written(self, coder: _Coder, marks: Marks) -> Written:
+        """The payload in that order."""
         moves = code_bands(self.layout, marks, self.payload, self.keys, coder.moves, self.threads)
-        stego, oversteps = _moved(self.pixels, order.put(moves, len(self.pixels)))
+        stego, oversteps = _moved(self.pixels, coder.order.put(moves, len(self.pixels)))
         return Written(stego, marks, oversteps)
 
 
@@ -159,11 +167,13 @@ class _Coder:
     """Six layers for any band of blocks.
 
     Attributes:
-        residues: (samples,) uint8 in the keyed order, as `_residues`.
+        order: the keyed one.
+        residues: (samples,) uint8 in that order, as `_residues`.
         cells: (samples,) uint16 likewise.
         tilts: as `Cells.tilts`.
     """
 
+    order: KeyedOrder
     residues: U8
     cells: U16
     tilts: list[tuple[F32, F32]]
@@ -176,7 +186,7 @@ class _Coder:
         for index, tables in enumerate(self.tilts):
             lowest, second = band.messages[2 * index : 2 * index + 2]
             own = residues >> np.uint8(2 * index) & np.uint8(3)
-            steps = two_layers(own, _looked_up(tables, earlier, cells), second, lowest)
+            steps = two_layers(own, _looked_up(tables, earlier, cells), second, lowest, band.shape)
             moves |= steps.view(np.uint8) % 4 << np.uint8(2 * index)
             earlier = (3 * earlier + np.minimum(steps, 1) + 1).astype(np.uint8)
         return moves

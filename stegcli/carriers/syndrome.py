@@ -9,7 +9,7 @@ A sample holds up to eight layers, layer k in its bit k. The reader needs these 
 1. n values, n >= 64, are cut into S strips of C consecutive values: S = n >> e, where e is the whole part of
    log2 n, 18 at most, and C = n // S. The fewer than S values left over carry nothing.
 2. They are taken in a keyed order (`KeyedOrder`) as S C samples. A number in the head says in which of the
-   256 under a key: where the writer comes to no good end with one, he draws another.
+   16 under a key: where the writer comes to no good end with one, he draws another.
 3. The first S 2^e samples are S blocks of length 2^e: sample j S + b is position j of block b. Those that
    remain are blocks of 2^k samples, by the binary digits of their number, the longest first, down to 64;
    fewer than 64 samples carry nothing.
@@ -76,23 +76,25 @@ class Marks:
 
     Attributes:
         size: bytes of payload, 0..2^32-1.
-        draw: which keyed order, 0..255.
+        draw: which keyed order, 0..15.
+        shape: of the frozen sets, 0..15.
         rates: of each layer, 0..65535, in 2^-16 bits a sample.
     """
 
     size: int
     draw: int
+    shape: int
     rates: tuple[int, ...]
 
     def to_bytes(self) -> bytes:
-        """Big-endian: size in 4 bytes, draw in 1, each rate in 2."""
-        return struct.pack(f">IB{len(self.rates)}H", self.size, self.draw, *self.rates)
+        """Big-endian: size in 4 bytes, 16 draw + shape in 1, each rate in 2."""
+        return struct.pack(f">IB{len(self.rates)}H", self.size, 16 * self.draw + self.shape, *self.rates)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Marks:
         """The inverse of `to_bytes`; any 5 + 2 layers bytes will do."""
-        size, draw, *rates = struct.unpack(f">IB{(len(data) - 5) // 2}H", data)
-        return cls(size, draw, tuple(rates))
+        size, both, *rates = struct.unpack(f">IB{(len(data) - 5) // 2}H", data)
+        return cls(size, both // 16, both % 16, tuple(rates))
 
 
 @dataclass(frozen=True)
@@ -183,18 +185,18 @@ def read(values: U8, marks: Marks, keys: Keys) -> bytes:
         raise NothingFoundError
     if not marks.size:
         return b""
-    bits = _message(layout.order(keys, marks.draw).take(values), layout, marks.rates)
+    bits = _message(layout.order(keys, marks.draw).take(values), layout, marks)
     return np.packbits(bits[: 8 * marks.size]).tobytes()
 
 
-def _message(samples: U8, layout: Layout, rates: Sequence[int]) -> Bits:
+def _message(samples: U8, layout: Layout, marks: Marks) -> Bits:
     """(samples,) in the keyed order -> (capacity,) message bits."""
     parts = []
     for group in layout.groups:
         blocks = samples[group.start : group.stop].reshape(-1, group.blocks).copy()
         polar.transform(blocks)
-        for layer, rate in enumerate(rates):
-            rows = blocks[polar.frozen_set(group.exponent, group.message_bits(rate))]
+        for layer, rate in enumerate(marks.rates):
+            rows = blocks[polar.frozen_set(group.exponent, group.message_bits(rate), marks.shape)]
             parts.append((rows >> np.uint8(layer) & np.uint8(1)).ravel())
     return np.concatenate(parts)
 
@@ -234,27 +236,28 @@ def _shortfall(rates: F64, exponent: int) -> F64:
     return np.minimum(lost, 0.9)
 
 
-def embed(odds: F32, message: Bits) -> Bits:
+def embed(odds: F32, message: Bits, shape: int) -> Bits:
     """Likely bits that carry a message, and that stay where they must.
 
     Args:
         odds: (N, blocks) float32 finite, ln P(0) / P(1) of every bit in the distribution that the writer
             would draw from; +-`WET` where the bit must be 0 or 1.
         message: (message_bits, blocks) uint8 0 or 1, as good as random.
+        shape: of the frozen set.
 
     Returns:
         (N, blocks) uint8. Successive cancellation promises the message and not that a wet bit stays: a
         block in which one moved is done anew, a little otherwise, a few times. What remains shows in
         `moved_wet`.
     """
-    bits = polar.cancel(odds, message)
+    bits = polar.cancel(odds, message, shape)
     wrong = _spoiled(odds, bits)
     for attempt in range(_RETRIES):
         if not wrong.any():
             break
         again = np.flatnonzero(wrong)
         own = np.ascontiguousarray(odds[:, again])
-        tried = polar.cancel(_stirred(own, attempt), np.ascontiguousarray(message[:, again]))
+        tried = polar.cancel(_stirred(own, attempt), np.ascontiguousarray(message[:, again]), shape)
         fewer = moved_wet(own, tried).sum(axis=0) < moved_wet(own, bits[:, again]).sum(axis=0)
         bits[:, again[fewer]] = tried[:, fewer]
         wrong[again] = _spoiled(own, bits[:, again])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from stegcli.carriers import syndrome
-from stegcli.carriers.bands import Band, code_bands
+from stegcli.carriers.bands import Band, best_shape, code_bands
 from stegcli.carriers.boltzmann import binary_entropy, multiplier
 from stegcli.carriers.scatter import chunks
 from stegcli.carriers.syndrome import WET, Layout, Marks
@@ -53,7 +53,7 @@ _SUREST: Final = np.float32(64)
 """Log-odds of what may change: one of 10^27 ever does, and a block never runs out of such."""
 
 
-def two_layers(residues: U8, tilts: Tilts, second: U8, lowest: U8) -> I8:
+def two_layers(residues: U8, tilts: Tilts, second: U8, lowest: U8, shape: int) -> I8:
     """Write a message into each of the two lowest bits of integers.
 
     Args:
@@ -62,6 +62,7 @@ def two_layers(residues: U8, tilts: Tilts, second: U8, lowest: U8) -> I8:
             float32; -`WET` or less where the step must not be taken.
         second: (message bits, blocks) uint8, the syndrome of the second-lowest bits.
         lowest: the same of the lowest.
+        shape: of both frozen sets.
 
     Returns:
         (N, blocks) int8: steps -1, 0 or 1 that are allowed; the rare 2 where the code gave no other choice,
@@ -71,10 +72,10 @@ def two_layers(residues: U8, tilts: Tilts, second: U8, lowest: U8) -> I8:
     odds = np.empty(residues.shape, dtype=np.float32)
     for part in rows:
         odds[part] = _second_odds(residues[part], *tilts(part))
-    seconds = syndrome.embed(odds, second)
+    seconds = syndrome.embed(odds, second, shape)
     for part in rows:
         odds[part] = _lowest_odds(residues[part], seconds[part], *tilts(part))
-    lowests = syndrome.embed(odds, lowest)
+    lowests = syndrome.embed(odds, lowest, shape)
     steps = np.empty(residues.shape, dtype=np.int8)
     for part in rows:
         steps[part] = ((2 * seconds[part] + lowests[part] - residues[part] + 1) & 3).astype(np.int8) - 1
@@ -181,13 +182,18 @@ def write(
     if len(payload) > room(prices):
         raise _no_room(room(prices), len(payload))
     if not payload:
-        return Written(values.copy(), Marks(0, 0, (0,) * LAYERS))
+        return Written(values.copy(), Marks(0, 0, 0, (0,) * LAYERS))
     layout, odd, bits = Layout(len(values)), (values & 1).astype(np.bool_), 8 * len(payload)
     lam = _multiplier(prices, odd, bits / layout.usable)
-    tries = [marks] if marks else _draws(len(payload), prices.layer_entropies(lam, odd), layout)
-    for tried in tries:
-        order = layout.order(keys, tried.draw)
+    rates = (
+        syndrome.rates_for(prices.layer_entropies(lam, odd), layout, bits) if marks is None else marks.rates
+    )
+    shape = None if marks is None else marks.shape
+    for draw in range(_DRAWS) if marks is None else (marks.draw,):
+        order = layout.order(keys, draw)
         coder = _Coder(order.take(_residues(values)), order.take(prices.up), order.take(prices.down), lam)
+        shape = best_shape(layout, rates, keys, coder.paid) if shape is None else shape
+        tried = Marks(len(payload), draw, shape, rates)
         moves = order.put(code_bands(layout, tried, payload, keys, coder.moves, threads), len(values))
         if not prices.forbid(moves):
             return Written(values + _STEPS[moves], tried)
@@ -223,7 +229,13 @@ class _Coder:
         def tilts(rows: slice) -> tuple[F32, F32]:
             return self._tilt(up[rows]), self._tilt(down[rows])
 
-        return two_layers(band.of(self.residues), tilts, second, lowest).view(np.uint8) % 4
+        return two_layers(band.of(self.residues), tilts, second, lowest, band.shape).view(np.uint8) % 4
+
+    def paid(self, band: Band) -> float:
+        """What the allowed steps of a band cost."""
+        moves = self.moves(band)
+        prices = np.concatenate([band.of(self.up)[moves == 1], band.of(self.down)[moves == 3]])
+        return float(prices[np.isfinite(prices)].sum())
 
     def _tilt(self, price: F32) -> F32:
         tilt: F32 = np.maximum(price * np.float32(-self.lam), -WET)
@@ -239,12 +251,6 @@ def _multiplier(prices: Prices, odd: NDArray[np.bool_], bits: float) -> float:
         some = (turns * np.uint64(count) >> np.uint64(32)).astype(np.int64)
         prices, odd, bits = Prices(prices.up[some], prices.down[some]), odd[some], bits * _SOUGHT_ON / count
     return multiplier(lambda lam: float(prices.layer_entropies(lam, odd).sum()), bits, prices.unit())
-
-
-def _draws(size: int, entropies: F64, layout: Layout) -> list[Marks]:
-    """One after another, until one comes to a good end."""
-    rates = syndrome.rates_for(entropies, layout, 8 * size)
-    return [Marks(size, draw, rates) for draw in range(_DRAWS)]
 
 
 def _no_room(most: int, size: int) -> ImageError:

@@ -65,6 +65,8 @@ _NONCE: Final = bytes(12)  # a header key seals one head: the salt is fresh for 
 
 _LAYERS: Final = 2
 """Layers of a sample that carry it: green's. What joint steps say, green says: the others follow it."""
+_SHAPE: Final = 8
+"""Of its frozen sets: between that for prices that are all alike and that for prices far apart."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class Ground:
         exponent = count.bit_length() - 1
         bits = 8 * MESSAGE_BYTES // _LAYERS
         rate = -(-(bits << 26) // (WEIGHTS[exponent] << exponent))
-        return Marks(MESSAGE_BYTES, 0, (rate,) * _LAYERS + (0,) * (self.layers - _LAYERS))
+        return Marks(MESSAGE_BYTES, 0, _SHAPE, (rate,) * _LAYERS + (0,) * (self.layers - _LAYERS))
 
 
 PIXELS: Final = Ground(share=4, most=16, layers=samples.LAYERS)

@@ -71,7 +71,7 @@ def test_reader_by_the_rules_alone_finds_the_same_bits(count: int) -> None:
     red, green, blue = (written.pixels[:, channel].astype(int) % 4 for channel in range(3))
     order = Layout(count).order(keys, written.marks.draw).order
     exponents = [(e, 1) for e in range(11, 5, -1) if count >> e & 1]
-    bits = cases.reader_by_the_rules(green + 4 * red + 16 * blue, written.marks.rates, order, exponents)
+    bits = cases.reader_by_the_rules(green + 4 * red + 16 * blue, written.marks, order, exponents)
     assert np.packbits(bits[: 8 * len(payload)]).tobytes() == payload
 
 
@@ -184,7 +184,7 @@ def test_too_large_a_payload_is_refused_with_the_room() -> None:
 def test_marks_that_no_cover_of_that_size_has_are_told_without_allocating() -> None:
     pixels = np.zeros((1000, 3), dtype=np.uint8)
     with pytest.raises(NothingFoundError):
-        samples.read(pixels, Marks(2**32 - 1, 0, (65_535,) * 6), cases.keys(0))
+        samples.read(pixels, Marks(2**32 - 1, 0, 0, (65_535,) * 6), cases.keys(0))
 
 
 def test_any_marks_give_bytes_or_nothing_found() -> None:
@@ -192,7 +192,11 @@ def test_any_marks_give_bytes_or_nothing_found() -> None:
     rng = np.random.default_rng(8)
     pixels = cases.pixels("ends", 5000, rng)
     for _ in range(50):
-        marks = Marks(int(rng.integers(0, 3000)), 255, tuple(map(int, rng.integers(0, 65_536, 6))))
+        marks = Marks(
+            int(rng.integers(0, 3000)),
+            *map(int, rng.integers(0, 16, 2)),
+            tuple(map(int, rng.integers(0, 65_536, 6))),
+        )
         try:
             assert len(samples.read(pixels, marks, cases.keys(0))) == marks.size
         except NothingFoundError:
@@ -215,10 +219,10 @@ def test_blocks_in_which_a_wet_bit_moved_are_coded_anew() -> None:
     wet = rng.random(odds.shape) < 0.3
     odds[wet] = np.where(rng.random(wet.sum()) < 0.5, syndrome.WET, -syndrome.WET)
     message = rng.integers(0, 2, (int(0.57 * 1024), 240)).astype(np.uint8)
-    once, anew = polar.cancel(odds, message), syndrome.embed(odds, message)
+    once, anew = polar.cancel(odds, message, 0), syndrome.embed(odds, message, 0)
     failed, still = (syndrome.moved_wet(odds, bits).any(axis=0) for bits in (once, anew))
     assert 0 < failed.sum() < 24
     assert not (still & ~failed).any()
     assert still.sum() < 0.8 * failed.sum()
     polar.transform(anew)
-    assert (anew[polar.frozen_set(10, len(message))] == message).all()
+    assert (anew[polar.frozen_set(10, len(message), 0)] == message).all()

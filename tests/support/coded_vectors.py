@@ -26,17 +26,11 @@ from stegcli.carriers.keyed_order import KeyedOrder
 from stegcli.carriers.prices import colour_precision
 
 FROZEN = [
-    (6, 20),
-    (8, 1),
-    (11, 700),
-    (12, 4000),
-    (14, 163),
-    (16, 36_044),
-    (17, 917),
-    (18, 1835),
-    (18, 120_000),
+    *((6, 20, 0), (8, 1, 15), (11, 700, 8), (12, 4000, 4), (14, 163, 15)),
+    *((16, 36_044, 0), (17, 917, 11), (18, 1835, 0), (18, 1835, 15), (18, 120_000, 7)),
 ]
-ORDERS = [(1, 64, 0), (1, 70_001, 0), (3, 5000, 1), (45, 266, 255)]
+"""Exponent, message bits, shape."""
+ORDERS = [(1, 64, 0), (1, 70_001, 0), (3, 5000, 1), (45, 266, 15)]
 """Strips, columns, draw."""
 STEGOS = {"small": (12, 15, 25), "strips": (72, 80, 700)}
 """Name -> height, width, bytes of payload."""
@@ -46,8 +40,10 @@ INTEGER_BYTES = 30
 
 def frozen_vectors() -> dict[str, Any]:
     return {
-        f"{bits} of 2^{exponent}": digest(np.flatnonzero(polar.frozen_set(exponent, bits)))
-        for exponent, bits in FROZEN
+        f"{bits} of 2^{exponent}, shape {shape}": digest(
+            np.flatnonzero(polar.frozen_set(exponent, bits, shape))
+        )
+        for exponent, bits, shape in FROZEN
     }
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
 
 import numpy as np
 
+from stegcli.carriers import polar
 from stegcli.carriers.boltzmann import multiplier
 from stegcli.carriers.streams import Keys, words32
+from stegcli.carriers.syndrome import Marks
 
 COVERS = ("photograph", "white", "black", "two colours", "ends", "mostly white")
 STEPS = np.array([(r, g, b) for r in (-1, 0, 1) for g in (-1, 0, 1) for b in (-1, 0, 1)])
@@ -41,9 +44,9 @@ def pixels(kind: str, count: int, rng: np.random.Generator) -> np.ndarray:
     return made[kind]().astype(np.uint8)
 
 
-def costs(count: int, rng: np.random.Generator) -> np.ndarray:
+def costs(count: int, rng: np.random.Generator, spread: float = 1.5) -> np.ndarray:
     """(count,) float32, spread as HILL's are."""
-    return rng.lognormal(0, 1.5, count).astype(np.float32)
+    return rng.lognormal(0, spread, count).astype(np.float32)
 
 
 def precision(rng: np.random.Generator) -> np.ndarray:
@@ -70,7 +73,7 @@ def entropy(chances: np.ndarray) -> float:
 
 
 def reader_by_the_rules(
-    values: np.ndarray, rates: tuple[int, ...], order: np.ndarray, exponents: list[tuple[int, int]]
+    values: np.ndarray, marks: Marks, order: np.ndarray, exponents: list[tuple[int, int]]
 ) -> list[int]:
     """The format, said a second time, bit by bit: what each layer's blocks carry, as `syndrome` lists it.
 
@@ -82,8 +85,8 @@ def reader_by_the_rules(
         length = 1 << exponent
         columns = [samples[start + b : start + blocks * length : blocks] for b in range(blocks)]
         start += blocks * length
-        for layer, rate in enumerate(rates):
-            positions = frozen_positions(exponent, message_bits(rate, exponent))
+        for layer, rate in enumerate(marks.rates):
+            positions = frozen_positions(exponent, message_bits(rate, exponent), marks.shape)
             words = [plain_transform([value >> layer & 1 for value in column]) for column in columns]
             message += [word[position] for position in positions for word in words]
     return message
@@ -95,12 +98,29 @@ def message_bits(rate: int, exponent: int) -> int:
     return rate * weights[exponent - 6] * 2**exponent // 2**26
 
 
-def frozen_positions(exponent: int, count: int) -> list[int]:
-    """The erasure recursion in Python's integers."""
-    z = [count * 2**31 // 2**exponent]
+def frozen_positions(exponent: int, count: int, shape: int) -> list[int]:
+    """The two-parameter recursion in Python's integers, as `polar.frozen_set` says it."""
+    one = 2**31
+    z = count * one // 2**exponent
+    e = z * (15 - shape) // 15
+    h = (z - e) * one // (one - e) if e < one else 0
+    j = next((j for j in range(19) if h * 2**j >= one), 19)
+    below, above = polar._FLIPS[j], polar._FLIPS[max(j - 1, 0)]
+    p = h * (below + (above - below) * max(0, h - one // 2**j) // (one // 2**j)) // 65_536
+    channels = [(e, p)]
     for _ in range(exponent):
-        z = [new for old in z for new in (2 * old - old * old // 2**31, old * old // 2**31)]
-    return sorted(sorted(range(2**exponent), key=lambda position: (-z[position], position))[:count])
+        channels = [new for e, p in channels for new in _combined(e, p, one)]
+    z_of = [e + (one - e) * (math.isqrt(p * (one - p) // 1024) * 64) // one for e, p in channels]
+    return sorted(sorted(range(2**exponent), key=lambda position: (-z_of[position], position))[:count])
+
+
+def _combined(e: int, p: int, one: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    k = one - e
+    kk, pp = k * k // one, p * p // one
+    flips = 2 * (p - pp)
+    erased = e * e // one + kk * flips // one
+    known = (2 * e * k // one * p // one + kk * pp // one) * one // max(1, one - erased)
+    return (one - kk, min(flips, one // 2)), (erased, min(known, one // 2))
 
 
 def plain_transform(bits: list[int]) -> list[int]:
