@@ -23,7 +23,17 @@ from stegcli.lab.quality.hiders import Hider, seed_bytes
 from stegcli.lab.security.learned_costs import program_cost
 from stegcli.pictures import luma, reading
 
-__all__ = ["LSBM_CONTROL", "HiderSubject", "LsbMatchingSubject", "PhaseSubject", "Subject", "channel_sigma"]
+__all__ = [
+    "LSBM_CONTROL",
+    "Cost",
+    "HiderSubject",
+    "LsbMatchingSubject",
+    "PhaseSubject",
+    "Subject",
+    "channel_sigma",
+    "rng_of",
+    "smaller",
+]
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -58,7 +68,7 @@ class LsbMatchingSubject:
     def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
         """The secret plays no part."""
         del secret_gray
-        rng = _rng(seed, self.name)
+        rng = rng_of(seed, self.name)
         count = round(self.rate * cover_rgb.size)
         bits = rng.integers(2, size=count, dtype=np.uint8)
         return writing.lsb_match(cover_rgb, writing.carriers(cover_rgb.size, count, rng), bits, rng)
@@ -96,7 +106,7 @@ class PhaseSubject:
         """The stego and the root mean square of its phase errors, in grey levels."""
         pixels = np.ascontiguousarray(cover_rgb).reshape(-1, 3)
         way, symbols = self._way(len(pixels))
-        targets = _rng(seed, "targets").integers(luma.MILLI, size=symbols).astype(np.int16)
+        targets = rng_of(seed, "targets").integers(luma.MILLI, size=symbols).astype(np.int16)
         subkeys = Keys(*(seed_bytes(seed, purpose) for purpose in ("header", "keystream", "permutation")))
         stego = way.write(
             pixels,
@@ -115,7 +125,7 @@ class PhaseSubject:
         if not self.with_header:
             return None
         pixels, costs = cover_rgb.reshape(-1, 3), self._costs(cover_rgb)
-        sealed = _rng(seed, "sealed").bytes(header.SEALED_BYTES)
+        sealed = rng_of(seed, "sealed").bytes(header.SEALED_BYTES)
         salt, locator = seed_bytes(seed, "salt", 16), seed_bytes(seed, "locator")
         group = header.group_size(len(pixels), self._way(len(pixels))[0].reach(self.spread))
         places = header.draw_places(len(pixels), locator)
@@ -152,9 +162,13 @@ class HiderSubject:
 
     def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
         """Hide the secret."""
-        shape = tuple(max(1, round(side * self.spread**-0.5)) for side in secret_gray.shape)
-        small = reading.resize_gray(secret_gray, (shape[0], shape[1]))
-        return self.hider.hide(cover_rgb, small, seed, None).stego_rgb
+        return self.hider.hide(cover_rgb, smaller(secret_gray, self.spread), seed, None).stego_rgb
+
+
+def smaller(secret_gray: U8, spread: int) -> U8:
+    """(h, w) uint8 -> the same with its sides divided by the square root of the spread."""
+    height, width = (max(1, round(side * spread**-0.5)) for side in secret_gray.shape)
+    return reading.resize_gray(secret_gray, (height, width))
 
 
 def channel_sigma(subject: PhaseSubject, cover_rgb: U8, seed: str) -> float:
@@ -162,5 +176,6 @@ def channel_sigma(subject: PhaseSubject, cover_rgb: U8, seed: str) -> float:
     return subject.write(cover_rgb, seed)[1]
 
 
-def _rng(seed: str, purpose: str) -> np.random.Generator:
+def rng_of(seed: str, purpose: str) -> np.random.Generator:
+    """Random numbers that follow from the seed, others for each purpose."""
     return np.random.default_rng(int.from_bytes(seed_bytes(seed, purpose, 16), "big"))
