@@ -183,7 +183,7 @@ def test_a_file_without_room_is_refused_with_what_would_fit(cover: np.ndarray) -
 
 
 def test_a_picture_that_cannot_be_made_small_enough_is_refused() -> None:
-    secret = np.random.default_rng(0).integers(256, size=(600, 800), dtype=np.uint8)
+    secret = np.random.default_rng(0).integers(256, size=(1500, 1000), dtype=np.uint8)
     with pytest.raises(ImageError, match="does not fit in") as caught:
         hidden(np.zeros((64, 64, 3), dtype=np.uint8), secret)
     assert "larger cover" in caught.value.hint

@@ -7,9 +7,9 @@
 | webp-hill, avif-hill | best file that keeps the stego's PSNR | ideal coder with HILL costs, simulated |
 | avif-lsbm-40, avif-hill-40 | smallest file that reveals at 40 dB, or the best that fits | as above |
 
-"avif" is the program's own codec: AVIF at speed 2 tuned for PSNR, without its container, or lossless WebP
-where that is smaller. So a rival of the family `coded` writes the same bits. "webp" is a file as Pillow
-writes it. Encrypted with ChaCha20. No error correction: that is how these are used.
+"avif" is the program's own codec: AVIF tuned for PSNR, without its container, or lossless WebP where that is
+smaller. So a rival of the family `coded` writes the same bits. "webp" is a file as Pillow writes it.
+Encrypted with ChaCha20. No error correction: that is how these are used.
 """
 
 from __future__ import annotations
