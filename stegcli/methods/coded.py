@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stegcli.carriers.streams import Keys
-    from stegcli.codecs.base import Encoded
+    from stegcli.codecs.base import Encoded, Picture
     from stegcli.envelope.opening import Opened
     from stegcli.methods.base import Job, Wishes
     from stegcli.models.loading import Models
@@ -63,6 +63,9 @@ _COSTS: Final = "phase"
 _TAG_BYTES: Final = 16
 _NONCE: Final = bytes(12)  # a body key seals one body: the salt is fresh for every stego
 _DEVICE: Final = "cpu"
+_HOPELESS: Final = 512
+"""Pixels of a picture per byte of room from which no search for a quality is worth its time: a 64th of a bit
+per pixel."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,10 @@ def _encoded(job: Job, most_bytes: int) -> tuple[Encoded, tuple[str, ...]]:
     """
     if most_bytes < 1:
         raise ImageError("the cover is too small to hide anything in", "Take a larger cover.")
-    found = choice.encode(job.secret, CodecWishes(_goal(job.wishes)))
+    goal = _goal(job.wishes)
+    if _is_hopeless(job.secret, most_bytes):
+        return _squeezed(job.secret, most_bytes)
+    found = choice.encode(job.secret, CodecWishes(goal))
     size = len(found.payload)
     if size <= most_bytes:
         return found, ()
@@ -158,8 +164,17 @@ def _encoded(job: Job, most_bytes: int) -> tuple[Encoded, tuple[str, ...]]:
             f"{job.secret.name} takes {size:,} bytes, and the cover has room for {most_bytes:,}",
             f"Take a cover with {-(-size // most_bytes)} times the pixels, or a smaller file.",
         )
+    return _squeezed(job.secret, most_bytes)
+
+
+def _is_hopeless(secret: Picture | FileSecret, most_bytes: int) -> bool:
+    return not isinstance(secret, FileSecret) and secret.shape[0] * secret.shape[1] > _HOPELESS * most_bytes
+
+
+def _squeezed(secret: Picture | FileSecret, most_bytes: int) -> tuple[Encoded, tuple[str, ...]]:
+    """The best quality that fits, as `_encoded`."""
     try:
-        fitting = choice.encode(job.secret, CodecWishes(Budget(most_bytes)))
+        fitting = choice.encode(secret, CodecWishes(Budget(most_bytes)))
     except UsageError as error:
         raise ImageError(error.message, error.hint) from error
     return fitting, (f"the secret comes back at {fitting.psnr_db:.1f} dB: the cover has no room for more",)
