@@ -119,14 +119,14 @@ def _hide(job: Job) -> Stego:
         rho = _costs(cover_rgb, usable, job.models)
         subkeys, locator = deriving.result(), locating.result()
     places = head.draw(room, locator)
-    rest = np.ones(room, dtype=np.bool_)
-    rest[places] = False
-    found, notices = _encoded(job, samples.room(pixels[rest]) - _TAG_BYTES)
+    rest = _rest(room, places)
+    cover, cover_rho = np.take(pixels, rest, axis=0), np.take(rho, rest)
+    found, notices = _encoded(job, samples.room(cover) - _TAG_BYTES)
     tell(job.progress, "write")
     first = _head(job, found)
     # The marks that the head carries are known once the body is written: its seal binds it to all but these.
     body = _body_cipher(subkeys).encrypt(_NONCE, found.payload, _bound(first))
-    written = samples.write(pixels[rest], rho[rest], precision, body, subkeys)
+    written = samples.write(cover, cover_rho, precision, body, subkeys)
     last = replace(first, own=_own(written.marks))
     message = salt + head.seal_head(last, subkeys)
     stego = np.empty_like(pixels)
@@ -135,6 +135,13 @@ def _hide(job: Job) -> Stego:
     told = (*alpha_notices(job.cover.alpha, usable), *notices)
     stego_rgb = put_back(cover_rgb, usable, stego)
     return Stego(stego_rgb, found.decoded, last, _facts(last, room), _DEVICE, told)
+
+
+def _rest(room: int, places: NDArray[np.int64]) -> NDArray[np.intp]:
+    """(n,) ascending: the pixels that the head leaves to the body; a mask of them takes six times as long."""
+    free = np.ones(room, dtype=np.bool_)
+    free[places] = False
+    return np.flatnonzero(free)
 
 
 def _costs(cover_rgb: U8, usable: NDArray[np.bool_] | None, models: Models) -> NDArray[np.float32]:
@@ -232,12 +239,11 @@ def _ours(opened: Opened) -> SamplesOpened:
 
 def _opened_body(opened: SamplesOpened) -> bytes:
     """The payload; ChangedError if it is not what was written."""
-    rest = np.ones(len(opened.pixels), dtype=np.bool_)
-    rest[opened.places] = False
+    rest = _rest(len(opened.pixels), opened.places)
     first = opened.header
     marks = Marks.from_bytes(first.body_bytes.to_bytes(4, "big") + first.own)
     try:
-        body = samples.read(opened.pixels[rest], marks, opened.keys)
+        body = samples.read(np.take(opened.pixels, rest, axis=0), marks, opened.keys)
         return _body_cipher(opened.keys).decrypt(_NONCE, body, _bound(first))
     except (InvalidTag, NothingFoundError):
         raise ChangedError(

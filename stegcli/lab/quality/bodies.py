@@ -1,7 +1,7 @@
 """How many bytes a secret takes: the program's own encodings, each made once for all that are compared.
 
-By the codec's drafts: a few percent longer than what `hide` writes, in a tenth of the time. So a figure
-errs against what is judged, and against its rivals alike.
+By the codec's drafts: 5 to 10 % longer than what `hide` writes, in a tenth of the time. So a figure errs
+against what is judged, and against its rivals alike.
 """
 
 from __future__ import annotations
