@@ -182,7 +182,7 @@ def security(
     dataset: Dataset = None,
     data_root: DataRoot = None,
     preset: Annotated[
-        Literal["small", "phase", "full"],
+        Literal["small", "phase", "coded", "full"],
         typer.Option(
             help="small: 300 covers, under 20 minutes on two cores; phase: the phase method alone; "
             "full: 500 covers and more rivals."

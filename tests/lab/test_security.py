@@ -4,13 +4,17 @@ import numpy as np
 import pytest
 
 from stegcli.carriers.phases import single
+from stegcli.codecs.base import Rate, Target
 from stegcli.errors import MissingExtraError, UsageError
 from stegcli.lab import statistics
 from stegcli.lab.data import photos
 from stegcli.lab.data.covers import load_cover, middle
+from stegcli.lab.quality.hiders import ModelHider
 from stegcli.lab.security import ensemble, evaluate
+from stegcli.lab.security.coded_subjects import CodedSubject, HillSubject
 from stegcli.lab.security.features import FEATURES, features
 from stegcli.lab.security.subjects import LSBM_CONTROL, LsbMatchingSubject, PhaseSubject
+from stegcli.lab.writing import IdealCoder
 
 
 def test_the_controls_give_the_known_answers(photo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,3 +125,37 @@ def test_a_subject_writes_what_hide_writes(cover_rgb: np.ndarray) -> None:
     stego = subject.stego(cover_rgb, cover_rgb[..., 0], "seed")
     changed = (stego != cover_rgb).any(axis=-1).mean()
     assert 0.16 < changed < 0.23
+
+
+def test_coded_bits_are_what_hide_writes(cover_rgb: np.ndarray, secret_gray: np.ndarray) -> None:
+    cover, secret = cover_rgb[:128, :128], secret_gray[:64, :64]
+    made = ModelHider("coded@40", None, "balanced", "cpu").hide(cover, secret, "seed", None)
+    subject = CodedSubject("coded", Rate(made.written_bits / secret.size))
+    stego = subject.stego(cover, secret, "seed")
+    changes, expected = ((each != cover).any(axis=-1).mean() for each in (stego, made.stego_rgb))
+    assert changes == pytest.approx(expected, rel=0.06)
+    assert np.abs(stego.astype(int) - cover).max() == 1
+
+
+def test_more_bits_change_more(cover_rgb: np.ndarray, secret_gray: np.ndarray) -> None:
+    cover, secret = cover_rgb[:128, :128], secret_gray[:128, :128]
+    subjects = [CodedSubject(f"{rate}", Rate(rate)) for rate in (0.05, 0.2, 0.8)]
+    subjects += [CodedSubject("more than fits", Rate(50.0))]
+    changed = [(each.stego(cover, secret, "seed") != cover).mean() for each in subjects]
+    assert changed == sorted(changed)
+    assert changed[0] > 0.004
+    assert changed[-1] > 0.4
+
+
+def test_the_quality_decides_how_many_bits(cover_rgb: np.ndarray, secret_gray: np.ndarray) -> None:
+    cover, secret = cover_rgb[:128, :128], secret_gray[:128, :128]
+    near, far = (
+        CodedSubject("coded", Target(40.0), spread).stego(cover, secret, "seed") for spread in (1, 16)
+    )
+    assert (near != cover).mean() > 2 * (far != cover).mean()
+
+
+def test_the_ideal_rival_carries_its_rate(cover_rgb: np.ndarray) -> None:
+    stego = HillSubject("HILL", 0.3).stego(cover_rgb, cover_rgb[..., 0], "seed")
+    bits = IdealCoder.on(cover_rgb).capacity(float(np.count_nonzero(stego != cover_rgb)))
+    assert bits / cover_rgb[..., 0].size == pytest.approx(0.3, rel=0.05)

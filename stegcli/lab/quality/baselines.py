@@ -7,6 +7,8 @@
 | webp-hill, avif-hill | best file that keeps the stego's PSNR | ideal coder with HILL costs, simulated |
 | avif-lsbm-40, avif-hill-40 | smallest file that reveals at 40 dB, or the best that fits | as above |
 
+"avif" is the program's own codec: AVIF tuned for PSNR, without its container, or lossless WebP where that is
+smaller. So a rival of the family `coded` writes the same bits. "webp" is a file as Pillow writes it.
 Encrypted with ChaCha20. No error correction: that is how these are used.
 """
 
@@ -24,8 +26,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stegcli.carriers import streams
+from stegcli.codecs import choice
+from stegcli.codecs.base import Budget, Encoded, FileSecret, SecretError, Target, Wishes
 from stegcli.errors import UsageError
 from stegcli.lab import writing
+from stegcli.lab.quality.bodies import smallest
 from stegcli.lab.quality.hiders import Hidden, random_numbers, seed_bytes
 from stegcli.pictures import metrics, reading
 from stegcli.pictures.files import DECODER_ERRORS
@@ -33,6 +38,7 @@ from stegcli.pictures.files import DECODER_ERRORS
 __all__ = ["NAMES", "baseline", "choose"]
 
 U8 = NDArray[np.uint8]
+Decode = Callable[[bytes], U8 | None]
 
 _BEST_QUALITY: Final = 100
 _LENGTH_BITS: Final = 32
@@ -70,7 +76,7 @@ class FileBaseline:
 
     Attributes:
         name: as in the table above.
-        codec: "WEBP" or "AVIF".
+        codec: "WEBP", or "AVIF" for the program's own codec.
         adaptive: the ideal coder with HILL costs instead of LSB matching.
         revealed_psnr_db: smallest file that reveals at this; None for the best one at the stego's PSNR.
     """
@@ -84,7 +90,8 @@ class FileBaseline:
     def identity(self) -> str:
         """What the name stands for."""
         how = "ideal coder, HILL, simulated" if self.adaptive else "LSB matching"
-        return f"{self.codec} by {how}, ChaCha20, Pillow {PIL.__version__}"
+        codec = "codecs of stegcli" if self.codec == "AVIF" else self.codec
+        return f"{codec} by {how}, ChaCha20, Pillow {PIL.__version__}"
 
     def hide(self, cover_rgb: U8, secret_gray: U8, seed: str, stego_psnr_db: float | None) -> Hidden:
         """Choose the file, then write it."""
@@ -93,12 +100,12 @@ class FileBaseline:
         # LSB matching changes every second sample that it writes to.
         room = min(2 * changes, cover_rgb.size) if coder is None else coder.capacity(changes)
         everything = cover_rgb.size if coder is None else coder.capacity(cover_rgb.size)
-        content = self._file(secret_gray, int(room) - _LENGTH_BITS, int(everything) - _LENGTH_BITS)
+        content, decode = self._file(secret_gray, int(room) - _LENGTH_BITS, int(everything) - _LENGTH_BITS)
         bits = 8 * len(content) + _LENGTH_BITS
         if coder is not None:
             stego = coder.write(bits, random_numbers(seed, "changes"))
             # The draw stands for a stego that carries the file, so what is revealed is the file.
-            return Hidden(stego, lambda _: _decode(content, secret_gray.shape), 0, bits, simulated=True)
+            return Hidden(stego, lambda _: decode(content), 0, bits, simulated=True)
         if bits > cover_rgb.size:
             raise UsageError(f"{self.name}: the smallest file does not fit the cover", "Take larger covers.")
         places = writing.carriers(cover_rgb.size, cover_rgb.size, random_numbers(seed, "places"))
@@ -107,15 +114,24 @@ class FileBaseline:
         stego = writing.lsb_match(
             cover_rgb, places[:bits], writing.bits_of(cipher.tobytes()), random_numbers(seed, "steps")
         )
-        return Hidden(stego, partial(_reveal_file, places, seed, secret_gray.shape), 0, bits)
+        return Hidden(stego, partial(_reveal_file, places, seed, decode), 0, bits)
 
-    def _file(self, gray: U8, bits: int, most_bits: int) -> bytes:
-        """The file to write: within `bits`, or as small as its quality allows if `most_bits` hold it."""
-        encode = partial(_encode, gray, self.codec)
+    def _file(self, gray: U8, bits: int, most_bits: int) -> tuple[bytes, Decode]:
+        """The file to write, and its decoder: within `bits`, or as small as its quality allows.
+
+        `most_bits` hold the latter, or else it is the best within these.
+        """
+        if self.codec == "AVIF":
+            found = self._encoded(gray, bits // 8, most_bits // 8)
+            return found.payload, partial(_decode_payload, found, gray.shape)
+        content = _best_within(partial(_encode, gray), bits)
+        return content, partial(_decode, shape=gray.shape)
+
+    def _encoded(self, gray: U8, size: int, most: int) -> Encoded:
         if self.revealed_psnr_db is None:
-            return _best_within(encode, bits)
-        content = _smallest_reaching(encode, gray, self.revealed_psnr_db)
-        return content if 8 * len(content) <= most_bits else _best_within(encode, most_bits)
+            return choice.encode(gray, Wishes(Budget(max(1, size))))
+        found = smallest(gray, Target(self.revealed_psnr_db))
+        return found if len(found.payload) <= most else choice.encode(gray, Wishes(Budget(max(1, most))))
 
 
 _TABLE: Final = (
@@ -160,13 +176,9 @@ def _encrypted(data: U8, seed: str) -> U8:
     return data ^ stream
 
 
-def _encode(gray: U8, codec: str, quality: int) -> bytes:
+def _encode(gray: U8, quality: int) -> bytes:
     file = io.BytesIO()
-    image = Image.fromarray(gray)
-    if codec == "AVIF":
-        image.save(file, "AVIF", quality=quality, subsampling="4:0:0", speed=6, max_threads=1)
-    else:
-        image.save(file, "WEBP", quality=quality, method=4)
+    Image.fromarray(gray).save(file, "WEBP", quality=quality, method=4)
     return file.getvalue()
 
 
@@ -183,24 +195,19 @@ def _best_within(encode: Callable[[int], bytes], bits: int) -> bytes:
     return best
 
 
-def _smallest_reaching(encode: Callable[[int], bytes], gray: U8, psnr_db: float) -> bytes:
-    """The file of lowest quality that reaches this PSNR; that of the highest if none does."""
-    low, high, best = 0, _BEST_QUALITY, encode(_BEST_QUALITY)
-    while low <= high:
-        middle = (low + high) // 2
-        content = encode(middle)
-        decoded = _decode(content, gray.shape)
-        if decoded is not None and metrics.psnr(gray, decoded) >= psnr_db:
-            high, best = middle - 1, content
-        else:
-            low = middle + 1
-    return best
+def _decode_payload(found: Encoded, shape: tuple[int, int], payload: bytes) -> U8 | None:
+    """(h, w) uint8 of a payload of the program's codec, or None if it is damaged."""
+    try:
+        decoded = choice.decode(int(found.codec_id), payload, found.shape)
+    except SecretError:
+        return None
+    return None if isinstance(decoded, FileSecret) else choice.resized(decoded, shape)
 
 
 def _decode(content: bytes, shape: tuple[int, int]) -> U8 | None:
     """(h, w) uint8, or None for a file that is damaged."""
     try:
-        with Image.open(io.BytesIO(content), formats=("WEBP", "AVIF")) as image:
+        with Image.open(io.BytesIO(content), formats=("WEBP",)) as image:
             gray = np.asarray(image.convert("L"))
     except DECODER_ERRORS:
         return None
@@ -214,10 +221,10 @@ def _reveal_raw(
     return reading.resize_gray(values.reshape(hidden), shape)
 
 
-def _reveal_file(places: NDArray[np.int64], seed: str, shape: tuple[int, int], stego_rgb: U8) -> U8 | None:
+def _reveal_file(places: NDArray[np.int64], seed: str, decode: Decode, stego_rgb: U8) -> U8 | None:
     # The stream is decrypted whole: how long the file is stands in its first bits.
     everything = writing.bytes_of(writing.read_lsb(stego_rgb, places))
     message = _encrypted(np.frombuffer(everything, np.uint8), seed).tobytes()
     length = int.from_bytes(message[: _LENGTH_BITS // 8], "big")
     content = message[_LENGTH_BITS // 8 :][:length]
-    return _decode(content, shape) if len(content) == length else None
+    return decode(content) if len(content) == length else None

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from stegcli._version import __version__
 from stegcli.codecs.base import FileSecret
+from stegcli.envelope.head import Head
 from stegcli.envelope.keys import SALT_BYTES, Keyring
 from stegcli.errors import ChangedError, NothingFoundError, UsageError
 from stegcli.methods import table
@@ -192,7 +193,8 @@ class ModelHider:
                 seed_bytes(seed, "salt", SALT_BYTES),
             )
         )
-        return Hidden(made.rgb, partial(self._reveal, secret_gray.shape), made.facts.spread)
+        bits = 8 * made.header.body_bytes if isinstance(made.header, Head) else 0
+        return Hidden(made.rgb, partial(self._reveal, secret_gray.shape), made.facts.spread, bits)
 
     def _reveal(self, shape: tuple[int, int], stego_rgb: Array) -> Array | None:
         try:

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stegcli._version import __version__
+from stegcli.codecs.base import Rate, Target
 from stegcli.lab.data.covers import unlearned
 from stegcli.lab.quality.baselines import baseline
 from stegcli.lab.quality.hiders import Hider, identities
 from stegcli.lab.security import evaluate
+from stegcli.lab.security.coded_subjects import CodedSubject, HillSubject
 from stegcli.lab.security.subjects import HiderSubject, LsbMatchingSubject, PhaseSubject, Subject
 from stegcli.lab.security.verdicts import SecurityRow
 from stegcli.pictures import luma
@@ -37,23 +39,34 @@ class Preset:
         covers: at most so many.
         spreads: of the phase channel.
         rivals: (baseline, spread) to judge beside it.
+        coded: spreads of coded bits, revealed at `CODED_DB`.
+        rates: bits per cover pixel of coded bits, and of an ideal coder with HILL costs.
     """
 
     covers: int
     spreads: tuple[int, ...]
     rivals: tuple[tuple[str, int], ...]
+    coded: tuple[int, ...] = ()
+    rates: tuple[float, ...] = ()
 
 
 MODEL_SPREADS: Final = (1, 4)
 """At which models are judged with real secrets."""
 
+CODED_DB: Final = 40.0
+_HILL_40: Final = "avif-hill-40"
+_RIVALS: Final = tuple((_HILL_40, spread) for spread in (1, 4, 16))
+
 PRESETS: Final = {
-    "small": Preset(300, (1, 4, 16, 64), (("avif-hill-40", 1), ("avif-hill-40", 4))),
+    "small": Preset(300, (1, 4, 16, 64), _RIVALS, (1, 4, 16), (0.5,)),
     "phase": Preset(300, (1, 4, 16, 64), ()),
+    "coded": Preset(500, (1, 4, 16), _RIVALS, (1, 4, 16), (0.5,)),
     "full": Preset(
         500,
         (1, 2, 4, 8, 16, 64),
-        (("lsb-332", 1), *(("avif-hill-40", spread) for spread in (1, 4, 16, 64))),
+        (("lsb-332", 1), *((_HILL_40, spread) for spread in (1, 4, 16, 64))),
+        (1, 4, 16, 64),
+        (0.5, 0.3, 0.15),
     ),
 }
 
@@ -103,7 +116,7 @@ def run(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> SecurityResult:
-    """Judge the phase channel, its rivals and the given models on photographs.
+    """Judge the phase channel, coded bits, their rivals and the given models on photographs.
 
     Args:
         preset: one of `PRESETS`.
@@ -156,6 +169,12 @@ def _subjects(preset: Preset, models: Sequence[Hider]) -> list[Subject]:
         LsbMatchingSubject(),
         *(PhaseSubject(spread, f"phase, spread {spread}") for spread in preset.spreads),
         *(HiderSubject(baseline(name), f"{name}, spread {spread}", spread) for name, spread in preset.rivals),
+        *(HillSubject(f"ideal coder, HILL, {rate:g} bit per pixel", rate) for rate in preset.rates),
+        *(
+            CodedSubject(f"coded@{CODED_DB:g}, spread {spread}", Target(CODED_DB), spread)
+            for spread in preset.coded
+        ),
+        *(CodedSubject(f"coded, {rate:g} bit per pixel", Rate(rate)) for rate in preset.rates),
         *(
             HiderSubject(model, f"{model.name}, spread {spread}", spread)
             for model in models

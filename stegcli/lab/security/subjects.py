@@ -23,7 +23,15 @@ from stegcli.lab.quality.hiders import Hider, random_numbers, seed_bytes
 from stegcli.lab.security.learned_costs import program_cost
 from stegcli.pictures import luma, reading
 
-__all__ = ["LSBM_CONTROL", "HiderSubject", "LsbMatchingSubject", "PhaseSubject", "Subject"]
+__all__ = [
+    "LSBM_CONTROL",
+    "Cost",
+    "HiderSubject",
+    "LsbMatchingSubject",
+    "PhaseSubject",
+    "Subject",
+    "smaller",
+]
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
@@ -151,6 +159,10 @@ class HiderSubject:
 
     def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
         """Hide the secret."""
-        shape = tuple(max(1, round(side * self.spread**-0.5)) for side in secret_gray.shape)
-        small = reading.resize_gray(secret_gray, (shape[0], shape[1]))
-        return self.hider.hide(cover_rgb, small, seed, None).stego_rgb
+        return self.hider.hide(cover_rgb, smaller(secret_gray, self.spread), seed, None).stego_rgb
+
+
+def smaller(secret_gray: U8, spread: int) -> U8:
+    """(h, w) uint8 -> the same with its sides divided by the square root of the spread."""
+    height, width = (max(1, round(side * spread**-0.5)) for side in secret_gray.shape)
+    return reading.resize_gray(secret_gray, (height, width))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stegcli.carriers.streams import Keys
-    from stegcli.codecs.base import Encoded
+    from stegcli.codecs.base import Encoded, Picture
     from stegcli.methods.base import Job, Wishes
 
 __all__ = [
@@ -43,6 +43,9 @@ DEVICE: Final = "cpu"
 TAG_BYTES: Final = 16
 """By which a body is longer than its payload."""
 
+_HOPELESS: Final = 512
+"""Pixels of a picture per byte of room from which no search for a quality is worth its time: a 64th of a bit
+per pixel."""
 _SIZE_BYTES, _DRAW_BYTES, _RATE_BYTES = 4, 1, 2  # of marks, see `syndrome.Marks`
 _NONCE: Final = bytes(12)  # a body key seals one body: the salt is fresh for every stego
 
@@ -55,7 +58,10 @@ def encoded(job: Job, most_bytes: int) -> tuple[Encoded, tuple[str, ...]]:
     """
     if most_bytes < 1:
         raise ImageError("the cover is too small to hide anything in", "Take a larger cover.")
-    found = choice.encode(job.secret, CodecWishes(_goal(job.wishes)))
+    goal = _goal(job.wishes)
+    if _is_hopeless(job.secret, most_bytes):
+        return _squeezed(job.secret, most_bytes)
+    found = choice.encode(job.secret, CodecWishes(goal))
     size = len(found.payload)
     if size <= most_bytes:
         return found, ()
@@ -64,8 +70,17 @@ def encoded(job: Job, most_bytes: int) -> tuple[Encoded, tuple[str, ...]]:
             f"{job.secret.name} takes {size:,} bytes, and the cover has room for {most_bytes:,}",
             f"Take a cover with {-(-size // most_bytes)} times the pixels, or a smaller file.",
         )
+    return _squeezed(job.secret, most_bytes)
+
+
+def _is_hopeless(secret: Picture | FileSecret, most_bytes: int) -> bool:
+    return not isinstance(secret, FileSecret) and secret.shape[0] * secret.shape[1] > _HOPELESS * most_bytes
+
+
+def _squeezed(secret: Picture | FileSecret, most_bytes: int) -> tuple[Encoded, tuple[str, ...]]:
+    """The best quality that fits, as `encoded`."""
     try:
-        fitting = choice.encode(job.secret, CodecWishes(Budget(most_bytes)))
+        fitting = choice.encode(secret, CodecWishes(Budget(most_bytes)))
     except UsageError as error:
         raise ImageError(error.message, error.hint) from error
     return fitting, (f"the secret comes back at {fitting.psnr_db:.1f} dB: the cover has no room for more",)
