@@ -83,7 +83,7 @@ def order_vectors() -> dict[str, Any]:
         values = np.arange(count, dtype=np.int64)
         found[str(count)] = {
             "groups": [[each.start, each.exponent, each.blocks] for each in layout.groups],
-            "order": digest(layout.order(subkeys).take(values)),
+            "order": digest(layout.order(subkeys, 0).take(values)),
             "capacity": layout.capacity(Marks.from_bytes(bytes(5) + b"\x40\x00" * 6).rates),
         }
     return found
