@@ -128,12 +128,12 @@ def test_a_subject_writes_what_hide_writes(cover_rgb: np.ndarray) -> None:
 
 
 def test_coded_bits_are_what_hide_writes(cover_rgb: np.ndarray, secret_gray: np.ndarray) -> None:
-    cover, secret = cover_rgb[:128, :128], secret_gray[:64, :64]
+    cover, secret = cover_rgb[:128, :128], secret_gray[:128, :128]
     made = ModelHider("coded@40", None, "balanced", "cpu").hide(cover, secret, "seed", None)
     subject = CodedSubject("coded", Rate(made.written_bits / secret.size))
     stego = subject.stego(cover, secret, "seed")
     changes, expected = ((each != cover).any(axis=-1).mean() for each in (stego, made.stego_rgb))
-    assert changes == pytest.approx(expected, rel=0.06)
+    assert changes == pytest.approx(expected, rel=0.1)
     assert np.abs(stego.astype(int) - cover).max() == 1
 
 
