@@ -111,7 +111,9 @@ class Piece:
         if self.only is None:
             device = run.make_accelerator(self.options.device).device.type
             return jobs.next_job(self.campaign, self.state, device, self.minutes)
-        return None if self.state.is_done(self.only) else self.campaign.named(self.only)
+        job = self.campaign.named(self.only)
+        jobs.check_ready(job, self.campaign, self.state)
+        return None if self.state.is_done(job.name) else job
 
 
 def work_through(piece: Piece) -> bool:
