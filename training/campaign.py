@@ -239,8 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         campaign, state = jobs.read(given.campaign), State(given.state)
         if given.list:
-            for line in lines(campaign, state):
-                print(line)  # noqa: T201 - a command's output
+            print("\n".join(lines(campaign, state)))  # noqa: T201 - a command's output
             return ExitCode.DONE
         reserve = min(RESERVE * given.minutes, LONGEST_RESERVE)
         ends = time.monotonic() + 60 * (given.minutes - reserve)
