@@ -112,7 +112,9 @@ class Piece:
         if self.only is None:
             device = run.make_accelerator(self.options.device).device.type
             return jobs.next_job(self.campaign, self.state, device, self.minutes)
-        return None if self.state.is_done(self.only) else self.campaign.named(self.only)
+        job = self.campaign.named(self.only)
+        jobs.check_ready(job, self.campaign, self.state)
+        return None if self.state.is_done(job.name) else job
 
 
 def work_through(piece: Piece) -> bool:
@@ -238,8 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         campaign, state = jobs.read(given.campaign), State(given.state)
         if given.list:
-            for line in lines(campaign, state):
-                print(line)  # noqa: T201 - a command's output
+            print("\n".join(lines(campaign, state)))  # noqa: T201 - a command's output
             return ExitCode.DONE
         reserve = min(RESERVE * given.minutes, LONGEST_RESERVE)
         ends = time.monotonic() + 60 * (given.minutes - reserve)

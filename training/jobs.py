@@ -130,6 +130,16 @@ def missing(job: Job, campaign: Campaign, state: State) -> set[str]:
     }
 
 
+def check_ready(job: Job, campaign: Campaign, state: State) -> None:
+    """UsageError for a job that cannot begin: it waits for a tool, or for other jobs."""
+    before = ", ".join(sorted(missing(job, campaign, state)))
+    if job.waits_for or before:
+        raise UsageError(
+            f"{job.name} waits for {job.waits_for or before}",
+            "`--list` says how far each job is; leave --job out to work on the next one that can begin.",
+        )
+
+
 def next_job(campaign: Campaign, state: State, device: str, minutes: float) -> Job | None:
     """The first job that is not done and can be worked on: on this device, and in so many minutes."""
     for job in campaign.jobs:

@@ -260,6 +260,12 @@ def test_a_list_that_makes_no_sense(tmp_path, text, message):
         jobs.read(path)
 
 
+@pytest.mark.parametrize(("name", "cause"), [("later", "a tool that nobody"), ("second", "first")])
+def test_a_job_that_cannot_begin_says_what_it_waits_for(tmp_path, listed, capsys, name, cause):
+    assert call(listed, tmp_path / "state", "--job", name) == ExitCode.USAGE
+    assert f"{name} waits for {cause}" in capsys.readouterr().err
+
+
 def test_jobs_and_lists_that_are_not_there(tmp_path, listed, capsys):
     with pytest.raises(UsageError, match="no job third"):
         jobs.read(listed).named("third")

@@ -14,6 +14,9 @@ pytestmark = pytest.mark.train
 NAMES = (
     "isgan-lfw",
     "isgan-photos",
+    "isgan-photos-long",
+    "isgan-photos-cpu",
+    "isgan-adversary",
     "isgan-basic-lfw",
     "isgan-paper",
     "rehman-lfw",
