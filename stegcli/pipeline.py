@@ -61,9 +61,11 @@ __all__ = [
     "hide_as",
     "info",
     "reveal",
+    "trial",
 ]
 
 SIZES = ("original", "hidden")
+_TRIAL_SALT = b"trials of covers"
 _TARGET_TOLERANCE = 0.3
 """Decibels by which a trial on crops may have been too hopeful."""
 
@@ -226,6 +228,32 @@ def hide_as(
             ),
             seconds=time.perf_counter() - start,
         )
+
+
+@_memory_told()
+def trial(cover: Source, secret: Source, settings: HideSettings, models: Models) -> tuple[Array, Array, int]:
+    """Hide with the public key and a salt that is always the same, to compare covers by: nothing is revealed.
+
+    Args:
+        cover: as for `hide_as`.
+        secret: likewise.
+        settings: likewise.
+        models: whose networks serve all trials.
+
+    Returns:
+        (H, W, 3) uint8 cover as read and scaled, its stego, and cover pixels per symbol.
+
+    Raises:
+        StegError: as `hide_as`.
+    """
+    method, chosen = table.chosen(settings.model, models, progressive=settings.target is not None)
+    picture, carrier = _cover(cover, None, settings)
+    hidden, _ = files.secret_for(
+        method, secret, settings.max_pixels, gray=settings.gray, as_file=settings.as_file
+    )
+    wishes = Wishes(settings.favor, settings.target)
+    made = method.hide(Job(carrier, hidden, models, chosen, Keyring(None), wishes, salt=_TRIAL_SALT))
+    return picture.rgb, made.rgb, made.facts.spread
 
 
 @_memory_told()

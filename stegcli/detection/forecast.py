@@ -17,7 +17,8 @@ from stegcli.detection import judge
 from stegcli.detection.risk import risk_at, table
 from stegcli.errors import ImageError, UsageError
 from stegcli.methods.phase.planes import count_sent
-from stegcli.pictures import luma, reading
+from stegcli.models.loading import Models
+from stegcli.pictures import luma, metrics, reading
 from stegcli.pictures.encoded import read_once
 
 if TYPE_CHECKING:
@@ -106,8 +107,7 @@ class Ranked:
         cover: its file.
         score: see `judge.score`; infinite if it cannot be used.
         exposure: see `exposure`.
-        stego_psnr_db: of a dry run.
-        revealed_psnr_db: likewise.
+        stego_psnr_db: of a trial.
         spread: cover pixels per hidden pixel.
         problem: why it cannot be used; empty if it can.
     """
@@ -116,7 +116,6 @@ class Ranked:
     score: float
     exposure: float = math.nan
     stego_psnr_db: float = math.nan
-    revealed_psnr_db: float = math.nan
     spread: int = 0
     problem: str = ""
 
@@ -174,9 +173,9 @@ def rank_covers(
     secret = read_once(secret, settings.max_pixels)
     reading.load_secret(secret, max_pixels=settings.max_pixels)  # or each cover would be blamed for it
     found = []
-    network = judge.load()
+    network, models = judge.load(), Models(settings.weights, settings.device)
     for number, cover in enumerate(covers):
-        found.append(_try(cover, secret, settings, network))
+        found.append(_try(cover, secret, settings, models, network))
         if progress is not None:
             progress("measure", (number + 1) / len(covers))
     found.sort(key=lambda ranked: (ranked.score, ranked.cover))
@@ -215,18 +214,19 @@ def exposure(cover_rgb: Array, stego_rgb: Array) -> float:
 _SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 
 
-def _try(cover: PathLike, secret: PathLike, settings: HideSettings, network: Network) -> Ranked:
+def _try(
+    cover: PathLike, secret: PathLike, settings: HideSettings, models: Models, network: Network
+) -> Ranked:
     try:
-        report = pipeline.hide_as(cover, secret, None, settings)
+        cover_rgb, stego_rgb, spread = pipeline.trial(cover, secret, settings, models)
     except ImageError as error:
         return Ranked(str(cover), math.inf, problem=error.message)
     return Ranked(
         str(cover),
-        judge.score(report.cover_rgb, report.stego_rgb, report.spread, network),
-        exposure(report.cover_rgb, report.stego_rgb),
-        report.stego_psnr_db,
-        report.revealed_psnr_db,
-        report.spread,
+        judge.score(cover_rgb, stego_rgb, spread, network),
+        exposure(cover_rgb, stego_rgb),
+        metrics.psnr(cover_rgb, stego_rgb),
+        spread,
     )
 
 
