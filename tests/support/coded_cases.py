@@ -65,7 +65,7 @@ def changed_pixels(cover_rgb: np.ndarray, stego_rgb: np.ndarray) -> np.ndarray:
 
 def head_places(pixel_count: int, passphrase: str | None = None) -> np.ndarray:
     """(m,) indices of the pixels that the head has to itself."""
-    return head.draw(pixel_count, keyring(passphrase).locator(pixel_count))
+    return head.PIXELS.draw(pixel_count, keyring(passphrase).locator(pixel_count))
 
 
 def forged(cover_rgb: np.ndarray, payload: bytes, **fields: Any) -> np.ndarray:
@@ -75,7 +75,7 @@ def forged(cover_rgb: np.ndarray, payload: bytes, **fields: Any) -> np.ndarray:
     """
     pixels = np.ascontiguousarray(cover_rgb).reshape(-1, 3)
     subkeys, locator = keyring().keys(SALT), keyring().locator(len(pixels))
-    places = head.draw(len(pixels), locator)
+    places = head.PIXELS.draw(len(pixels), locator)
     rest = np.ones(len(pixels), dtype=bool)
     rest[places] = False
     said: dict[str, Any] = {
