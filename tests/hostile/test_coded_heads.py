@@ -60,7 +60,7 @@ def test_a_body_without_room_for_its_seal(cover: np.ndarray, size: int) -> None:
     assert type(error) is NothingFoundError
 
 
-@pytest.mark.parametrize("own", [bytes(12), b"\xff" * 12, bytes(range(12))], ids=["none", "full", "some"])
+@pytest.mark.parametrize("own", [bytes(13), b"\xff" * 13, bytes(range(13))], ids=["none", "full", "some"])
 def test_rates_that_no_writer_chose(cover: np.ndarray, own: bytes) -> None:
     error, peak = refused(forged(cover, file_payload(b"a", b"content"), own=own))
     assert type(error) is ChangedError
