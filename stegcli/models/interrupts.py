@@ -34,8 +34,9 @@ def interruptible(work: Callable[[], Answer], stop: Callable[[], object]) -> Ans
     if threading.current_thread() is not threading.main_thread():
         return work()  # no signal handler of Python's ever runs here
     future: Future[Answer] = Future()
-    threading.Thread(target=_fulfil, args=(future, work), daemon=True, name="stegcli-work").start()
+    thread = threading.Thread(target=_fulfil, args=(future, work), daemon=True, name="stegcli-work")
     try:
+        thread.start()  # a signal may arrive while it does, when the work has begun already
         while not wait([future], _LOOK_SECONDS).done:
             pass
     except BaseException:
