@@ -348,7 +348,7 @@ def test_where_no_way_is_left_the_writer_says_so_and_other_keys_help() -> None:
     price = np.where(rng.random(2048) < 0.11, 1.0, np.inf).astype(np.float32)
     prices = ternary.Prices(price, price)
     marks = ternary.write(values, prices, cases.payload(30), cases.keys(0)).marks
-    fixed = ternary.Marks(30, 0, marks.rates)
+    fixed = ternary.Marks(30, 0, marks.shape, marks.rates)
     stuck = 0
     for seed in range(64):
         try:

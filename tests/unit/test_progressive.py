@@ -98,7 +98,7 @@ def test_what_is_known_to_be_lost_costs_less(
     method, opened = table.open_stego(damaged, None, keys.Keyring(None))
     damage = method.damage(opened)
     assert damage == pytest.approx(0.03, abs=0.012)
-    seen, unseen = phase._scars(opened, phase._body(opened), damage)
+    seen, unseen = phase._scars(*phase._ours(opened), damage)
     assert seen.mean() == pytest.approx(damage, rel=0.1)
     assert unseen < 0.4 * damage
     knowing = metrics.psnr(secret_gray, pipeline.reveal(damaged).revealed_gray)
