@@ -1,11 +1,13 @@
 """Measure the program: time and memory at three sizes, where the time goes, quality on a folder, training.
 
-    python benchmarks/bench.py [--weights DIR] [--folder PHOTOS --pairs 50] [--out build/bench]
+    python benchmarks/bench.py [--weights DIR] [--folder PHOTOS --pairs 50] [--against STEGCLI]
+        [--out build/bench]
 
 Writes bench.json and bench.md. Cold means a new process per run, as a user's shell starts it; its time and
 its peak resident memory are those the operating system reports. Warm means a second run inside one process.
-Quality figures come from stego files written and read again. Where PyTorch is installed, a few steps of
-training say how many pairs of cover and secret a second this device trains on.
+With --against, runs of another version's program take turns with this one's, and their ratio is told, which a
+busy machine leaves true. Quality figures come from stego files written and read again. Where PyTorch is
+installed, a few steps of training say how many pairs of cover and secret a second this device trains on.
 """
 
 from __future__ import annotations
@@ -19,9 +21,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +74,10 @@ def main() -> None:
         results["speed"] = [
             _speed(name, shape, Path(folder), options.weights) for name, shape in sizes.items()
         ]
+        if options.against:
+            results["against"] = [
+                _ratios(name, shape, Path(folder), options.against) for name, shape in sizes.items()
+            ]
         results["help_seconds"] = min(_cold(["--help"]).seconds for _ in range(COLD_RUNS))
         if all(map(importlib.util.find_spec, TRAINING_NEEDS)):
             results["training"] = _training()
@@ -89,6 +96,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--weights", default=None, help="folder of weights (default: the program's own)")
     parser.add_argument("--sizes", nargs="*", choices=SIZES, default=list(SIZES), help="sizes to time")
     parser.add_argument("--folder", type=Path, default=None, help="photographs to measure quality on")
+    parser.add_argument("--against", default=None, help="stegcli of another version, to compare with")
     parser.add_argument("--pairs", type=int, default=50, help="pairs of them")
     parser.add_argument("--favor", default="balanced", choices=("cover", "balanced", "secret"))
     parser.add_argument("--out", type=Path, default=Path("build/bench"), help="where to write")
@@ -129,6 +137,30 @@ def _speed(name: str, shape: tuple[int, int], folder: Path, weights: str | None)
     }
 
 
+def _ratios(name: str, shape: tuple[int, int], folder: Path, other: str) -> dict[str, object]:
+    """This program's time and memory over another version's, medians of runs that take turns."""
+    cover, secret = folder / "cover.png", folder / "secret.png"
+    Image.fromarray(_mirrored("astronaut", shape)).save(cover, compress_level=1)
+    Image.fromarray(_mirrored("camera", shape)).save(secret, compress_level=1)
+    programs = {"this": PROGRAM, "other": [other]}
+    stegos = {who: folder / f"{who}.png" for who in programs}
+    found: dict[str, object] = {"size": name}
+    for verb in ("hide", "reveal"):
+        runs: dict[str, list[Cold]] = {who: [] for who in programs}
+        for _ in range(COLD_RUNS):
+            for who, program in programs.items():
+                files = (
+                    [cover, secret, "-o", stegos[who]]
+                    if verb == "hide"
+                    else [stegos[who], "-o", folder / "revealed.png"]
+                )
+                runs[who].append(_cold([verb, *files, "--force", "--quiet"], program))
+        for figure in ("seconds", "peak_mib"):
+            this, that = (median(getattr(run, figure) for run in runs[who]) for who in programs)
+            found[f"{verb}_{figure}"] = {"this": this, "other": that, "ratio": this / that}
+    return found
+
+
 def _mirrored(name: str, shape: tuple[int, int]) -> Picture:
     """One of scikit-image's photographs, continued by mirroring: texture of a photograph at any size."""
     from skimage import data
@@ -139,10 +171,10 @@ def _mirrored(name: str, shape: tuple[int, int]) -> Picture:
     return np.ascontiguousarray(grown[: shape[0], : shape[1]])
 
 
-def _cold(arguments: list[object]) -> Cold:
+def _cold(arguments: list[object], program: Sequence[str] = tuple(PROGRAM)) -> Cold:
     start = time.perf_counter()
     with subprocess.Popen(
-        [*PROGRAM, *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        [*program, *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as process:
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
@@ -213,6 +245,8 @@ def _markdown(results: dict) -> str:  # type: ignore[type-arg]
         "",
         *(f"- {row['size']} {_stages(row)}" for row in results["speed"]),
     ]
+    if "against" in results:
+        lines += ["", *(_ratio_line(row) for row in results["against"])]
     if "training" in results:
         lines += ["", _training_line(results["training"])]
     if "quality" in results:
@@ -232,6 +266,15 @@ def _speed_row(row: dict) -> str:  # type: ignore[type-arg]
         f"{row['warm_reveal']['seconds']:.2f} s",
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def _ratio_line(row: dict) -> str:  # type: ignore[type-arg]
+    told = ", ".join(
+        f"{name.replace('_', ' ')} {value['ratio']:.2f} ({value['this']:.2f} / {value['other']:.2f})"
+        for name, value in row.items()
+        if name != "size"
+    )
+    return f"- {row['size']} against the other version: {told}"
 
 
 def _stages(row: dict) -> str:  # type: ignore[type-arg]

@@ -25,12 +25,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from stegcli.errors import ExitCode, StegError
+from stegcli.errors import ExitCode, StegError, TrainingError
 from stegcli.training import jobs, pack, run, starting
+from stegcli.training.__main__ import app
 from stegcli.training.jobs import Campaign, Job, State
 from stegcli.training.loop.checkpoint import Run
 from stegcli.training.loop.fit import Outcome
-from stegcli.training.paper import reproduce
 
 RESERVE = 0.1
 """Share of a piece that is kept for the last validation, the export and the pack, at most LONGEST_RESERVE."""
@@ -166,7 +166,13 @@ def _measure(job: Job, piece: Piece, place: Path) -> None:
     words = [str(piece.state.place(w[1:-1])) if w.startswith("{") else w for w in job.measures]
     root = piece.options.data_root
     places = ["--out", str(place), *([] if root is None else ["--data-root", str(root)])]
-    reproduce.reproduce(*reproduce.parse([*words, *places, "--device", piece.options.device]))
+    command = ["reproduce", *words, *places, "--device", piece.options.device]
+    try:
+        app(command)
+    except SystemExit as ended:
+        if ended.code:  # what happened has been told
+            hint = "Mend what is said above, and start it again."
+            raise TrainingError(f"{job.name} was not measured", hint) from None
     Run(place).write_json(finished=True, seconds_last_piece=round(time.monotonic() - begun))
 
 

@@ -16,6 +16,7 @@ from stegcli.errors import ExitCode, TrainingError, UsageError  # noqa: E402
 from stegcli.training import campaign, jobs, pack, run  # noqa: E402
 from stegcli.training.loop import export  # noqa: E402
 from stegcli.training.loop.checkpoint import Run  # noqa: E402
+from stegcli.training.paper import reproduce  # noqa: E402
 from stegcli.training.phase import train_step  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -213,8 +214,14 @@ def test_a_table_is_measured_in_its_jobs_folder(tmp_path, monkeypatch):
     listed = jobs.Campaign((first, job))
     assert jobs.next_job(listed, state, "cpu", minutes=1) is None, "there is no time to measure"
     assert jobs.next_job(listed, state, "cpu", minutes=3) is job
-    asked = []
-    monkeypatch.setattr(campaign.reproduce, "reproduce", lambda table, wishes: asked.append((table, wishes)))
+    asked, page = [], tmp_path / "page.md"
+    page.write_text("a table")
+
+    def measured(table, wishes):
+        asked.append((table, wishes))
+        return page
+
+    monkeypatch.setattr(reproduce, "reproduce", measured)
     piece = campaign.Piece(
         listed, state, run.TrainOptions(Path("photos"), device="cpu"), time.monotonic() + 60
     )
