@@ -12,8 +12,11 @@ from desk import Desk, command
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send one process a signal")
 
-# A parent may ignore SIGINT, as shells do for jobs in the background, and children keep that.
-LISTENING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+# A parent may ignore signals, as shells do for jobs in the background and nohup does, and children keep that.
+LISTENING = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+)
 SIGNALS = [signal.SIGINT, signal.SIGTERM] + ([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])
 
 # Many short sleeps: a signal that comes just before a long one would not end it.
