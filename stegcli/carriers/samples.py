@@ -233,5 +233,6 @@ def _nearest() -> NDArray[np.int64]:
     return nearest
 
 
-_STEPPED: Final = _nearest().astype(np.uint8)
-_FAR: Final = np.abs(_nearest() - np.arange(256)) > 1
+_NEAREST: Final = _nearest()
+_STEPPED: Final = _NEAREST.astype(np.uint8)
+_FAR: Final = np.abs(_NEAREST - np.arange(256)) > 1

@@ -10,9 +10,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-import numpy as np
-from PIL import Image
-
 from stegcli.codecs import plain, search
 from stegcli.codecs.base import (
     MAX_PIXELS,
@@ -34,8 +31,9 @@ from stegcli.codecs.files import AvifCodec, WebpCodec, WebpLosslessCodec, has_av
 from stegcli.codecs.search import Found, Trials
 from stegcli.errors import UsageError
 from stegcli.pictures import metrics
+from stegcli.pictures.reading import resize
 
-__all__ = ["decode", "encode", "resized"]
+__all__ = ["decode", "encode"]
 
 _LOSSLESS: Final = WebpLosslessCodec()
 _DECODERS: Final[dict[CodecId, Codec]] = {
@@ -85,13 +83,6 @@ def decode(codec_id: int, payload: bytes, shape: Shape) -> Secret:
     if min(shape) < 1 or shape[0] * shape[1] > MAX_PIXELS:
         raise SecretError(f"a picture of {shape[1]}x{shape[0]}")
     return codec.decode(payload, shape)
-
-
-def resized(picture: Picture, size: tuple[int, int]) -> Picture:
-    """Gray or colour to `size` = (height, width) by Lanczos; itself if it has that size."""
-    if picture.shape[:2] == size:
-        return picture
-    return np.asarray(Image.fromarray(picture).resize((size[1], size[0]), Image.Resampling.LANCZOS))
 
 
 def _budget(goal: Budget | Rate, picture: Picture) -> int:
@@ -159,7 +150,7 @@ def _reduced(picture: Picture, lossy: Trials, max_bytes: int, *, quick: bool) ->
     full = len(lossy.at(_FLOOR, draft=True).payload)
     scale, encodes = min(_STEP_DOWN, (max_bytes / full) ** 0.5), lossy.encodes
     while scale >= _SMALLEST_SCALE:
-        small = resized(picture, (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))))
+        small = resize(picture, (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))))
         trials = Trials(lossy.codec, small, partial(_judged, picture))
         found = _best_fitting(trials, max_bytes, 0, quick=quick)
         encodes += trials.encodes
@@ -173,5 +164,5 @@ def _reduced(picture: Picture, lossy: Trials, max_bytes: int, *, quick: bool) ->
 
 
 def _judged(picture: Picture, small: Picture) -> tuple[Picture, float]:
-    seen = resized(small, (picture.shape[0], picture.shape[1]))
+    seen = resize(small, (picture.shape[0], picture.shape[1]))
     return seen, metrics.psnr(picture, seen)

@@ -25,14 +25,14 @@ from stegcli.codecs.base import (
 from stegcli.codecs.files import AvifCodec, WebpCodec, WebpLosslessCodec
 from stegcli.codecs.search import Trials
 from stegcli.errors import MissingExtraError, UsageError
-from stegcli.pictures import metrics
+from stegcli.pictures import metrics, reading
 
 SIDE = 64
 
 
 def photo(height: int = SIDE, width: int = SIDE) -> Picture:
     """(h, w, 3) uint8: a photograph that scikit-image ships, shrunk by Lanczos."""
-    return choice.resized(np.ascontiguousarray(data.astronaut()[:300, 80:380]), (height, width))
+    return reading.resize(np.ascontiguousarray(data.astronaut()[:300, 80:380]), (height, width))
 
 
 def gray(height: int = SIDE, width: int = SIDE) -> Picture:
@@ -52,7 +52,7 @@ def revealed(encoded: Encoded, size: tuple[int, int]) -> Picture:
     """What a reader makes of the three things that travel."""
     picture = choice.decode(int(encoded.codec_id), encoded.payload, encoded.shape)
     assert isinstance(picture, np.ndarray)
-    return choice.resized(picture, size)
+    return reading.resize(picture, size)
 
 
 def check(secret: Picture, encoded: Encoded) -> None:

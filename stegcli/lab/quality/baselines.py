@@ -201,7 +201,7 @@ def _decode_payload(found: Encoded, shape: tuple[int, int], payload: bytes) -> U
         decoded = choice.decode(int(found.codec_id), payload, found.shape)
     except SecretError:
         return None
-    return None if isinstance(decoded, FileSecret) else choice.resized(decoded, shape)
+    return None if isinstance(decoded, FileSecret) else reading.resize(decoded, shape)
 
 
 def _decode(content: bytes, shape: tuple[int, int]) -> U8 | None:
