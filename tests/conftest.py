@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import functools
+import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # There is a worker for each core. With as many threads in each, small networks spend up to twenty times
+    # the time of their work on waiting for each other; and what numpy, torch and the runtime load reads this.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
