@@ -37,9 +37,6 @@ SILENCE: Final = "ORT_DISABLE_TELEMETRY"
 MEMORY_BYTES: Final = 2 << 30
 """That one graph may use while it runs on a CPU: thrice what the largest of ours takes."""
 
-_ARENA: Final = {"max_mem": MEMORY_BYTES, "arena_extend_strategy": 1}
-"""Grown by what is asked for, not to the next power of two: a twentieth less at the peak."""
-
 _FOLDED_BYTES: Final = 64 << 20
 """Largest constant that is worked out while a graph is loaded, where no limit of memory holds."""
 
@@ -121,4 +118,4 @@ def _limit_memory(ort: Any) -> None:  # noqa: ANN401
     """Put an allocator with a limit, empty yet, in the place that the next session takes its own from."""
     cpu = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
     with suppress(*foreign_errors()):  # one that somebody else put there is as good
-        ort.create_and_register_allocator(cpu, ort.OrtArenaCfg(_ARENA))
+        ort.create_and_register_allocator(cpu, ort.OrtArenaCfg({"max_mem": MEMORY_BYTES}))
