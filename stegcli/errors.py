@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import ClassVar, Final
 
 __all__ = [
+    "BatchError",
     "DeviceError",
     "MEANINGS",
     "ChangedError",
@@ -38,6 +39,7 @@ class ExitCode(IntEnum):
     EXTRA = 7
     TRAINING = 8
     SYSTEM = 9
+    SOME_FAILED = 10
     INTERRUPTED = 130
     READER_GONE = 141
 
@@ -53,6 +55,7 @@ MEANINGS: Final = {
     ExitCode.EXTRA: "A part of the installation is missing or cannot be loaded.",
     ExitCode.TRAINING: "Training cannot start or continue.",
     ExitCode.SYSTEM: "The system refused: there is not enough memory, or a file or a disk failed.",
+    ExitCode.SOME_FAILED: "Some pictures of a batch failed; all others are done.",
     ExitCode.INTERRUPTED: "The command was interrupted by SIGINT (Ctrl-C), SIGTERM or SIGHUP.",
     ExitCode.READER_GONE: "Whoever read the output closed it early, as head does.",
 }
@@ -74,6 +77,16 @@ class StegError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """For its way from one process to another: as it is, whatever its class's own arguments are."""
+        return _rebuilt, (type(self), self.message, self.hint)
+
+
+def _rebuilt(kind: type[StegError], message: str, hint: str) -> StegError:
+    error = kind.__new__(kind, message)
+    StegError.__init__(error, message, hint)
+    return error
 
 
 class UsageError(StegError):
@@ -152,6 +165,13 @@ class MissingExtraError(StegError):
 
     kind = "extra"
     exit_code = ExitCode.EXTRA
+
+
+class BatchError(StegError):
+    """Some of many pictures failed; the others are done."""
+
+    kind = "batch"
+    exit_code = ExitCode.SOME_FAILED
 
 
 class TrainingError(StegError):

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from stegcli._version import __version__
-from stegcli.cli import evaluate, failures, signals
+from stegcli.cli import batch, evaluate, failures, signals
 from stegcli.cli.check import check
 from stegcli.cli.export import export
 from stegcli.cli.hide import hide
@@ -64,6 +64,7 @@ app = typer.Typer(
 )
 for command in (hide, reveal, info, check, models, train, export):
     app.command()(command)
+app.add_typer(batch.app, name="batch")
 app.add_typer(evaluate.app, name="evaluate")
 
 

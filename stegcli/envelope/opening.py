@@ -44,6 +44,7 @@ __all__ = [
     "check_sizes",
     "open_coefficients",
     "open_parities",
+    "open_parities_of_run",
     "open_samples",
 ]
 
@@ -157,6 +158,11 @@ def open_parities(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Opene
     return _by_pixels(stego_rgb, alpha, keyring, _open_parities)
 
 
+def open_parities_of_run(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Opened:
+    """Open one that was hidden in a run with a master key of its own (see `keys`); as `open_parities`."""
+    return _by_pixels(stego_rgb, alpha, keyring, _open_parities_of_run)
+
+
 def open_samples(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Opened:
     """Open the head that lies in samples of a stego; as `open_parities`."""
     return _by_pixels(stego_rgb, alpha, keyring, _open_samples)
@@ -190,11 +196,32 @@ def _by_pixels(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring, way: Way) -
 
 
 def _open_parities(stego_rgb: Rgb, usable: Mask, keyring: Keyring) -> ParitiesOpened:
+    return _open_parities_by(keyring.keys, stego_rgb, usable, keyring)
+
+
+def _open_parities_of_run(stego_rgb: Rgb, usable: Mask, keyring: Keyring) -> ParitiesOpened:
+    met: list[bytes] = []
+
+    def keys_of(salt: bytes) -> Keys:
+        met.append(salt)
+        return keyring.keys_in_run(salt)
+
+    try:
+        return _open_parities_by(keys_of, stego_rgb, usable, keyring)
+    except NothingFoundError:
+        for salt in met:
+            keyring.forget_run(salt)
+        raise
+
+
+def _open_parities_by(
+    keys_of: Callable[[bytes], Keys], stego_rgb: Rgb, usable: Mask, keyring: Keyring
+) -> ParitiesOpened:
     pixels = _enough(stego_rgb, usable)
     count = len(pixels)
     places = draw_places(count, keyring.locator(count))
     salt, group = read_salt(pixels, places)
-    keys = keyring.keys(salt)
+    keys = keys_of(salt)
     header = open_header(pixels, keys, places, group)
     plan = parity_plan(count, salt, seal(header, keys), places, group)
     return ParitiesOpened(keys, header, stego_rgb, pixels, usable, plan)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from stegcli.envelope.opening import open_coefficients, open_parities, open_samples
+from stegcli.envelope.opening import (
+    open_coefficients,
+    open_parities,
+    open_parities_of_run,
+    open_samples,
+)
 from stegcli.errors import ModelError, NothingFoundError
 from stegcli.methods.coded.method import CodedMethod
 from stegcli.methods.isgan import IsganMethod
@@ -29,7 +34,7 @@ __all__ = ["METHODS", "OPENERS", "chosen", "for_channel", "for_family", "open_st
 
 METHODS: Final[tuple[Method, ...]] = (PhaseMethod(), IsganMethod(), CodedMethod())
 
-OPENERS: Final[tuple[Opener, ...]] = (open_parities, open_samples)
+OPENERS: Final[tuple[Opener, ...]] = (open_parities, open_samples, open_parities_of_run)
 """Into pixels, tried in order of cost."""
 
 

@@ -46,6 +46,7 @@ class CodedMethod:
     has_models: bool = False
     takes: Collection[str] = ("gray", "colour", "file")
     has_key: bool = True
+    has_runs: bool = False
     has_jpeg: bool = True
 
     def hide(self, job: Job) -> Stego:
