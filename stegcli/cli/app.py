@@ -14,12 +14,12 @@ import typer
 from typer.core import TyperGroup
 
 from stegcli._version import __version__
-from stegcli.cli import batch, evaluate, failures, signals
+from stegcli.cli import batch, evaluate, failures, models, signals
+from stegcli.cli.capacity import capacity
 from stegcli.cli.check import check
 from stegcli.cli.export import export
 from stegcli.cli.hide import hide
 from stegcli.cli.info import info
-from stegcli.cli.models import models
 from stegcli.cli.reveal import reveal
 from stegcli.cli.train import train
 
@@ -62,8 +62,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they would show local variables, and a passphrase among them
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (hide, reveal, info, check, models, train, export):
+for command in (hide, reveal, info, check, capacity, train, export):
     app.command()(command)
+app.add_typer(models.app, name="models")
 app.add_typer(batch.app, name="batch")
 app.add_typer(evaluate.app, name="evaluate")
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     U8 = NDArray[np.uint8]
 
-__all__ = ["CHANNEL", "hide", "payload"]
+__all__ = ["CHANNEL", "hide", "most_bytes", "payload"]
 
 CHANNEL: Final = 16
 """How a head names this way of carrying."""
@@ -66,6 +66,12 @@ def hide(job: Job) -> Stego:
     told = (*alpha_notices(job.cover.alpha, usable), *notices)
     stego_rgb = put_back(cover_rgb, usable, stego)
     return Stego(stego_rgb, found.decoded, last, body.facts_of(last, room), body.DEVICE, told)
+
+
+def most_bytes(pixels: U8, locator: bytes) -> int:
+    """(n, 3) uint8, all that carry -> the largest payload, which is a file's size but for its packing."""
+    rest = _rest(len(pixels), head.PIXELS.draw(len(pixels), locator))
+    return samples.room(np.take(pixels, rest, axis=0)) - body.TAG_BYTES
 
 
 def payload(opened: SamplesOpened) -> bytes:
