@@ -16,6 +16,7 @@ __all__ = [
     "ModelError",
     "NothingFoundError",
     "OutputError",
+    "PartsError",
     "PrintError",
     "ReaderGoneError",
     "StegError",
@@ -143,6 +144,13 @@ class ChangedError(StegError):
     """A stego opened, and what it carries did not: it was changed since it was written."""
 
     kind = "changed"
+    exit_code = ExitCode.NOTHING_FOUND
+
+
+class PartsError(StegError):
+    """Of a secret over several covers, not all parts are there, or not of one secret."""
+
+    kind = "parts"
     exit_code = ExitCode.NOTHING_FOUND
 
 

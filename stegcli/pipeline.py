@@ -31,7 +31,7 @@ from stegcli.progress import tell
 from stegcli.reports import HideReport, InfoReport, RevealReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     import numpy as np
@@ -56,14 +56,17 @@ __all__ = [
     "HideReport",
     "HideSettings",
     "InfoReport",
+    "Quality",
     "RevealReport",
     "Tools",
     "hide",
     "hide_as",
     "hide_with",
     "info",
+    "quality_of",
     "reveal",
     "reveal_with",
+    "saved_as",
     "trial",
 ]
 
@@ -236,7 +239,7 @@ def hide_with(
     with _draft(place, picture, made) as again:
         revealed = _read_back(again, keyring, models, progress)
         tell(progress, "measure")
-        quality = _quality(hidden, revealed.content)
+        quality = quality_of(hidden, revealed.content)
         if out is not None and not isinstance(hidden, FileSecret):
             check_revealed(hidden, quality.psnr_db, name, settings.floor)
         return HideReport(
@@ -363,7 +366,7 @@ def reveal_with(
     if size == "original" and not isinstance(found, FileSecret):
         found = reading.resize(found, opened.header.secret_shape)
     tell(progress, "save")
-    written = _saved(found, out, stego, force)
+    written = saved_as(found, out, paths_among(stego), force)
     return RevealReport(
         revealed=written,
         model=secret.model,
@@ -409,7 +412,7 @@ def info(
 
 
 @dataclass(frozen=True)
-class _Quality:
+class Quality:
     """A revealed secret against the one that was hidden: as seen at its own size, PSNR in dB and SSIM."""
 
     seen: Array | FileSecret
@@ -417,27 +420,34 @@ class _Quality:
     ssim: float | None
 
 
-def _quality(hidden: Array | FileSecret, revealed: Array | FileSecret) -> _Quality:
-    """Raises OutputError for a file that came back as another."""
+def quality_of(hidden: Array | FileSecret, revealed: Array | FileSecret) -> Quality:
+    """A revealed secret against the one that was hidden.
+
+    Raises:
+        OutputError: a file came back as another.
+    """
     if isinstance(hidden, FileSecret):
         if not isinstance(revealed, FileSecret) or revealed.content != hidden.content:
             raise unread("the stego")
-        return _Quality(revealed, math.inf, None)
+        return Quality(revealed, math.inf, None)
     if isinstance(revealed, FileSecret):
         raise unread("the stego")
     seen = reading.resize(revealed, (hidden.shape[0], hidden.shape[1]))
-    return _Quality(seen, metrics.psnr(hidden, seen), _ssim(hidden, seen))
+    return Quality(seen, metrics.psnr(hidden, seen), _ssim(hidden, seen))
 
 
-def _saved(
-    found: Array | FileSecret, out: PathLike | Sink | Naming | None, stego: Source, force: bool
+def saved_as(
+    found: Array | FileSecret,
+    out: PathLike | Sink | Naming | None,
+    inputs: Sequence[PathLike],
+    force: bool,
 ) -> str | None:
-    """Write what was revealed; the name of the file, if one was written."""
+    """Write what was revealed, but never over an input; the name of the file, if one was written."""
     if out is None:
         return None
     if callable(out):
         out = out(found.name if isinstance(found, FileSecret) else None)
-        check_place(out, force, inputs=paths_among(stego))
+        check_place(out, force, inputs)
     if isinstance(out, str | os.PathLike):
         if isinstance(found, FileSecret):
             writing.save_bytes(out, found.content, force)

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 
 from stegcli.codecs import choice
 from stegcli.envelope.opening import CoefficientsOpened, SamplesOpened
-from stegcli.errors import NothingFoundError
+from stegcli.errors import NothingFoundError, PartsError
 from stegcli.methods.base import Facts, Secret, Stego
 from stegcli.methods.coded import jpeg, pixels
 from stegcli.methods.coded.body import DEVICE, FAMILY, TAG_BYTES, facts_of
+from stegcli.methods.coded.parts import Part
 from stegcli.progress import tell
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from stegcli.models.loading import Models
     from stegcli.progress import Progress
 
-__all__ = ["CodedMethod"]
+__all__ = ["CodedMethod", "part_of"]
 
 _Ours = SamplesOpened | CoefficientsOpened
 
@@ -42,7 +43,7 @@ class CodedMethod:
     """Hiding as coded bits (the Method protocol)."""
 
     family: str = FAMILY
-    channels: Collection[int] = (pixels.CHANNEL, jpeg.CHANNEL)
+    channels: Collection[int] = (pixels.CHANNEL, jpeg.CHANNEL, pixels.PART_CHANNEL)
     has_models: bool = False
     takes: Collection[str] = ("gray", "colour", "file")
     has_key: bool = True
@@ -62,6 +63,12 @@ class CodedMethod:
         """
         del models  # needs none
         found = _ours(opened)
+        if found.header.channel == pixels.PART_CHANNEL:
+            part = part_of(found)
+            raise PartsError(
+                f"this is part {part.index + 1} of {part.count} of a secret that lies over several covers",
+                "Put all parts into one folder, and reveal that.",
+            )
         tell(progress, "decode")
         payload = pixels.payload(found) if isinstance(found, SamplesOpened) else jpeg.payload(found)
         return Secret(choice.decode(found.header.codec, payload, found.header.shape), FAMILY, DEVICE)
@@ -78,11 +85,30 @@ class CodedMethod:
         return 0.0
 
 
+def part_of(opened: Opened) -> Part:
+    """What an opened stego carries of a secret that lies over several covers.
+
+    Raises:
+        NothingFoundError: it carries none.
+        ChangedError: the head opened, and the body did not.
+    """
+    found = _ours(opened)
+    if found.header.channel != pixels.PART_CHANNEL or not isinstance(found, SamplesOpened):
+        raise NothingFoundError
+    try:
+        return Part.from_bytes(pixels.payload(found))
+    except ValueError:
+        raise NothingFoundError from None
+
+
 def _ours(opened: Opened) -> _Ours:
     """NothingFoundError if the stego was opened by another way, or the head says what it cannot hold."""
-    wanted = {SamplesOpened: pixels.CHANNEL, CoefficientsOpened: jpeg.CHANNEL}
+    wanted = {
+        SamplesOpened: (pixels.CHANNEL, pixels.PART_CHANNEL),
+        CoefficientsOpened: (jpeg.CHANNEL,),
+    }
     if not isinstance(opened, SamplesOpened | CoefficientsOpened):
         raise NothingFoundError
-    if wanted[type(opened)] != opened.header.channel or opened.header.body_bytes <= TAG_BYTES:
+    if opened.header.channel not in wanted[type(opened)] or opened.header.body_bytes <= TAG_BYTES:
         raise NothingFoundError
     return opened
