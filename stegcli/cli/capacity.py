@@ -25,7 +25,7 @@ def capacity(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Tell what fits into COVER, by method, quality and risk.
+    """Tell what fits into COVER, how well and at what risk.
 
     Sizes of pictures are of the cover's shape. What a photograph takes as coded bits is that of an ordinary
     one: pages, drawings and codes take much less.

@@ -46,7 +46,7 @@ def reveal(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Reveal the picture, or the file, that STEGO hides, or the stegos of a folder together.
+    """Reveal what STEGO, or a folder of stegos, hides.
 
     A file gets the name that it had, in the current folder. With -o - the picture goes to stdout as a PNG, or
     the file as it is, and the report to stderr.

@@ -211,7 +211,9 @@ def exposure(cover_rgb: Array, stego_rgb: Array) -> float:
     return float((costs * steps).sum() / math.sqrt(costs.size))
 
 
-_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+_SUFFIXES: Final = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
+)
 
 
 def _try(
