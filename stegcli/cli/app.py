@@ -22,6 +22,7 @@ from stegcli.cli.hide import hide
 from stegcli.cli.info import info
 from stegcli.cli.reveal import reveal
 from stegcli.cli.train import train
+from stegcli.cli.ui import ui
 
 __all__ = ["app"]
 
@@ -62,7 +63,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they would show local variables, and a passphrase among them
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (hide, reveal, info, check, capacity, train, export):
+for command in (hide, reveal, info, check, capacity, train, export, ui):
     app.command()(command)
 app.add_typer(models.app, name="models")
 app.add_typer(batch.app, name="batch")

@@ -19,7 +19,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     invoke_without_command=True,
-    help="List the models that are installed; pull, push and verify weights.",
+    help="List the models here; pull, push and verify weights.",
     epilog="Example: stegcli models pull hf://owner/repo",
     rich_markup_mode=None,
     add_completion=False,
@@ -36,7 +36,7 @@ def models(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """List the models that are installed, or those in --weights; pull, push and verify weights."""
+    """List the models here, or those in --weights; pull, push and verify weights."""
     if context.invoked_subcommand is None:
         _list(weights, Talk(as_json, quiet, verbose))
 

@@ -10,6 +10,8 @@ import pytest
 from desk import Desk
 from skimage import data
 
+from stegcli.codecs import plain
+from stegcli.codecs.base import FileSecret
 from stegcli.detection.risk import coded_rate, secret_rates
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -45,16 +47,13 @@ def test_what_takes_less_is_riskier_to_find_and_smaller(fits: list[dict]) -> Non
 
 def test_the_largest_file_fits_and_one_byte_more_does_not(desk: Desk, fits: list[dict]) -> None:
     most = max(fit["file_bytes"] or 0 for fit in fits)
-    name = "n"
     content = np.random.default_rng(1).bytes(most)
-    packing = 0
-    for size in range(most, most - 64, -1):  # the name before it, and what says how it is packed
-        desk.put_bytes(name, content[:size])
-        if desk.run("hide", "cover.png", name, "--model", "coded", "--as-file", "-o", "s.png").code == 0:
-            packing = most - size
-            break
-        desk.inputs.clear()
-    assert 0 < packing < 64
+    packing = len(plain.encode(FileSecret("n", content)).payload) - most  # its name, and how it is packed
+    assert 0 < packing < 16
+    for size, code in ((most - packing, 0), (most - packing + 1, 3)):
+        desk.put_bytes("n", content[:size])
+        done = desk.run("hide", "cover.png", "n", "--model", "coded", "--as-file", "-o", f"s{code}.png")
+        assert done.code == code, done
 
 
 def test_a_jpeg_has_rows_of_its_own(desk: Desk) -> None:

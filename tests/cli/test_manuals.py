@@ -14,7 +14,19 @@ from desk import Desk, command
 from stegcli.errors import MEANINGS, ExitCode
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["batch", "hide", "reveal", "info", "check", "capacity", "models", "train", "export", "evaluate"]
+COMMANDS = [
+    "batch",
+    "hide",
+    "reveal",
+    "info",
+    "check",
+    "capacity",
+    "models",
+    "train",
+    "export",
+    "evaluate",
+    "ui",
+]
 COMPLETION = {
     "bash": ("complete -o default -F", {"COMP_WORDS": "stegcli re", "COMP_CWORD": "1"}),
     "zsh": ("#compdef", {"_TYPER_COMPLETE_ARGS": "stegcli re"}),
