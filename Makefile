@@ -7,6 +7,7 @@ PYTEST_ARGS ?= -n auto --dist loadfile
 TABLE ?= 5
 BUDGET ?= 2
 MINUTES ?= 9
+EXAMPLES ?= 2000
 STATE ?= build/campaign
 
 RUNNABLE := $(VENV)/.runnable
@@ -63,6 +64,12 @@ docs: $(COMPLETE)  ## build the documentation as a site in build/site
 	$(PIP) install --editable '.[docs]'
 	$(BIN)/python scripts/docs.py
 	$(BIN)/zensical build --strict
+
+fuzz: $(COMPLETE)  ## throw EXAMPLES=2000 mutated stegos, headers, bodies, manifests and journals at their readers
+	STEGCLI_FUZZ=$(EXAMPLES) $(BIN)/python -m pytest tests/fuzz $(PYTEST_ARGS)
+
+chaos: $(COMPLETE)  ## kill hide and batch at random moments, fill the disk, race fifty writers
+	STEGCLI_CHAOS=full $(BIN)/python -m pytest tests/chaos
 
 clean:  ## remove everything that the targets made
 	rm -rf $(VENV) build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis stegcli.egg-info

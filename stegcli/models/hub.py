@@ -6,6 +6,7 @@ Whatever its client raises, which changes from release to release, is a ModelErr
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -94,12 +95,17 @@ def _client() -> Any:  # noqa: ANN401 - the module
 
 @contextmanager
 def _explained(what: str) -> Iterator[None]:
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)  # it warns of each of its tries; the terminal is the caller's
     try:
         yield
     except StegError:
         raise
     except Exception as error:  # whatever its HTTP client raises
         raise ModelError(f"{what}: {one_line(error)}", _hint(error)) from error
+    finally:
+        logger.setLevel(level)
 
 
 def _hint(error: BaseException) -> str:
