@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stegcli.codecs.base import FileSecret
-from stegcli.envelope.head import Head
+from stegcli.codecs.file_secret import FileSecret
 from stegcli.envelope.keys import Keyring
 from stegcli.envelope.opening import check_sizes
 from stegcli.errors import (
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from stegcli.envelope.head import Head
     from stegcli.envelope.header import Header
     from stegcli.methods.base import Cover, Facts, Secret, Stego
     from stegcli.models.store import PathLike
@@ -357,7 +357,7 @@ def reveal_with(
     picture = load_stego(stego, max_pixels)
     method, opened = table.open_stego(picture.rgb, picture.alpha, tools.keyring, picture.jpeg)
     check_sizes(opened.header, max_pixels, original=size == "original")
-    if isinstance(out, str | os.PathLike) and not _is_file(opened.header):
+    if isinstance(out, str | os.PathLike) and not opened.header.is_file:
         writing.check_writable(out, force, inputs=paths_among(stego))
         if size == "original":
             writing.check_holds(out, opened.header.secret_shape)
@@ -399,9 +399,9 @@ def info(
         model=known or (facts.model or b"").hex(),
         model_here=known is not None,
         size=_size(picture.rgb),
-        secret_size=None if _is_file(header) else _flipped(header.secret_shape),
-        hidden_size=None if _is_file(header) else _flipped(facts.shown_shape),
-        secret_bytes=header.content_bytes if isinstance(header, Head) and header.is_file else None,
+        secret_size=None if header.is_file else _flipped(header.secret_shape),
+        hidden_size=None if header.is_file else _flipped(facts.shown_shape),
+        secret_bytes=header.content_bytes if header.is_file else None,
         spread=facts.spread,
         planes=facts.planes,
         bpp=_bpp(header, facts, picture.rgb),
@@ -458,10 +458,6 @@ def saved_as(
     return name_of(out)
 
 
-def _is_file(header: Header | Head) -> bool:
-    return isinstance(header, Head) and header.is_file
-
-
 def _cover(cover: Source, out: PathLike | Sink | None, settings: HideSettings) -> tuple[Picture, Cover]:
     """The cover, as what shall be written wants it."""
     limit, scale = settings.max_pixels, settings.scale_cover
@@ -506,7 +502,7 @@ def _flipped(shape: tuple[int, int]) -> Size:
 def _bpp(header: Header | Head, facts: Facts, cover_rgb: Array) -> float:
     """Secret bits per cover pixel: of the body where the secret travels as bits, else eight a pixel of it."""
     pixels = cover_rgb.shape[0] * cover_rgb.shape[1]
-    if isinstance(header, Head):
+    if header.body_bytes is not None:
         return float(8 * header.body_bytes / pixels)
     return metrics.bpp(math.prod(facts.shown_shape), pixels)
 

@@ -24,7 +24,7 @@ from stegcli.envelope.opening import check_sizes
 from stegcli.errors import ImageError, ModelError, NothingFoundError, UsageError, one_line
 from stegcli.methods import files, table
 from stegcli.methods.base import Job, Wishes
-from stegcli.methods.coded import body, parts, pixels
+from stegcli.methods.coded import body, names, parts, pixels
 from stegcli.methods.coded.method import part_of
 from stegcli.models.loading import Models
 from stegcli.pictures import metrics, reading
@@ -143,7 +143,7 @@ def hide_over(
     start = time.perf_counter()
     outs = _outs(covers, folder, force, [secret, *covers])
     keyring, models = Keyring(passphrase), Models(settings.weights, settings.device)
-    method, _ = table.chosen(body.FAMILY, models)
+    method, _ = table.chosen(names.FAMILY, models)
     tell(progress, "load")
     hidden, notices = files.secret_for(
         method, secret, settings.max_pixels, gray=settings.gray, as_file=settings.as_file
@@ -213,12 +213,12 @@ def reveal_from(
     written = saved_as(content, out, stegos, force)
     return RevealReport(
         revealed=written,
-        model=body.FAMILY,
+        model=names.FAMILY,
         size=None if isinstance(content, FileSecret) else (content.shape[1], content.shape[0]),
         secret_size=(head.secret_shape[1], head.secret_shape[0]),
         secret_bytes=len(content.content) if isinstance(content, FileSecret) else None,
         keyed=head.keyed,
-        device=body.DEVICE,
+        device=names.DEVICE,
         secret=content,
         seconds=time.perf_counter() - start,
     )
@@ -277,7 +277,7 @@ def _outs(covers: Sequence[PathLike], folder: Path, force: bool, inputs: Sequenc
 def _made(job: Job, found: Encoded, part: Part, ground: Ground, cover: Picture, out: Path) -> _Made:
     """A part in its cover, under a salt of its own."""
     content = part.to_bytes()
-    whole = body.unmarked(job, found, pixels.PART_CHANNEL)
+    whole = body.unmarked(job, found, names.PART_PIXELS)
     first = replace(whole, body_bytes=len(content) + body.TAG_BYTES)
     salt = os.urandom(keys.SALT_BYTES)
     stego_rgb, _ = ground.written(first, content, salt, job.keyring.keys(salt))

@@ -24,6 +24,7 @@ PUBLIC = "without a passphrase, anybody with stegcli can reveal this; use --pass
 
 
 def hide(
+    context: typer.Context,
     cover: Annotated[
         str, typer.Argument(metavar="COVER", help="Picture that will carry the secret; - is stdin.")
     ],
@@ -127,7 +128,8 @@ def hide(
         _over_several(talk, names, output, model, settings, (passphrase, passphrase_file), force)
         return
     if more:
-        raise UsageError(f"{len(more)} arguments too many", "Several covers for one secret need --covers.")
+        words = " ".join(more)
+        raise typer.BadParameter(f"several covers for one secret need --covers: {words}", ctx=context)
     if cover_from is not None:
         cover, secret = "", _only_secret(cover, secret)
     if secret is None:

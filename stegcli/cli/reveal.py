@@ -51,7 +51,7 @@ def reveal(
     A file gets the name that it had, in the current folder. With -o - the picture goes to stdout as a PNG, or
     the file as it is, and the report to stderr.
     """
-    from stegcli import pipeline, several
+    from stegcli import pipeline
     from stegcli.cli.passphrase import find_passphrase
     from stegcli.pictures.encoded import read_once
 
@@ -76,6 +76,8 @@ def reveal(
                 progress=progress,
             )
         else:
+            from stegcli import several
+
             report = several.reveal_from(
                 folder, out, passphrase=words, size=size, force=force, max_pixels=limit, progress=progress
             )

@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from stegcli.carriers.jpeg_fresh import fresh_cover
-from stegcli.carriers.jpeg_scan import open_cover
-from stegcli.codecs.base import FileSecret
-from stegcli.codecs.plain import MAX_BYTES
+from stegcli.codecs.file_secret import FileSecret
 from stegcli.errors import ImageError, UsageError, one_line
 from stegcli.methods import table
 from stegcli.methods.base import Cover
@@ -77,6 +74,8 @@ def cover_in_jpeg(
         ImageError: it cannot be read, or is a JPEG of a kind that cannot carry.
         OutputError: a JPEG cannot hold it.
     """
+    from stegcli.carriers.jpeg_scan import open_cover
+
     reading.check_scale(scale)
     picture = load_upright(source, max_pixels)
     if picture.jpeg is None or scale < 1:
@@ -88,6 +87,8 @@ def cover_in_jpeg(
 
 def _fresh(picture: Picture, out: PathLike, keep_metadata: bool) -> tuple[Picture, Cover]:
     """A JPEG made of a picture's pixels, and that picture as it shows them."""
+    from stegcli.carriers.jpeg_fresh import fresh_cover
+
     writing.check_jpeg_holds(out, picture.rgb.shape, picture.alpha)
     icc = picture.icc or colour.profile_of(picture.chunks)
     exif = picture.exif if keep_metadata else None
@@ -127,6 +128,8 @@ def _is_readable(source: Source) -> bool:
 
 def _file(source: Source, method: Method) -> FileSecret:
     """A file as a secret."""
+    from stegcli.codecs.plain import MAX_BYTES
+
     if "file" not in method.takes:
         raise UsageError(f"{method.family} hides pictures only", "Take --model coded, or omit --as-file.")
     if isinstance(source, np.ndarray):

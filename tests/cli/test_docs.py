@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from stegcli.cli.app import app
+from stegcli.cli.app import program
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -46,7 +46,7 @@ def test_commands_that_are_shown_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for line in re.findall(r"^\$ stegcli (.+)$", text, re.MULTILINE):
         words = shlex.split(line.partition(" # ")[0].partition(" | ")[0], comments=True)
-        command = get_command(app)
+        command = get_command(program())
         while words and words[0] in getattr(command, "commands", {}):
             command = command.commands[words.pop(0)]
         known = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}

@@ -14,7 +14,7 @@ from stegcli.carriers.pixels import carriers, put_back, usable_pixels
 from stegcli.carriers.prices import colour_precision
 from stegcli.envelope import head, keys
 from stegcli.methods.base import Stego, alpha_notices, check_room
-from stegcli.methods.coded import body
+from stegcli.methods.coded import body, names
 from stegcli.methods.phase.costs import model_cost
 from stegcli.pictures import luma
 from stegcli.progress import tell
@@ -33,12 +33,7 @@ if TYPE_CHECKING:
 
     U8 = NDArray[np.uint8]
 
-__all__ = ["CHANNEL", "PART_CHANNEL", "Ground", "hide", "most_bytes", "payload"]
-
-CHANNEL: Final = 16
-"""How a head names this way of carrying."""
-PART_CHANNEL: Final = 18
-"""The same for a part of a secret that lies over several covers; head and codec are those of the whole."""
+__all__ = ["Ground", "hide", "most_bytes", "payload"]
 
 _COSTS: Final = "phase"
 """The family whose models bring the network that corrects costs."""
@@ -54,10 +49,10 @@ def hide(job: Job) -> Stego:
         subkeys = deriving.result()
     found, notices = body.encoded(job, ground.most_bytes)
     tell(job.progress, "write")
-    first = body.unmarked(job, found, CHANNEL)
+    first = body.unmarked(job, found, names.PIXELS)
     stego_rgb, last = ground.written(first, found.payload, salt, subkeys)
     told = (*ground.notices, *notices)
-    return Stego(stego_rgb, found.decoded, last, body.facts_of(last, ground.room), body.DEVICE, told)
+    return Stego(stego_rgb, found.decoded, last, body.facts_of(last, ground.room), names.DEVICE, told)
 
 
 @dataclass(frozen=True)
