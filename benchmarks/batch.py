@@ -24,6 +24,8 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
+from stegcli.cores import cores
+
 PROGRAM = [sys.executable, "-c", "from stegcli.cli import main; main()"]
 SIDE = 256
 QUARTERS = 4
@@ -37,6 +39,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--model", default="phase")
+    parser.add_argument("--out", type=Path, default=Path("build/bench/batch.json"), help="where to write")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -44,8 +47,16 @@ def main() -> None:
         out, back = folder / "out", folder / "back"
         common = ("--workers", str(options.workers))
         hide = ("batch", "hide", str(folder), "--out", str(out), "--model", options.model, *common)
-        print(json.dumps(_measured(hide, options)))
-        print(json.dumps(_measured(("batch", "reveal", str(out), "--out", str(back), *common), options)))
+        reveal = ("batch", "reveal", str(out), "--out", str(back), *common)
+        rows = [_measured(words, options) for words in (hide, reveal)]
+    results = {
+        "command": f"python benchmarks/batch.py --pairs {options.pairs} --workers {options.workers}",
+        "cores": cores(),
+        "rows": rows,
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(results, indent=2))
 
 
 def _write_pairs(folder: Path, count: int) -> None:

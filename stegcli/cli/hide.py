@@ -128,8 +128,8 @@ def hide(
         _over_several(talk, names, output, model, settings, (passphrase, passphrase_file), force)
         return
     if more:
-        words = " ".join(more)
-        raise typer.BadParameter(f"several covers for one secret need --covers: {words}", ctx=context)
+        named = " ".join(more)
+        raise typer.BadParameter(f"several covers for one secret need --covers: {named}", ctx=context)
     if cover_from is not None:
         cover, secret = "", _only_secret(cover, secret)
     if secret is None:
