@@ -48,11 +48,11 @@ def main() -> None:
         common = ("--workers", str(options.workers))
         hide = ("batch", "hide", str(folder), "--out", str(out), "--model", options.model, *common)
         reveal = ("batch", "reveal", str(out), "--out", str(back), *common)
-        rows = [_measured(words, options) for words in (hide, reveal)]
+        measured = {"hide": _measured(hide, options), "reveal": _measured(reveal, options)}
     results = {
         "command": f"python benchmarks/batch.py --pairs {options.pairs} --workers {options.workers}",
         "cores": cores(),
-        "rows": rows,
+        **measured,
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
