@@ -24,6 +24,7 @@ PUBLIC = "without a passphrase, anybody with stegcli can reveal this; use --pass
 
 
 def hide(
+    context: typer.Context,
     cover: Annotated[
         str, typer.Argument(metavar="COVER", help="Picture that will carry the secret; - is stdin.")
     ],
@@ -31,6 +32,17 @@ def hide(
         str | None,
         typer.Argument(metavar="SECRET", help="Picture to hide, or with --model coded any file; - is stdin."),
     ] = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[COVER]...", help="More covers, with --covers.", show_default=False),
+    ] = None,
+    covers: Annotated[
+        bool,
+        typer.Option(
+            "--covers",
+            help="Hide one secret over several covers: give SECRET and the covers, and a folder as -o.",
+        ),
+    ] = False,
     cover_from: Annotated[
         Path | None,
         typer.Option(
@@ -89,6 +101,9 @@ def hide(
 
     With --model coded, a JPEG cover stays a JPEG: the secret goes into its coefficients, and all else in the
     file stays as it is. Any other cover becomes one if STEGO is called .jpg.
+
+    With --covers, the bits of coded are shared out over the pixels of two covers or more: each gets as much
+    as it bears. Without all of the stegos nothing is revealed.
     """
     from stegcli import pipeline
     from stegcli.cli.passphrase import find_passphrase
@@ -108,6 +123,13 @@ def hide(
         gray=gray,
         as_file=as_file,
     )
+    if covers:
+        names = [name for name in (cover, secret, *(more or ())) if name is not None]
+        _over_several(talk, names, output, model, settings, (passphrase, passphrase_file), force)
+        return
+    if more:
+        named = " ".join(more)
+        raise typer.BadParameter(f"several covers for one secret need --covers: {named}", ctx=context)
     if cover_from is not None:
         cover, secret = "", _only_secret(cover, secret)
     if secret is None:
@@ -135,6 +157,41 @@ def hide(
     if ranking:
         values["ranking"] = [ranked.as_json() for ranked in ranking]
     talk.result(values, [*_ranking_lines(ranking), *_lines(report)], [] if talk.aside else [stego])
+
+
+def _over_several(
+    talk: Talk,
+    names: list[str],
+    output: str | None,
+    model: str | None,
+    settings: HideSettings,
+    asked: tuple[bool, str | None],
+    force: bool,
+) -> None:
+    """SECRET and its covers."""
+    from stegcli import several
+    from stegcli.cli.passphrase import find_passphrase
+
+    if options.STREAM in names or output == options.STREAM:
+        raise UsageError("several covers and a stream", "Give files, and with -o a folder.")
+    if model not in (None, "coded"):
+        raise UsageError(f"--covers with {model}", "Only coded shares a secret out over several covers.")
+    secret, *covers = names
+    folder = Path(f"{Path(secret).stem}.stegos" if output is None else output)
+    words = find_passphrase(ask=asked[0], file=asked[1], twice=True)
+    with if_interrupted(lambda: "No stego was written."), talk.progress() as progress:
+        report = several.hide_over(
+            secret, covers, folder, settings, passphrase=words, force=force, progress=progress
+        )
+    notices = [*report.notices, *([] if report.keyed else [PUBLIC])]
+    talk.notes(notices)
+    lines = [
+        f"{part.stego}: {part.part_bytes:,} bytes in {_size(part.cover_size)} cover, "
+        f"{part.bpp:.2f} bits per pixel, PSNR {part.stego_psnr_db:.2f} dB"
+        for part in report.parts
+    ]
+    lines.append(f"  revealed against secret  {_quality(report.revealed_psnr_db, None)}")
+    talk.result({**report.as_json(), "notices": notices}, lines, [part.stego for part in report.parts])
 
 
 def _only_secret(first: str, second: str | None) -> str:
