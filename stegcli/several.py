@@ -6,7 +6,6 @@ folder of stegos ──> parts ──joined──> payload ──codec──> se
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from contextlib import ExitStack
@@ -29,6 +28,7 @@ from stegcli.methods.coded.method import part_of
 from stegcli.models.loading import Models
 from stegcli.pictures import metrics, reading
 from stegcli.pictures.drafts import check_place, explained
+from stegcli.pictures.floor import check_revealed
 from stegcli.pictures.sources import load_stego
 from stegcli.pictures.stegos import Place, pixels_draft
 from stegcli.pipeline import quality_of, saved_as
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from stegcli.methods.coded.pixels import Ground
     from stegcli.pictures.encoded import PathLike, Sink
     from stegcli.pictures.reading import Picture
-    from stegcli.pipeline import HideSettings, Naming
+    from stegcli.pipeline import HideSettings, Naming, Quality
     from stegcli.progress import Progress
 
     Array = NDArray[np.uint8]
@@ -163,14 +163,12 @@ def hide_over(
         for part, ground, (picture, _), out in zip(split, grounds, loaded, outs, strict=True)
     ]
     tell(progress, "save")
-    reports, content = _saved(made, settings, keyring, force)
-    quality = quality_of(hidden, content)
-    is_file = isinstance(hidden, FileSecret)
+    reports, quality = _saved(made, hidden, settings, keyring, force)
     return PartsReport(
         tuple(reports),
         None if isinstance(hidden, FileSecret) else (hidden.shape[1], hidden.shape[0]),
         len(hidden.content) if isinstance(hidden, FileSecret) else None,
-        math.inf if is_file else quality.psnr_db,
+        quality.psnr_db,
         not keyring.is_public,
         time.perf_counter() - start,
         (*notices, *told, *dict.fromkeys(note for picture, _ in loaded for note in picture.notices)),
@@ -285,8 +283,8 @@ def _made(job: Job, found: Encoded, part: Part, ground: Ground, cover: Picture, 
 
 
 def _saved(
-    made: Sequence[_Made], settings: HideSettings, keyring: Keyring, force: bool
-) -> tuple[list[PartReport], Secret]:
+    made: Sequence[_Made], hidden: Secret, settings: HideSettings, keyring: Keyring, force: bool
+) -> tuple[list[PartReport], Quality]:
     """Write all of them, reveal from what was written, and only then give them their names."""
     before = {each.out for each in made if os.path.lexists(each.out)}
     try:
@@ -306,8 +304,10 @@ def _saved(
             ]
             payload = parts.joined([(name, part) for name, part, _ in met])
             head = met[0][2]
-            content = choice.decode(head.codec, payload, head.shape)
-            return [_reported(each, picture) for each, picture in zip(made, again, strict=True)], content
+            quality = quality_of(hidden, choice.decode(head.codec, payload, head.shape))
+            if not isinstance(hidden, FileSecret):
+                check_revealed(hidden, quality.psnr_db, names.FAMILY, settings.floor)
+            return [_reported(each, picture) for each, picture in zip(made, again, strict=True)], quality
     except BaseException:
         for each in made:
             if each.out not in before:

@@ -7,15 +7,15 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from stegcli.batch import workers
 from stegcli.batch.journal import open_journal, read_journal
 from stegcli.batch.work import Task, chosen_for, problem_of
-from stegcli.batch.workers import finished_by
 from stegcli.envelope.keys import RUN_BYTES, SALT_BYTES
 from stegcli.errors import ImageError, OutputError, UsageError
 from stegcli.pictures.drafts import refuse_existing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
     from stegcli.batch.entries import Entry
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan", "Result", "forecast", "hide_all", "reveal_all"]
 
+Engine = Literal["processes", "ray"]
 Status = Literal["done", "kept", "failed", "to-do"]
 
 _INPUTS: Final = {1: ("stego",), 2: ("cover", "secret")}
@@ -63,10 +64,12 @@ class Plan:
     Attributes:
         workers: processes.
         force: do all anew, and replace whatever has a result's name.
+        engine: who does it: processes of this machine, or actors of Ray.
     """
 
     workers: int
     force: bool = False
+    engine: Engine = "processes"
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -145,9 +148,17 @@ def _done(
                 journal.is_checked = True
             yield Result("kept", entry, kept, {})
         tasks = (_begun(journal, entry, plan.force, salt) for entry in left)
-        with closing(finished_by(min(plan.workers, len(left) or 1), work, tasks)) as finished:
+        with closing(_finished_by(plan, min(plan.workers, len(left) or 1), work, tasks)) as finished:
             for each in finished:
                 yield _noted(journal, each)
+
+
+def _finished_by(plan: Plan, count: int, work: Work, tasks: Iterator[Task]) -> Generator[Finished]:
+    if plan.engine == "processes":
+        return workers.finished_by(count, work, tasks)
+    from stegcli.batch import ray_engine
+
+    return ray_engine.finished_by(count, work, tasks)
 
 
 def _begun(journal: Journal, entry: Entry, force: bool, salt: Callable[[], bytes | None]) -> Task:

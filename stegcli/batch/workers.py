@@ -33,7 +33,8 @@ def finished_by(count: int, work: Work, tasks: Iterable[Task]) -> Generator[Fini
     """Do tasks in `count` processes, and give each result as soon as it is there.
 
     Raises:
-        StegError: a process cannot be started at all.
+        OSError: a process cannot be started at all.
+        StegError: it has no networks.
     """
     waiting = iter(tasks)
     crew: dict[Connection, _Worker] = {}
@@ -128,8 +129,8 @@ class _Worker:
         return Finished(self._task, "", "", problem)
 
 
-def _not_started(how: str) -> StegError:
-    return StegError(f"a process for the batch cannot be started: {how}", "Give fewer --workers.")
+def _not_started(how: str) -> OSError:
+    return OSError(f"a process for the batch cannot be started: {how}; give fewer --workers")
 
 
 def _serve(pipe: Connection, work: Work, threads: int) -> None:

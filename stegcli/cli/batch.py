@@ -36,6 +36,10 @@ Workers = Annotated[
     int | None,
     typer.Option(min=1, max=256, metavar="N", help="Processes to work with (default: one for each core)."),
 ]
+Engine = Annotated[
+    Literal["processes", "ray"],
+    typer.Option(help="Who does the work: processes of this machine, or actors of Ray (RAY_ADDRESS)."),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done; read no picture and write nothing.")
 ]
@@ -56,6 +60,7 @@ def hide(
     ],
     out: Out,
     workers: Workers = None,
+    engine: Engine = "processes",
     dry_run: DryRun = False,
     favor: options.Favor = "balanced",
     target: options.Target = None,
@@ -105,7 +110,7 @@ def hide(
     )
     found = entries.to_hide(source, partial(options.stego_ending, model))
     words = find_passphrase(ask=passphrase, file=passphrase_file, twice=True)
-    work, plan = Hiding(out, settings, words), _plan(workers, force)
+    work, plan = Hiding(out, settings, words), _plan(workers, force, engine)
     results = run.forecast(found, plan, work) if dry_run else run.hide_all(found, plan, work)
     _follow(talk, results, len(found), [PUBLIC] if words is None else [])
 
@@ -121,6 +126,7 @@ def reveal(
     ],
     out: Out,
     workers: Workers = None,
+    engine: Engine = "processes",
     dry_run: DryRun = False,
     size: Annotated[
         Literal["original", "hidden"],
@@ -150,16 +156,16 @@ def reveal(
     found = entries.to_reveal(source)
     words = find_passphrase(ask=passphrase, file=passphrase_file, twice=False)
     work = Revealing(out, weights, device, words, size, options.pixel_limit(max_pixels))
-    plan = _plan(workers, force)
+    plan = _plan(workers, force, engine)
     results = run.forecast(found, plan, work) if dry_run else run.reveal_all(found, plan, work)
     _follow(talk, results, len(found), [])
 
 
-def _plan(workers: int | None, force: bool) -> Plan:
+def _plan(workers: int | None, force: bool, engine: Literal["processes", "ray"]) -> Plan:
     from stegcli.batch.run import Plan
     from stegcli.cores import cores
 
-    return Plan(cores() if workers is None else workers, force)
+    return Plan(cores() if workers is None else workers, force, engine)
 
 
 def _follow(talk: Talk, results: Iterable[Result], total: int, notes: list[str]) -> None:

@@ -123,6 +123,8 @@ def hide(
         gray=gray,
         as_file=as_file,
     )
+    if covers and cover_from is not None:
+        raise UsageError("--covers and --cover-from at once", "Keep one of them.")
     if covers:
         names = [name for name in (cover, secret, *(more or ())) if name is not None]
         _over_several(talk, names, output, model, settings, (passphrase, passphrase_file), force)

@@ -199,7 +199,13 @@ def _counting_bar(total: int) -> Iterator[Callable[[bool], None]]:
     from rich.progress import Progress as Bar
 
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True, speed_estimate_period=60) as bar:
+    with Bar(
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        speed_estimate_period=60,
+        redirect_stdout=sys.stdout.isatty(),  # above the bar, if both are on one terminal; else where it goes
+    ) as bar:
         task = bar.add_task("", total=total, rate="")
 
         def step(before: bool) -> None:
@@ -222,7 +228,12 @@ def _bar() -> Iterator[Progress]:
     columns = (TextColumn("{task.description:<26}"), BarColumn(), TimeElapsedColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=1.0)
-        yield lambda stage, share: bar.update(task, description=stage, completed=share)
+
+        def show(stage: str, share: float) -> None:
+            begins = bar.tasks[0].description != stage  # a short stage would be over before the next look
+            bar.update(task, description=stage, completed=share, refresh=begins)
+
+        yield show
 
 
 def say(text: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from batch_cases import Doomed, hiding, pairs
+from batch_cases import Doomed, Stillborn, hiding, pairs
 
 from stegcli.batch import run
 from stegcli.batch.entries import to_reveal
@@ -99,3 +99,10 @@ def test_a_salt_in_parities_shows_itself_to_whoever_has_the_locator(tmp_path: Pa
 
     assert agreement("words") == 1
     assert agreement("others") < 0.9
+
+
+def test_a_process_that_dies_before_it_begins(tmp_path: Path) -> None:
+    """Is not replaced for ever."""
+    work = Stillborn(tmp_path / "out", HideSettings(), None)
+    with pytest.raises(OSError, match="cannot be started: killed by signal 9"):
+        list(run.hide_all(pairs(tmp_path, 2), Plan(1), work))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 from batch_cases import pairs
-from desk import Desk
+from desk import Desk, command
 
 from stegcli.batch.journal import JOURNAL
 
@@ -72,3 +76,31 @@ def test_files_come_back_under_their_names(heap: Desk) -> None:
 def test_refusals(heap: Desk) -> None:
     heap.refuses(2, "batch", "hide", "nowhere.csv", "--out", "out", words="nowhere.csv")
     heap.refuses(5, "batch", "hide", ".", "--out", "out", "--model", "nobody", words="nobody")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+def test_a_bar_on_a_terminal(desk: Desk) -> None:
+    """How many of how many, and how fast; results stay on stdout."""
+    import pty
+
+    pairs(desk.folder, 3)
+    for statuses in (["done"] * 3, ["kept"] * 3):
+        controller, terminal = pty.openpty()
+        with subprocess.Popen(
+            command("batch", "hide", ".", "--out", "out", "--workers", "1"),
+            cwd=desk.folder,
+            env=os.environ | {"TERM": "xterm-256color"},
+            stdout=subprocess.PIPE,
+            stderr=terminal,
+        ) as running:
+            os.close(terminal)
+            shown = b""
+            with contextlib.suppress(OSError):  # how a terminal says that nobody writes any more
+                while chunk := os.read(controller, 4096):
+                    shown += chunk
+            out = running.stdout.read() if running.stdout else b""
+        os.close(controller)
+        assert running.returncode == 0, shown
+        assert [json.loads(line)["status"] for line in out.splitlines()] == statuses
+        assert f"3 {statuses[0]}".encode() in shown
+        assert b"3/3" in shown or statuses[0] == "kept"

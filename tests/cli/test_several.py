@@ -94,3 +94,6 @@ def test_refusals(desk: Desk) -> None:
     desk.put_bytes("large", np.random.default_rng(1).bytes(200_000))
     outcome = desk.run("hide", "large", *over)
     assert (outcome.code, list((desk.folder / "out").iterdir())) == (3, [])
+    desk.refuses(2, "hide", "secret.png", *over, "--cover-from", ".", words="--cover-from")
+    low = desk.run("hide", "secret.png", *over, "--target", "30", "--floor", "60")
+    assert (low.code, list((desk.folder / "out").iterdir())) == (5, []), low

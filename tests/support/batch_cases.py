@@ -46,6 +46,15 @@ class Doomed(Hiding):
         return super().do(tools, task)
 
 
+@dataclass(frozen=True)
+class Stillborn(Hiding):
+    """Whose processes are killed before they have their networks."""
+
+    def tools(self) -> Tools:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return super().tools()
+
+
 def hiding(folder: Path, passphrase: str | None = None) -> Hiding:
     """The default way of hiding, into a folder."""
     return Hiding(folder, HideSettings(), passphrase)
