@@ -45,7 +45,7 @@ _LOSSY = re.compile(r"\.(jpe|jpe?g|jfif|jif|mpo|avif|hei[cf]|jp2|j2k|jpx|jxl)")
 _JPEG = frozenset({".jpg", ".jpeg", ".jpe"})
 _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     # None: chunks, zlib header, filters and sizes of IDAT are then those of every PNG that a Pillow program
-    # saves. A quicker setting of zlib, three seconds less at 12 megapixels, would tell a stego from its header.
+    # saves. A quicker setting of zlib, three seconds less at 12 megapixels, would tell a stego by its header.
     "PNG": {},
     # exact: keep the colour of transparent pixels as it is.
     "WEBP": {"lossless": True, "quality": 30, "method": 2, "exact": True},

@@ -1,4 +1,4 @@
-"""A stego's PNG is, but for its pixels, the PNG that Pillow makes of any picture: no byte tells who wrote it."""
+"""A stego's PNG is, but for its pixels, one that Pillow makes of any picture: no byte tells who wrote it."""
 
 from __future__ import annotations
 
