@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stegcli.envelope.header import Header
-    from stegcli.methods.base import Cover, Facts, Secret, Stego
+    from stegcli.envelope.opening import Opened
+    from stegcli.methods.base import Cover, Facts, Method, Secret, Stego
     from stegcli.models.store import PathLike
     from stegcli.pictures.encoded import Sink
     from stegcli.pictures.reading import Picture
@@ -327,7 +328,10 @@ def info(
     passphrase: str | None = None,
     max_pixels: int = reading.DEFAULT_MAX_PIXELS,
 ) -> InfoReport:
-    """Read what a stego says about itself; arguments as for `reveal`. Runs no network."""
+    """Read what a stego says about itself; arguments as for `reveal`. Runs no network.
+
+    A file's own size stands beside its name in what is hidden, so that a file is read for it.
+    """
     picture = load_stego(stego, max_pixels)
     method, opened = table.open_stego(picture.rgb, picture.alpha, Keyring(passphrase), picture.jpeg)
     header, facts = opened.header, method.facts(opened)
@@ -339,7 +343,7 @@ def info(
         size=_size(picture.rgb),
         secret_size=None if _is_file(header) else _flipped(header.secret_shape),
         hidden_size=None if _is_file(header) else _flipped(facts.shown_shape),
-        secret_bytes=header.content_bytes if isinstance(header, Head) and header.is_file else None,
+        secret_bytes=_file_bytes(method, opened, Models(weights), max_pixels),
         spread=facts.spread,
         planes=facts.planes,
         bpp=_bpp(header, facts, picture.rgb),
@@ -413,6 +417,15 @@ def _read_back(again: Picture, keyring: Keyring, models: Models, progress: Progr
         return method.reveal(opened, models, progress)
     except NothingFoundError as error:
         raise unread("the stego") from error
+
+
+def _file_bytes(method: Method, opened: Opened, models: Models, max_pixels: int) -> int | None:
+    """Length of a hidden file, without its name; None for a picture."""
+    if not _is_file(opened.header):
+        return None
+    check_sizes(opened.header, max_pixels, original=True)
+    found = method.reveal(opened, models).content
+    return len(found.content) if isinstance(found, FileSecret) else None
 
 
 def _known_model(fingerprint: bytes, weights: PathLike | None) -> str | None:
