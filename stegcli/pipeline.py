@@ -95,6 +95,7 @@ class HideSettings:
         keep_metadata: carry the cover's EXIF over.
         gray: hide a colour secret in gray, also where the method would keep its colours.
         as_file: hide the secret's file byte for byte, also where it is a picture.
+        force_jpeg_cover: hide in pixels of a decoded JPEG also by a method that refuses them.
         floor: PSNR in dB of the revealed picture below which no stego is written; None for what a flat gray
             picture has (`floor.least_db`). A dry run refuses nothing: the report says how it went.
 
@@ -113,6 +114,7 @@ class HideSettings:
     floor: float | None = None
     gray: bool = False
     as_file: bool = False
+    force_jpeg_cover: bool = False
 
     def __post_init__(self) -> None:
         if self.target is not None and not math.isfinite(self.target):
@@ -139,11 +141,23 @@ def hide(
     floor: float | None = None,
     gray: bool = False,
     as_file: bool = False,
+    force_jpeg_cover: bool = False,
     progress: Progress | None = None,
 ) -> HideReport:
     """`hide_as`, with the fields of `HideSettings` as keywords."""
     settings = HideSettings(
-        model, weights, device, favor, target, scale_cover, max_pixels, keep_metadata, floor, gray, as_file
+        model,
+        weights,
+        device,
+        favor,
+        target,
+        scale_cover,
+        max_pixels,
+        keep_metadata,
+        floor,
+        gray,
+        as_file,
+        force_jpeg_cover,
     )
     return hide_as(cover, secret, out, settings, passphrase=passphrase, force=force, progress=progress)
 
@@ -166,7 +180,8 @@ def hide_as(
         secret: file, or (h, w), (h, w, 3) or (h, w, 4) uint8 in sRGB, on white. Colour becomes gray for a
             method that takes gray pictures only; a file that is no picture is for one that takes any file.
         out: file to write, lossless by its name, or a JPEG for a method that hides in its coefficients; or a
-            binary stream, which is given a PNG once that was proved to reveal; None only fills the report.
+            binary stream, which is given a PNG (or the JPEG that a cover stays) once that was proved to
+            reveal; None only fills the report.
         settings: how.
         passphrase: None lets anybody with the program reveal.
         force: replace an existing file.
@@ -183,7 +198,7 @@ def hide_as(
     models = Models(settings.weights, settings.device)
     method, chosen = table.chosen(settings.model, models, progressive=settings.target is not None)
     name = method.family if chosen is None else chosen.id
-    picture, carrier = _cover(cover, out, settings)
+    picture, carrier = _cover(method, cover, out, settings)
     hidden, secret_notices = files.secret_for(
         method, secret, settings.max_pixels, gray=settings.gray, as_file=settings.as_file
     )
@@ -248,7 +263,7 @@ def trial(cover: Source, secret: Source, settings: HideSettings, models: Models)
         StegError: as `hide_as`.
     """
     method, chosen = table.chosen(settings.model, models, progressive=settings.target is not None)
-    picture, carrier = _cover(cover, None, settings)
+    picture, carrier = _cover(method, cover, None, settings)
     hidden, _ = files.secret_for(
         method, secret, settings.max_pixels, gray=settings.gray, as_file=settings.as_file
     )
@@ -397,12 +412,15 @@ def _is_file(header: Header | Head) -> bool:
     return isinstance(header, Head) and header.is_file
 
 
-def _cover(cover: Source, out: PathLike | Sink | None, settings: HideSettings) -> tuple[Picture, Cover]:
+def _cover(
+    method: Method, cover: Source, out: PathLike | Sink | None, settings: HideSettings
+) -> tuple[Picture, Cover]:
     """The cover, as what shall be written wants it."""
     limit, scale = settings.max_pixels, settings.scale_cover
-    if isinstance(out, str | os.PathLike) and files.asks_jpeg(settings.model, out):
+    if files.asks_jpeg(settings.model, out, cover):
         return files.cover_in_jpeg(cover, out, limit, scale, keep_metadata=settings.keep_metadata)
-    return files.cover_in_pixels(cover, out, limit, scale)
+    refuse = method.shuns_jpeg_pixels and not settings.force_jpeg_cover
+    return files.cover_in_pixels(cover, out, limit, scale, refuse_jpeg=refuse)
 
 
 def _draft(place: Place, cover: Picture, made: Stego) -> AbstractContextManager[Picture]:

@@ -33,7 +33,7 @@ __all__ = ["Traces", "excess", "find_traces"]
 
 _LARGEST: Final = 255
 """Of the steps of a table of 8 bits."""
-_BINS_A_LEVEL: Final = 16
+_BINS_A_LEVEL: Final = 8
 _NOISE: Final = np.sqrt(1 / 12)
 """Standard deviation of a coefficient of luma that was rounded to whole levels."""
 _LEAST_VALUE: Final = 1.25
@@ -48,6 +48,8 @@ _LIKE_BEST: Final = 0.93
 """A comb's divisors are as strong as it is, its multiples and neighbours are not."""
 _LOOSE: Final = 1.08
 """Times the noise of certain combs: how far from its lattice a frequency lies that has few values."""
+_LOOSE_DC: Final = 1.5
+_FARTHEST: Final = 0.5
 _COMBS: Final = 3
 """So many frequencies with certain combs are a table."""
 _BLOCKS: Final = 4096
@@ -174,9 +176,10 @@ def _steps(values: F32) -> tuple[NDArray[np.int64], int]:
 
 
 def _step_of_dc(values: F32, neighbour: int, noise: float) -> int:
-    """That of its neighbours in the table, as nearly always, if its values lie on it; else 1."""
-    misfit = np.square(values - neighbour * np.rint(values / neighbour)).mean()
-    return neighbour if misfit <= _LOOSE * noise else 1
+    """The largest that its values lie on, up to twice its neighbours' in the table, or 1."""
+    steps = np.arange(2, min(2 * neighbour, _LARGEST) + 1)[:, None]
+    fits = _apart(values, steps).mean(axis=1) <= _LOOSE_DC * noise
+    return int(steps[fits].max()) if fits.any() else 1
 
 
 def _counts(values: F32) -> F64:
@@ -210,11 +213,17 @@ def _combs() -> tuple[F64, F64]:
 
 @lru_cache(maxsize=1)
 def _misfits() -> F64:
-    """(254, bins): squared distances from the nearest multiple of 2..255."""
-    steps = np.arange(2, _LARGEST + 1)[:, None]
-    values = _values_of_bins()
-    squares: F64 = np.square(values - steps * np.rint(values / steps))
-    return squares
+    """(254, bins): `_apart` for steps of 2..255."""
+    return _apart(_values_of_bins(), np.arange(2, _LARGEST + 1)[:, None])
+
+
+def _apart(values: NDArray[np.floating], steps: NDArray[np.int64]) -> NDArray[np.floating]:
+    """(n,) values, (s, 1) steps -> (s, n) squared distances from the nearest multiples.
+
+    Bounded: where a decoder cut off at black or white, a few values lie anywhere.
+    """
+    squares: NDArray[np.floating] = np.square(values - steps * np.rint(values / steps))
+    return np.minimum(squares, _FARTHEST)
 
 
 def _values_of_bins() -> F64:

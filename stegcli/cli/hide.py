@@ -72,6 +72,13 @@ def hide(
     weights: options.Weights = None,
     device: options.Device = "auto",
     scale_cover: options.ScaleCover = 1.0,
+    force_jpeg_cover: Annotated[
+        bool,
+        typer.Option(
+            "--force-jpeg-cover",
+            help="With --model coded, hide in the pixels of a decoded JPEG, where a detector sees it.",
+        ),
+    ] = False,
     keep_metadata: Annotated[
         bool, typer.Option("--keep-metadata", help="Copy the cover's EXIF data to the stego.")
     ] = False,
@@ -85,10 +92,11 @@ def hide(
     """Hide SECRET in COVER, and report what the receiver will see.
 
     The written file is read back and revealed before it gets its name, so the figures are those of the
-    file itself. With -o - the stego goes to stdout as a PNG, and the report to stderr.
+    file itself. With -o - the stego goes to stdout, and the report to stderr.
 
-    With --model coded, a JPEG cover stays a JPEG: the secret goes into its coefficients, and all else in the
-    file stays as it is. Any other cover becomes one if STEGO is called .jpg.
+    With --model coded, a JPEG cover stays a JPEG, on stdout too: the secret goes into its coefficients, and
+    all else in the file stays as it is. Any other cover becomes one if STEGO is called .jpg. Pixels of a
+    decoded JPEG are refused, unless they are shrunk: whoever quantises them again sees each change.
     """
     from stegcli import pipeline
     from stegcli.cli.passphrase import find_passphrase
@@ -107,6 +115,7 @@ def hide(
         floor=floor,
         gray=gray,
         as_file=as_file,
+        force_jpeg_cover=force_jpeg_cover,
     )
     if cover_from is not None:
         cover, secret = "", _only_secret(cover, secret)

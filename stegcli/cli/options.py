@@ -66,7 +66,7 @@ Favor = Annotated[
 Model = Annotated[str | None, typer.Option(metavar="ID", help="Model to use; `stegcli models` lists them.")]
 ScaleCover = Annotated[
     float,
-    typer.Option(metavar="FACTOR", help="Shrink the cover first, which removes the block grid of a JPEG."),
+    typer.Option(metavar="FACTOR", help="Shrink the cover first, which removes what a JPEG leaves in it."),
 ]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to run the networks.")]
 Target = Annotated[
@@ -103,6 +103,7 @@ def hide_settings(
     floor: float | None = None,
     gray: bool = False,
     as_file: bool = False,
+    force_jpeg_cover: bool = False,
 ) -> HideSettings:
     """The options of `hide` and `check` as the pipeline takes them."""
     from stegcli.pipeline import HideSettings
@@ -119,6 +120,7 @@ def hide_settings(
         floor,
         gray,
         as_file,
+        force_jpeg_cover,
     )
 
 

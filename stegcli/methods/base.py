@@ -218,6 +218,10 @@ class Method(Protocol):
     def has_jpeg(self) -> bool:
         """Whether it also hides in the coefficients of a JPEG file: see `Cover.jpeg`."""
 
+    @property
+    def shuns_jpeg_pixels(self) -> bool:
+        """Whether it is taken in order not to be detected, so that pixels of a decoded JPEG are refused."""
+
     def hide(self, job: Job) -> Stego:
         """Hide a secret in a cover.
 

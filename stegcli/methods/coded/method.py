@@ -47,6 +47,7 @@ class CodedMethod:
     takes: Collection[str] = ("gray", "colour", "file")
     has_key: bool = True
     has_jpeg: bool = True
+    shuns_jpeg_pixels: bool = True
 
     def hide(self, job: Job) -> Stego:
         """See `Method.hide`. A picture has the quality that is wished for, or the best one that fits."""

@@ -75,6 +75,7 @@ class PhaseMethod:
     takes: Collection[str] = ("gray",)
     has_key: bool = True
     has_jpeg: bool = False
+    shuns_jpeg_pixels: bool = False
 
     def hide(self, job: Job) -> Stego:
         """See `Method.hide`. A target is met by the fewest planes that reach it; all are sent without one."""
