@@ -217,13 +217,13 @@ def _misfits() -> F64:
     return _apart(_values_of_bins(), np.arange(2, _LARGEST + 1)[:, None])
 
 
-def _apart(values: NDArray[np.floating], steps: NDArray[np.int64]) -> NDArray[np.floating]:
+def _apart(values: F32 | F64, steps: NDArray[np.int64]) -> F64:
     """(n,) values, (s, 1) steps -> (s, n) squared distances from the nearest multiples.
 
     Bounded: where a decoder cut off at black or white, a few values lie anywhere.
     """
-    squares: NDArray[np.floating] = np.square(values - steps * np.rint(values / steps))
-    return np.minimum(squares, _FARTHEST)
+    squares: F64 = np.square(values - steps * np.rint(values / steps))
+    return np.minimum(squares, _FARTHEST, out=squares)
 
 
 def _values_of_bins() -> F64:
