@@ -1,6 +1,6 @@
 """How often a detector finds coded bits in pixels, by bits per pixel and by the size of the cover.
 
-    python benchmarks/coded_risk.py --data-root DIR [--covers 500] [--out results/coded-risk.json]
+    python benchmarks/coded_risk.py --data-root DIR [--covers 300] [--out results/coded-risk.json]
 
 Photographs: those of the imagenet and voc2012 sets under --data-root that no costs learned from, shrunk by a
 quarter, 256x192, and the middle of each at half the sides. Stegos: random bytes for a body, at fixed numbers
@@ -32,11 +32,11 @@ from stegcli.lab.security import evaluate
 from stegcli.lab.security.coded_subjects import CodedSubject
 from stegcli.lab.security.subjects import LsbMatchingSubject
 
-RATES = (0.25, 0.5, 0.8, 1.2, 1.8)
+RATES = (0.25, 0.5, 0.9, 1.6)
 """Bits of body per pixel of the cover, at the full size."""
-FITTED_RATES = (0.8, 1.2, 1.8)
+FITTED_RATES = (0.9, 1.6)
 """At both sizes: the size's power is fitted to these, of which errors are far from both ends."""
-PARTS = (0.5, 1.0)
+PARTS = (1.0, 0.5)
 """Of each side of a cover."""
 
 
@@ -46,7 +46,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data-root", type=Path, required=True)
-    parser.add_argument("--covers", type=int, default=500)
+    parser.add_argument("--covers", type=int, default=300)
     parser.add_argument("--out", type=Path, default=Path("results/coded-risk.json"))
     options = parser.parse_args()
     origin = {"command": command("python", "benchmarks/coded_risk.py"), "commit": commit()}
