@@ -6,7 +6,7 @@ import math
 import os
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stegcli.codecs.base import FileSecret
@@ -20,15 +20,17 @@ from stegcli.errors import (
     out_of_memory,
 )
 from stegcli.methods import files, table
-from stegcli.methods.base import Job, Wishes
+from stegcli.methods.base import Job
 from stegcli.models.loading import Models
 from stegcli.pictures import metrics, reading, writing
 from stegcli.pictures.drafts import check_place
+from stegcli.pictures.encoded import Encoded
 from stegcli.pictures.floor import check_revealed
 from stegcli.pictures.sources import load_stego, paths_among
 from stegcli.pictures.stegos import Place, jpeg_draft, lost_meaning, name_of, pixels_draft, unread
 from stegcli.progress import tell
 from stegcli.reports import HideReport, InfoReport, RevealReport
+from stegcli.settings import HideSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 
     from stegcli.envelope.header import Header
     from stegcli.envelope.opening import Opened
-    from stegcli.methods.base import Cover, Facts, Method, Secret, Stego
+    from stegcli.methods.base import Cover, Facts, JpegLoad, Method, Secret, Stego
     from stegcli.models.store import PathLike
     from stegcli.pictures.encoded import Sink
     from stegcli.pictures.reading import Picture
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SIZES",
     "HideReport",
+    "Trial",
     "HideSettings",
     "InfoReport",
     "RevealReport",
@@ -78,49 +81,6 @@ def _memory_told() -> Iterator[None]:
         yield
     except MemoryError as error:
         raise out_of_memory() from error
-
-
-@dataclass(frozen=True)
-class HideSettings:
-    """How to hide, but for what, where and under which passphrase. Shared by a dry run and the real one.
-
-    Attributes:
-        model: id or family; None for the default.
-        weights: folder of weights, or `hf://owner/repo@revision`; None for the program's own.
-        device: "auto", "cpu" or "cuda".
-        favor: "cover", "balanced" or "secret".
-        target: PSNR in dB that the revealed picture needs; what is more than that goes into the stego.
-        scale_cover: shrink the cover first, which removes a JPEG's block grid.
-        max_pixels: refuse larger pictures.
-        keep_metadata: carry the cover's EXIF over.
-        gray: hide a colour secret in gray, also where the method would keep its colours.
-        as_file: hide the secret's file byte for byte, also where it is a picture.
-        force_jpeg_cover: hide in pixels of a decoded JPEG also by a method that refuses them.
-        floor: PSNR in dB of the revealed picture below which no stego is written; None for what a flat gray
-            picture has (`floor.least_db`). A dry run refuses nothing: the report says how it went.
-
-    Raises:
-        UsageError: a target that is no number of decibels, or a limit that leaves no pixel.
-    """
-
-    model: str | None = None
-    weights: PathLike | None = None
-    device: str = "auto"
-    favor: str = "balanced"
-    target: float | None = None
-    scale_cover: float = 1.0
-    max_pixels: int = reading.DEFAULT_MAX_PIXELS
-    keep_metadata: bool = False
-    floor: float | None = None
-    gray: bool = False
-    as_file: bool = False
-    force_jpeg_cover: bool = False
-
-    def __post_init__(self) -> None:
-        if self.target is not None and not math.isfinite(self.target):
-            raise UsageError(f"cannot aim at {self.target} dB", "Give a PSNR in decibels, such as 32.")
-        if self.max_pixels < 1:
-            raise UsageError(f"a limit of {self.max_pixels} pixels", "Give 1 or more.")
 
 
 def hide(
@@ -202,8 +162,7 @@ def hide_as(
     hidden, secret_notices = files.secret_for(
         method, secret, settings.max_pixels, gray=settings.gray, as_file=settings.as_file
     )
-    wishes = Wishes(settings.favor, settings.target)
-    made = method.hide(Job(carrier, hidden, models, chosen, keyring, wishes, progress=progress))
+    made = method.hide(Job(carrier, hidden, models, chosen, keyring, settings.wishes, progress=progress))
     tell(progress, "save")
     place = Place(out, force, settings.max_pixels, settings.keep_metadata)
     with _draft(place, picture, made) as again:
@@ -242,12 +201,34 @@ def hide_as(
                 *made.notices,
                 *_missed(settings.target, quality.psnr_db),
             ),
+            load=made.load,
             seconds=time.perf_counter() - start,
         )
 
 
+@dataclass(frozen=True)
+class Trial:
+    """A stego that nobody keeps.
+
+    Attributes:
+        family: of the method.
+        cover_rgb: (H, W, 3) uint8, as read and scaled.
+        stego_rgb: likewise.
+        spread: cover pixels per symbol.
+        bpp: bits of what is hidden per cover pixel.
+        load: how much a JPEG file carries; None where pixels do.
+    """
+
+    family: str
+    cover_rgb: Array = field(repr=False)
+    stego_rgb: Array = field(repr=False)
+    spread: int
+    bpp: float
+    load: JpegLoad | None
+
+
 @_memory_told()
-def trial(cover: Source, secret: Source, settings: HideSettings, models: Models) -> tuple[Array, Array, int]:
+def trial(cover: Source, secret: Source, settings: HideSettings, models: Models) -> Trial:
     """Hide with the public key and a salt that is always the same, to compare covers by: nothing is revealed.
 
     Args:
@@ -255,9 +236,6 @@ def trial(cover: Source, secret: Source, settings: HideSettings, models: Models)
         secret: likewise.
         settings: likewise.
         models: whose networks serve all trials.
-
-    Returns:
-        (H, W, 3) uint8 cover as read and scaled, its stego, and cover pixels per symbol.
 
     Raises:
         StegError: as `hide_as`.
@@ -267,9 +245,20 @@ def trial(cover: Source, secret: Source, settings: HideSettings, models: Models)
     hidden, _ = files.secret_for(
         method, secret, settings.max_pixels, gray=settings.gray, as_file=settings.as_file
     )
-    wishes = Wishes(settings.favor, settings.target)
-    made = method.hide(Job(carrier, hidden, models, chosen, Keyring(None), wishes, salt=_TRIAL_SALT))
-    return picture.rgb, made.rgb, made.facts.spread
+    made = method.hide(Job(carrier, hidden, models, chosen, Keyring(None), settings.wishes, salt=_TRIAL_SALT))
+    if made.jpeg is None:
+        stego_rgb = made.rgb
+    else:
+        file = Encoded("the trial's stego", made.jpeg)
+        stego_rgb = reading.load_upright(file, max_pixels=settings.max_pixels).rgb
+    return Trial(
+        method.family,
+        picture.rgb,
+        stego_rgb,
+        made.facts.spread,
+        _bpp(made.header, made.facts, picture.rgb),
+        made.load,
+    )
 
 
 @_memory_told()

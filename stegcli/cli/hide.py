@@ -51,6 +51,7 @@ def hide(
     ] = None,
     favor: options.Favor = "balanced",
     target: options.Target = None,
+    risk: options.RiskWish = None,
     floor: Annotated[
         float | None,
         typer.Option(
@@ -72,13 +73,7 @@ def hide(
     weights: options.Weights = None,
     device: options.Device = "auto",
     scale_cover: options.ScaleCover = 1.0,
-    force_jpeg_cover: Annotated[
-        bool,
-        typer.Option(
-            "--force-jpeg-cover",
-            help="With --model coded, hide in the pixels of a decoded JPEG, where a detector sees it.",
-        ),
-    ] = False,
+    force_jpeg_cover: options.ForceJpegCover = False,
     keep_metadata: Annotated[
         bool, typer.Option("--keep-metadata", help="Copy the cover's EXIF data to the stego.")
     ] = False,
@@ -116,6 +111,7 @@ def hide(
         gray=gray,
         as_file=as_file,
         force_jpeg_cover=force_jpeg_cover,
+        risk=risk,
     )
     if cover_from is not None:
         cover, secret = "", _only_secret(cover, secret)
@@ -168,8 +164,11 @@ def _ranking_lines(ranking: list[Ranked]) -> list[str]:
 def _standing(ranked: Ranked) -> str:
     if ranked.problem:
         return ranked.problem
+    opinion = (
+        f"judge {ranked.score:+.2f}" if math.isnan(ranked.risk) else f"detection error {ranked.risk:.2f}"
+    )
     return (
-        f"judge {ranked.score:+.2f}, exposure {ranked.exposure:.1f}, stego {ranked.stego_psnr_db:.2f} dB, "
+        f"{opinion}, exposure {ranked.exposure:.1f}, stego {ranked.stego_psnr_db:.2f} dB, "
         f"{ranked.spread} pixel(s) per value"
     )
 

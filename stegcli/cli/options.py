@@ -12,6 +12,7 @@ from stegcli.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from stegcli.methods.base import Ceiling
     from stegcli.pictures.encoded import Sink
     from stegcli.pipeline import HideSettings, Naming
 
@@ -22,10 +23,12 @@ __all__ = [
     "Device",
     "Favor",
     "Force",
+    "ForceJpegCover",
     "MaxPixels",
     "Model",
     "PassphraseFile",
     "Quiet",
+    "RiskWish",
     "ScaleCover",
     "Target",
     "Verbose",
@@ -80,6 +83,23 @@ Target = Annotated[
         show_default=False,
     ),
 ]
+ForceJpegCover = Annotated[
+    bool,
+    typer.Option(
+        "--force-jpeg-cover",
+        help="With --model coded, hide in the pixels of a decoded JPEG, where a detector sees it.",
+    ),
+]
+RiskWish = Annotated[
+    float | None,
+    typer.Option(
+        "--risk",
+        metavar="E",
+        help="With --model coded: let the secret come back as well as a detector's estimated error of E "
+        "allows (0.5: it guesses).",
+        show_default=False,
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
 MaxPixels = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Refuse pictures with more pixels (default: 89478485).")
@@ -104,6 +124,7 @@ def hide_settings(
     gray: bool = False,
     as_file: bool = False,
     force_jpeg_cover: bool = False,
+    risk: float | None = None,
 ) -> HideSettings:
     """The options of `hide` and `check` as the pipeline takes them."""
     from stegcli.pipeline import HideSettings
@@ -121,7 +142,17 @@ def hide_settings(
         gray,
         as_file,
         force_jpeg_cover,
+        None if risk is None else _bound(risk, model),
     )
+
+
+def _bound(risk: float, model: str | None) -> Ceiling:
+    from stegcli.detection.risk import Bound
+    from stegcli.methods import table
+
+    if not table.bears_ceiling(model):
+        raise UsageError("--risk is for coded bits", "Add --model coded, or leave --risk out.")
+    return Bound(risk)
 
 
 def output_for(given: str | None, source: str, ending: str) -> str:

@@ -68,6 +68,7 @@ class IsganMethod:
     takes: Collection[str] = ("gray",)
     has_key: bool = False
     has_jpeg: bool = False
+    has_ceiling: bool = False
     shuns_jpeg_pixels: bool = False
 
     def hide(self, job: Job) -> Stego:

@@ -47,6 +47,7 @@ class CodedMethod:
     takes: Collection[str] = ("gray", "colour", "file")
     has_key: bool = True
     has_jpeg: bool = True
+    has_ceiling: bool = True
     shuns_jpeg_pixels: bool = True
 
     def hide(self, job: Job) -> Stego:

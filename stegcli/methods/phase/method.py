@@ -75,6 +75,7 @@ class PhaseMethod:
     takes: Collection[str] = ("gray",)
     has_key: bool = True
     has_jpeg: bool = False
+    has_ceiling: bool = False
     shuns_jpeg_pixels: bool = False
 
     def hide(self, job: Job) -> Stego:
