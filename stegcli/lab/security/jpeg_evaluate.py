@@ -38,7 +38,6 @@ F64 = NDArray[np.float64]
 QUALITIES: Final = (75, 90)
 RATES: Final = (0.1, 0.2, 0.4)
 """Bits per AC coefficient of luma that is not zero."""
-INFORMED_RATES: Final = (0.2,)
 SHRINK: Final = 2 / 3
 _SIDE: Final = 512
 _CONTROL_RATE: Final = 0.4
@@ -88,10 +87,6 @@ def subjects_at(quality: int) -> list[JpegSubject]:
     return [
         NsF5Subject(f"nsF5, q{quality}, {_CONTROL_RATE:g} bpnzAC", _CONTROL_RATE),
         *(CodedJpegSubject(f"coded, q{quality}, {rate:g} bpnzAC", rate) for rate in RATES),
-        *(
-            CodedJpegSubject(f"coded, fresh file, q{quality}, {rate:g} bpnzAC", rate, informed=True)
-            for rate in INFORMED_RATES
-        ),
     ]
 
 

@@ -73,7 +73,7 @@ PRESETS: Final = {
 
 JPEG: Final = "jpeg"
 """The preset of `run_jpeg`."""
-_SQUARES: Final = 3
+_SQUARES: Final = 2
 """Of each photograph, unless another number of covers is asked for."""
 
 
@@ -177,7 +177,7 @@ def run_jpeg(
     Args:
         datasets: as for `photos.find`.
         data_root: where the known ones lie.
-        covers: about how many squares, as many of each photograph; three of each if None.
+        covers: about how many squares, as many of each photograph; two of each if None.
         seed: of everything random.
         workers: processes; None for one per core.
         progress: told the stage and its share.
