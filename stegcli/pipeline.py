@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from stegcli.carriers.pixels import OPAQUE
 from stegcli.codecs.base import FileSecret
 from stegcli.envelope.head import Head
 from stegcli.envelope.keys import Keyring
@@ -34,9 +38,9 @@ from stegcli.settings import HideSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from stegcli.envelope.header import Header
@@ -165,10 +169,11 @@ def hide_as(
     made = method.hide(Job(carrier, hidden, models, chosen, keyring, settings.wishes, progress=progress))
     tell(progress, "save")
     place = Place(out, force, settings.max_pixels, settings.keep_metadata)
-    with _draft(place, picture, made) as again:
-        revealed = _read_back(again, keyring, models, progress)
+    with _seen_early(method, made, picture, keyring, models) as early, _draft(place, picture, made) as again:
+        tell(progress, "decode")
+        seen = _seen(picture.rgb, again, keyring, models, progress) if early is None else early.of(again)
         tell(progress, "measure")
-        quality = _quality(hidden, revealed.content)
+        quality = _quality(hidden, seen.secret.content)
         if out is not None and not isinstance(hidden, FileSecret):
             check_revealed(hidden, quality.psnr_db, name, settings.floor)
         return HideReport(
@@ -181,8 +186,8 @@ def hide_as(
             spread=made.facts.spread,
             planes=made.facts.planes,
             bpp=_bpp(made.header, made.facts, picture.rgb),
-            stego_psnr_db=metrics.psnr(picture.rgb, again.rgb),
-            stego_ssim=_ssim(picture.rgb, again.rgb),
+            stego_psnr_db=seen.stego_psnr_db,
+            stego_ssim=seen.stego_ssim,
             revealed_psnr_db=quality.psnr_db,
             revealed_ssim=quality.ssim,
             keyed=passphrase is not None,
@@ -416,14 +421,64 @@ def _draft(place: Place, cover: Picture, made: Stego) -> AbstractContextManager[
     return pixels_draft(place, cover, made.rgb) if made.jpeg is None else jpeg_draft(place, made.jpeg)
 
 
-def _read_back(again: Picture, keyring: Keyring, models: Models, progress: Progress | None) -> Secret:
+@dataclass(frozen=True)
+class _Seen:
+    """What a receiver finds, and how far the stego is from its cover: PSNR in dB, and SSIM."""
+
+    secret: Secret
+    stego_psnr_db: float
+    stego_ssim: float | None
+
+
+def _seen(
+    cover_rgb: Array, again: Picture, keyring: Keyring, models: Models, progress: Progress | None
+) -> _Seen:
     """Reveal as a receiver does, except that no key is derived twice and no network loaded twice."""
-    tell(progress, "decode")
     try:
         method, opened = table.open_stego(again.rgb, again.alpha, keyring, again.jpeg)
-        return method.reveal(opened, models, progress)
+        secret = method.reveal(opened, models, progress)
     except NothingFoundError as error:
         raise unread("the stego") from error
+    return _Seen(secret, metrics.psnr(cover_rgb, again.rgb), _ssim(cover_rgb, again.rgb))
+
+
+@dataclass(frozen=True)
+class _Early:
+    """The same of the pixels that are being written: true of the file if that holds these pixels."""
+
+    expected: Picture
+    answer: Future[_Seen]
+
+    def of(self, again: Picture) -> _Seen:
+        """OutputError if the file, as it was read again, holds others."""
+        ours, theirs = self.expected, again
+        if not np.array_equal(ours.rgb, theirs.rgb) or not _same_alpha(ours.alpha, theirs.alpha):
+            raise unread("the stego")
+        return self.answer.result()
+
+
+def _same_alpha(ours: Array | None, theirs: Array | None) -> bool:
+    """Whether they say the same, where none is as good as an opaque one."""
+    if ours is None or theirs is None:
+        return all(alpha is None or int(alpha.min()) == OPAQUE for alpha in (ours, theirs))
+    return np.array_equal(ours, theirs)
+
+
+@contextmanager
+def _seen_early(
+    method: Method, made: Stego, cover: Picture, keyring: Keyring, models: Models
+) -> Iterator[_Early | None]:
+    """Reveal while the file is being compressed, on the other core.
+
+    None for a method with networks, which take both cores and must hear Ctrl-C in the main thread, and for
+    JPEG files, whose pixels are decoded first.
+    """
+    if method.has_models or made.jpeg is not None:
+        yield None
+        return
+    expected = reading.Picture(made.rgb, cover.alpha, None, None, (), from_jpeg=False)
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        yield _Early(expected, aside.submit(_seen, cover.rgb, expected, keyring, models, None))
 
 
 def _file_bytes(method: Method, opened: Opened, models: Models, max_pixels: int) -> int | None:

@@ -55,7 +55,8 @@ class CodedJpegSubject:
         places = head.COEFFICIENTS.draw(len(values), locator)
         rest = np.ones(len(values), dtype=np.bool_)
         rest[places] = False
-        body = rng.bytes(coefficients.most_bytes(cover, self.rate) - head.MESSAGE_BYTES)
+        # In a few smooth squares the head alone is more than the rate allows.
+        body = rng.bytes(max(0, coefficients.most_bytes(cover, self.rate) - head.MESSAGE_BYTES))
         stego = np.empty_like(values)
         free = Prices(prices.up[rest], prices.down[rest])
         stego[rest] = ternary.write(values[rest], free, body, subkeys, threads=1).values

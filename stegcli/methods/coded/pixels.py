@@ -44,16 +44,18 @@ def hide(job: Job) -> Stego:
     room = check_room(cover_rgb, len(pixels))
     salt = urandom(keys.SALT_BYTES) if job.salt is None else job.salt
     with ThreadPoolExecutor(max_workers=1) as aside:
-        # Argon2id takes 0.1 s a key, off the interpreter lock.
-        deriving, locating = aside.submit(job.keyring.keys, salt), aside.submit(job.keyring.locator, room)
+        # Argon2id, a tenth of a second for each key, and the secret's codec work off the interpreter lock.
+        locating, deriving = aside.submit(job.keyring.locator, room), aside.submit(job.keyring.keys, salt)
         tell(job.progress, "encode")
         precision = colour_precision(cover_rgb)
+        locator = locating.result()
+        places = head.PIXELS.draw(room, locator)
+        rest = _rest(room, places)
+        cover = np.take(pixels, rest, axis=0)
+        encoding = aside.submit(body.encoded, job, samples.room(cover) - body.TAG_BYTES)
         rho = _costs(cover_rgb, usable, job.models)
-        subkeys, locator = deriving.result(), locating.result()
-    places = head.PIXELS.draw(room, locator)
-    rest = _rest(room, places)
-    cover, cover_rho = np.take(pixels, rest, axis=0), np.take(rho, rest)
-    found, notices = body.encoded(job, samples.room(cover) - body.TAG_BYTES)
+        cover_rho = np.take(rho, rest)
+        subkeys, (found, notices) = deriving.result(), encoding.result()
     tell(job.progress, "write")
     first = body.unmarked(job, found, CHANNEL)
     sealed = body.sealed(first, found.payload, subkeys)
