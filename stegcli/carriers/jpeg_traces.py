@@ -46,10 +46,12 @@ _CERTAIN: Final = 6.0
 """Standard deviations: of 16,000 combs that a picture may show by chance, none is so strong."""
 _LIKE_BEST: Final = 0.93
 """A comb's divisors are as strong as it is, its multiples and neighbours are not."""
-_LOOSE: Final = 1.08
-"""Times the noise of certain combs: how far from its lattice a frequency lies that has few values."""
-_LOOSE_DC: Final = 1.5
 _FARTHEST: Final = 0.5
+_FITTING: Final = 0.2
+"""Mean squared distance, each bounded by `_FARTHEST`: of noise 0.08, of values that lie anywhere 0.26."""
+_NOISY: Final = 0.16
+"""Mean square of small values from which they are more than noise."""
+_SOMEWHAT: Final = 0.15
 _COMBS: Final = 3
 """So many frequencies with certain combs are a table."""
 _BLOCKS: Final = 4096
@@ -140,7 +142,16 @@ def _some_blocks(rgb: U8) -> F32:
     strips = rgb.reshape(rows, dct.SIDE, -1, 3)[chosen].reshape(-1, rgb.shape[1], 3)
     levels = np.rint(luma.luma_levels(strips)) - np.float32(128)
     blocks = dct.forward(dct.split_blocks(levels)).reshape(-1, dct.SIDE**2)
+    blocks = blocks[~_cut_off(strips)]
     return blocks[:: max(1, len(blocks) // _BLOCKS)]
+
+
+def _cut_off(rgb: U8) -> NDArray[np.bool_]:
+    """(8 R, 8 C, 3) -> (R C,): blocks that reach black or white, where decoded luma is not the table's."""
+    rows, cols = (side // dct.SIDE for side in rgb.shape[:2])
+    ends = ((rgb == 0) | (rgb == _LARGEST)).any(axis=-1)
+    cut_off: NDArray[np.bool_] = ends.reshape(rows, dct.SIDE, cols, dct.SIDE).any(axis=(1, 3)).reshape(-1)
+    return cut_off
 
 
 def _seams(rgb: U8) -> tuple[int, int]:
@@ -165,20 +176,21 @@ def _steps(values: F32) -> tuple[NDArray[np.int64], int]:
     counts = _counts(values)
     steps, is_certain = _certain_steps(counts)
     steps[0], is_certain[0] = 1, False  # in flat ground DC has one value, and combs of all that divide it
-    if is_certain.any():
-        unsure = ~is_certain & (values.max(axis=0) < _LARGEST)
-        misfits = counts @ _misfits().T / len(values)
-        noise = np.median(misfits[is_certain, steps[is_certain] - 2])
-        fits = misfits[unsure] <= _LOOSE * noise
-        steps[unsure] = np.where(fits.any(axis=1), _LARGEST - fits[:, ::-1].argmax(axis=1), 1)
-        steps[0] = _step_of_dc(values[:, 0], int(steps[[1, dct.SIDE]].min()), noise)
+    misfits = _misfits_of_large(counts)
+    # What is small must be noise, or the step is 1; of what is large every value counts.
+    small = np.where(values < _LEAST_VALUE, np.square(values), 0).mean(axis=0)
+    unsure = ~is_certain & (values.max(axis=0) < _LARGEST) & (small < _NOISY)
+    fits = misfits[unsure] <= _FITTING
+    steps[unsure] = np.where(fits.any(axis=1), _LARGEST - fits[:, ::-1].argmax(axis=1), 1)
+    steps = _refined(steps, misfits)
+    steps[0] = _step_of_dc(values[:, 0], int(steps[[1, dct.SIDE]].min()))
     return steps, int(is_certain.sum())
 
 
-def _step_of_dc(values: F32, neighbour: int, noise: float) -> int:
+def _step_of_dc(values: F32, neighbour: int) -> int:
     """The largest that its values lie on, up to twice its neighbours' in the table, or 1."""
     steps = np.arange(2, min(2 * neighbour, _LARGEST) + 1)[:, None]
-    fits = _apart(values, steps).mean(axis=1) <= _LOOSE_DC * noise
+    fits = _apart(values, steps).mean(axis=1) <= _FITTING
     return int(steps[fits].max()) if fits.any() else 1
 
 
@@ -200,6 +212,21 @@ def _certain_steps(counts: F64) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     chosen = is_comb & (whole > _LIKE_BEST * best)
     is_certain = chosen.any(axis=1)
     return np.where(is_certain, _LARGEST - chosen[:, ::-1].argmax(axis=1), 1), is_certain
+
+
+def _refined(steps: NDArray[np.int64], misfits: F64) -> NDArray[np.int64]:
+    """(f,) the largest steps that will do, (f, 254) -> those at or somewhat below them that fit best."""
+    known = np.arange(2, _LARGEST + 1)
+    near = (known <= steps[:, None]) & (known >= (1 - _SOMEWHAT) * steps[:, None])
+    best = known[::-1][np.where(near, misfits, np.inf)[:, ::-1].argmin(axis=1)]
+    return np.where((steps > 1) & near.any(axis=1), best, steps)
+
+
+def _misfits_of_large(counts: F64) -> F64:
+    """(f, bins) -> (f, 254): the mean misfit of values that are no noise, which may be few; 0 if none is."""
+    large = counts * (_values_of_bins() > _LEAST_VALUE)
+    misfits: F64 = large @ _misfits().T / np.maximum(large.sum(axis=1, keepdims=True), 1)
+    return misfits
 
 
 @lru_cache(maxsize=1)

@@ -25,8 +25,8 @@ __all__ = ["AvifCodec", "WebpCodec", "WebpLosslessCodec", "has_avif"]
 _QUANTIZERS: Final = 64
 _DRAFT_SPEED: Final = 6
 _FAST_DRAFT_SPEED: Final = 8
-# Pixels up to which a slower speed of libaom is worth it. The next two take 1 or 2 % more of the bytes off, and
-# twice or three times as long (benchmarks/codecs.py).
+# Pixels up to which a slower speed of libaom is worth it. The next two take 1 or 2 % more of the bytes off,
+# and twice or three times as long (benchmarks/codecs.py).
 _SPEEDS: Final = ((1 << 19, 4),)
 _MAX_SIDES: Final = {"AVIF": 16_384, "WEBP": 16_383}
 
