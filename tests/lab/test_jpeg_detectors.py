@@ -80,14 +80,14 @@ def test_the_preset_catches_nsf5_and_needs_photographs(
 ) -> None:
     monkeypatch.setattr(ensemble, "SUBSPACES", (100,))
     monkeypatch.setattr(ensemble, "LEARNERS", 21)
-    monkeypatch.setattr(jpeg_evaluate, "_SIDE", 128)
+    monkeypatch.setattr(jpeg_evaluate, "_SIDE", 160)
     monkeypatch.setattr(jpeg_evaluate, "QUALITIES", (75,))
     monkeypatch.setattr(jpeg_evaluate, "RATES", (0.2,))
     monkeypatch.setattr(jpeg_evaluate, "_CONTROL_RATE", 0.95)  # so small pictures teach little
     for name in NAMES:
         Image.fromarray(getattr(data, name)()).convert("RGB").save(tmp_path / f"{name}.png")
-    result = presets.run_jpeg([f"folder:{tmp_path}"], None, covers=20, workers=1)
-    assert (result.covers >= 16, result.feature_set) == (True, "dctr")
+    result = presets.run_jpeg([f"folder:{tmp_path}"], None, covers=40, workers=1)
+    assert (result.covers >= 25, result.feature_set) == (True, "dctr")
     errors = {row.subject: row.detection_error for row in result.rows}
     assert list(errors) == [
         "covers against other covers, q75", "nsF5, q75, 0.95 bpnzAC", "coded, q75, 0.2 bpnzAC",
