@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stegcli.carriers.pixels import OPAQUE
-from stegcli.codecs.base import FileSecret
-from stegcli.envelope.head import Head
+from stegcli.codecs.file_secret import FileSecret
 from stegcli.envelope.keys import Keyring
 from stegcli.envelope.opening import check_sizes
 from stegcli.errors import (
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from stegcli.envelope.head import Head
     from stegcli.envelope.header import Header
     from stegcli.envelope.opening import Opened
     from stegcli.methods.base import Cover, Facts, JpegLoad, Method, Secret, Stego
@@ -305,7 +305,7 @@ def reveal(
     picture = load_stego(stego, max_pixels)
     method, opened = table.open_stego(picture.rgb, picture.alpha, Keyring(passphrase), picture.jpeg)
     check_sizes(opened.header, max_pixels, original=size == "original")
-    if isinstance(out, str | os.PathLike) and not _is_file(opened.header):
+    if isinstance(out, str | os.PathLike) and not opened.header.is_file:
         writing.check_writable(out, force, inputs=paths_among(stego))
         if size == "original":
             writing.check_holds(out, opened.header.secret_shape)
@@ -350,8 +350,8 @@ def info(
         model=known or (facts.model or b"").hex(),
         model_here=known is not None,
         size=_size(picture.rgb),
-        secret_size=None if _is_file(header) else _flipped(header.secret_shape),
-        hidden_size=None if _is_file(header) else _flipped(facts.shown_shape),
+        secret_size=None if header.is_file else _flipped(header.secret_shape),
+        hidden_size=None if header.is_file else _flipped(facts.shown_shape),
         secret_bytes=_file_bytes(method, opened, Models(weights), max_pixels),
         spread=facts.spread,
         planes=facts.planes,
@@ -400,10 +400,6 @@ def _saved(
     else:
         out.write(found.content if isinstance(found, FileSecret) else writing.png_bytes(found))
     return name_of(out)
-
-
-def _is_file(header: Header | Head) -> bool:
-    return isinstance(header, Head) and header.is_file
 
 
 def _cover(
@@ -483,7 +479,7 @@ def _seen_early(
 
 def _file_bytes(method: Method, opened: Opened, models: Models, max_pixels: int) -> int | None:
     """Length of a hidden file, without its name; None for a picture."""
-    if not _is_file(opened.header):
+    if not opened.header.is_file:
         return None
     check_sizes(opened.header, max_pixels, original=True)
     found = method.reveal(opened, models).content
@@ -512,7 +508,7 @@ def _flipped(shape: tuple[int, int]) -> Size:
 def _bpp(header: Header | Head, facts: Facts, cover_rgb: Array) -> float:
     """Secret bits per cover pixel: of the body where the secret travels as bits, else eight a pixel of it."""
     pixels = cover_rgb.shape[0] * cover_rgb.shape[1]
-    if isinstance(header, Head):
+    if header.body_bytes is not None:
         return float(8 * header.body_bytes / pixels)
     return metrics.bpp(math.prod(facts.shown_shape), pixels)
 

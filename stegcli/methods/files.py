@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from stegcli.carriers.jpeg_fresh import fresh_cover
-from stegcli.carriers.jpeg_scan import open_cover
-from stegcli.carriers.jpeg_traces import find_traces
-from stegcli.codecs.base import FileSecret
-from stegcli.codecs.plain import MAX_BYTES
+from stegcli.codecs.file_secret import FileSecret
 from stegcli.errors import ImageError, UsageError, one_line
 from stegcli.methods import table
 from stegcli.methods.base import Cover
@@ -80,11 +76,17 @@ def cover_in_pixels(
     picture = load_cover(source, max_pixels, scale)
     if isinstance(out, str | os.PathLike):
         writing.check_holds(out, picture.rgb.shape, picture.alpha)
-    if scale == 1 and (picture.from_jpeg or find_traces(picture.rgb) is not None):
+    if scale == 1 and (picture.from_jpeg or _shows_traces(picture.rgb)):
         if refuse_jpeg:
             raise _of_a_jpeg(picture)
         picture = replace(picture, from_jpeg=True, notices=(*picture.notices, SEEN_AGAIN))
     return picture, Cover(picture.rgb, picture.alpha)
+
+
+def _shows_traces(rgb: U8) -> bool:
+    from stegcli.carriers.jpeg_traces import find_traces
+
+    return find_traces(rgb) is not None
 
 
 def _of_a_jpeg(picture: Picture) -> ImageError:
@@ -106,6 +108,8 @@ def cover_in_jpeg(
         ImageError: it cannot be read, or is a JPEG of a kind that cannot carry.
         OutputError: a JPEG cannot hold it.
     """
+    from stegcli.carriers.jpeg_scan import open_cover
+
     reading.check_scale(scale)
     picture = load_upright(source, max_pixels)
     if picture.jpeg is None or scale < 1:
@@ -117,6 +121,8 @@ def cover_in_jpeg(
 
 def _fresh(picture: Picture, out: PathLike | Sink | None, keep_metadata: bool) -> tuple[Picture, Cover]:
     """A JPEG made of a picture's pixels, and that picture as it shows them."""
+    from stegcli.carriers.jpeg_fresh import fresh_cover
+
     name = out if isinstance(out, str | os.PathLike) else "the cover"
     writing.check_jpeg_holds(name, picture.rgb.shape, picture.alpha)
     icc = picture.icc or colour.profile_of(picture.chunks)
@@ -157,6 +163,8 @@ def _is_readable(source: Source) -> bool:
 
 def _file(source: Source, method: Method) -> FileSecret:
     """A file as a secret."""
+    from stegcli.codecs.plain import MAX_BYTES
+
     if "file" not in method.takes:
         raise UsageError(f"{method.family} hides pictures only", "Take --model coded, or omit --as-file.")
     if isinstance(source, np.ndarray):

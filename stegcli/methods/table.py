@@ -1,11 +1,14 @@
-"""The methods, the ways into a stego, and who answers for what: literal tables."""
+"""The methods, the ways into a stego, and who answers for what: literal tables.
+
+What takes long to load, and most stegos do not need, is loaded by the entry that needs it.
+"""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from stegcli.envelope.opening import open_coefficients, open_parities, open_samples
+from stegcli.envelope.opening import open_parities
 from stegcli.errors import ModelError, NothingFoundError
 from stegcli.methods.coded.method import CodedMethod
 from stegcli.methods.isgan import IsganMethod
@@ -38,7 +41,20 @@ __all__ = [
 
 METHODS: Final[tuple[Method, ...]] = (PhaseMethod(), IsganMethod(), CodedMethod())
 
-OPENERS: Final[tuple[Opener, ...]] = (open_parities, open_samples)
+
+def _open_samples(stego_rgb: Array, alpha: Array | None, keyring: Keyring) -> Opened:
+    from stegcli.envelope.bits import open_samples
+
+    return open_samples(stego_rgb, alpha, keyring)
+
+
+def _open_coefficients(jpeg: bytes, max_pixels: int, keyring: Keyring) -> Opened:
+    from stegcli.envelope.bits import open_coefficients
+
+    return open_coefficients(jpeg, max_pixels, keyring)
+
+
+OPENERS: Final[tuple[Opener, ...]] = (open_parities, _open_samples)
 """Into pixels, tried in order of cost."""
 
 
@@ -59,7 +75,7 @@ def open_stego(
     """
     ways = [partial(opener, stego_rgb, alpha, keyring) for opener in OPENERS]
     if jpeg is not None:
-        ways.insert(0, partial(open_coefficients, jpeg, stego_rgb.size, keyring))
+        ways.insert(0, partial(_open_coefficients, jpeg, stego_rgb.size, keyring))
     for way in ways:
         try:
             opened = way()

@@ -17,10 +17,10 @@ import numpy as np
 from stegcli.carriers import coefficients, jpeg_scan, ternary
 from stegcli.carriers.coefficients import MOST_RATE, QUIET_RATE
 from stegcli.carriers.ternary import Prices, StuckError
-from stegcli.codecs.base import FileSecret
+from stegcli.codecs.file_secret import FileSecret
 from stegcli.envelope import head, keys
 from stegcli.methods.base import JpegLoad, Stego
-from stegcli.methods.coded import body
+from stegcli.methods.coded import body, names
 from stegcli.progress import tell
 
 if TYPE_CHECKING:
@@ -35,10 +35,7 @@ if TYPE_CHECKING:
     I16 = NDArray[np.int16]
     Places = NDArray[np.int64]
 
-__all__ = ["CHANNEL", "hide", "load_of", "payload"]
-
-CHANNEL: Final = 17
-"""How a head names this way of carrying."""
+__all__ = ["hide", "load_of", "payload"]
 
 _SALTS: Final = 4
 """Tried where the forbidden steps of a cover leave no way, each with keys of its own."""
@@ -62,7 +59,7 @@ def hide(job: Job, cover: JpegCover) -> Stego:
     load = load_of(cover, len(found.payload) + body.TAG_BYTES)
     told = (*notices, *_loud(load))
     facts = body.facts_of(last, room)
-    return Stego(None, found.decoded, last, facts, body.DEVICE, told, jpeg=data, load=load)
+    return Stego(None, found.decoded, last, facts, names.DEVICE, told, jpeg=data, load=load)
 
 
 def payload(opened: CoefficientsOpened) -> bytes:
@@ -123,7 +120,7 @@ def _written(job: Job, found: Encoded, ground: _Ground) -> tuple[I16, Head]:
 
 def _under(salt: bytes, job: Job, found: Encoded, ground: _Ground) -> tuple[I16, Head]:
     subkeys = job.keyring.keys(salt)
-    first = body.unmarked(job, found, CHANNEL)
+    first = body.unmarked(job, found, names.COEFFICIENTS)
     rest = _all_but(ground.places, len(ground.values))
     sealed = body.sealed(first, found.payload, subkeys)
     written = ternary.write(ground.values[rest], _of(ground.prices, rest), sealed, subkeys)
