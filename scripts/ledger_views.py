@@ -99,6 +99,13 @@ def _interval(summary: Values, digits: int) -> str:
     return f"{summary['mean']:.{digits}f} ({summary['low']:.{digits}f} to {summary['high']:.{digits}f})"
 
 
+def _requantisation(values: Values, chosen: str) -> tables.Table:
+    """Detection errors by set of covers."""
+    head, *rows = _security(values, chosen)
+    named = zip(values["rows"], rows, strict=True)
+    return [["covers are", *head], *([row["set"], *cells] for row, cells in named)]
+
+
 def _security(values: Values, chosen: str) -> tables.Table:
     """Detection error and AUC of every subject."""
     del chosen
@@ -336,6 +343,7 @@ def _speed(values: Values, chosen: str) -> tables.Table:
 
 VIEWS: Final[dict[str, Callable[[Values, str], tables.Table]]] = {
     "quality": _quality,
+    "requantisation": _requantisation,
     "security": _security,
     "accuracy": _accuracy,
     "damage": _damage,

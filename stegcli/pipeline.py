@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from stegcli.carriers.pixels import OPAQUE
 from stegcli.codecs.file_secret import FileSecret
 from stegcli.envelope.keys import Keyring
 from stegcli.envelope.opening import check_sizes
@@ -19,26 +23,29 @@ from stegcli.errors import (
     out_of_memory,
 )
 from stegcli.methods import files, table
-from stegcli.methods.base import Job, Wishes
+from stegcli.methods.base import Job
 from stegcli.models.loading import Models
 from stegcli.pictures import metrics, reading, writing
 from stegcli.pictures.drafts import check_place
+from stegcli.pictures.encoded import Encoded
 from stegcli.pictures.floor import check_revealed
 from stegcli.pictures.sources import load_stego, paths_among
 from stegcli.pictures.stegos import Place, jpeg_draft, lost_meaning, name_of, pixels_draft, unread
 from stegcli.progress import tell
 from stegcli.reports import HideReport, InfoReport, RevealReport
+from stegcli.settings import HideSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from stegcli.envelope.head import Head
     from stegcli.envelope.header import Header
-    from stegcli.methods.base import Cover, Facts, Secret, Stego
+    from stegcli.envelope.opening import Opened
+    from stegcli.methods.base import Cover, Facts, JpegLoad, Method, Secret, Stego
     from stegcli.models.store import PathLike
     from stegcli.pictures.encoded import Sink
     from stegcli.pictures.reading import Picture
@@ -54,6 +61,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SIZES",
     "HideReport",
+    "Trial",
     "HideSettings",
     "InfoReport",
     "Quality",
@@ -98,47 +106,6 @@ class Tools:
     keyring: Keyring
 
 
-@dataclass(frozen=True)
-class HideSettings:
-    """How to hide, but for what, where and under which passphrase. Shared by a dry run and the real one.
-
-    Attributes:
-        model: id or family; None for the default.
-        weights: folder of weights, or `hf://owner/repo@revision`; None for the program's own.
-        device: "auto", "cpu" or "cuda".
-        favor: "cover", "balanced" or "secret".
-        target: PSNR in dB that the revealed picture needs; what is more than that goes into the stego.
-        scale_cover: shrink the cover first, which removes a JPEG's block grid.
-        max_pixels: refuse larger pictures.
-        keep_metadata: carry the cover's EXIF over.
-        gray: hide a colour secret in gray, also where the method would keep its colours.
-        as_file: hide the secret's file byte for byte, also where it is a picture.
-        floor: PSNR in dB of the revealed picture below which no stego is written; None for what a flat gray
-            picture has (`floor.least_db`). A dry run refuses nothing: the report says how it went.
-
-    Raises:
-        UsageError: a target that is no number of decibels, or a limit that leaves no pixel.
-    """
-
-    model: str | None = None
-    weights: PathLike | None = None
-    device: str = "auto"
-    favor: str = "balanced"
-    target: float | None = None
-    scale_cover: float = 1.0
-    max_pixels: int = reading.DEFAULT_MAX_PIXELS
-    keep_metadata: bool = False
-    floor: float | None = None
-    gray: bool = False
-    as_file: bool = False
-
-    def __post_init__(self) -> None:
-        if self.target is not None and not math.isfinite(self.target):
-            raise UsageError(f"cannot aim at {self.target} dB", "Give a PSNR in decibels, such as 32.")
-        if self.max_pixels < 1:
-            raise UsageError(f"a limit of {self.max_pixels} pixels", "Give 1 or more.")
-
-
 def hide(
     cover: Source,
     secret: Source,
@@ -157,11 +124,23 @@ def hide(
     floor: float | None = None,
     gray: bool = False,
     as_file: bool = False,
+    force_jpeg_cover: bool = False,
     progress: Progress | None = None,
 ) -> HideReport:
     """`hide_as`, with the fields of `HideSettings` as keywords."""
     settings = HideSettings(
-        model, weights, device, favor, target, scale_cover, max_pixels, keep_metadata, floor, gray, as_file
+        model,
+        weights,
+        device,
+        favor,
+        target,
+        scale_cover,
+        max_pixels,
+        keep_metadata,
+        floor,
+        gray,
+        as_file,
+        force_jpeg_cover,
     )
     return hide_as(cover, secret, out, settings, passphrase=passphrase, force=force, progress=progress)
 
@@ -184,7 +163,8 @@ def hide_as(
         secret: file, or (h, w), (h, w, 3) or (h, w, 4) uint8 in sRGB, on white. Colour becomes gray for a
             method that takes gray pictures only; a file that is no picture is for one that takes any file.
         out: file to write, lossless by its name, or a JPEG for a method that hides in its coefficients; or a
-            binary stream, which is given a PNG once that was proved to reveal; None only fills the report.
+            binary stream, which is given a PNG (or the JPEG that a cover stays) once that was proved to
+            reveal; None only fills the report.
         settings: how.
         passphrase: None lets anybody with the program reveal.
         force: replace an existing file.
@@ -228,18 +208,18 @@ def hide_with(
     tell(progress, "load")
     method, chosen = table.chosen(settings.model, models, progressive=settings.target is not None)
     name = method.family if chosen is None else chosen.id
-    picture, carrier = _cover(cover, out, settings)
+    picture, carrier = _cover(method, cover, out, settings)
     hidden, secret_notices = files.secret_for(
         method, secret, settings.max_pixels, gray=settings.gray, as_file=settings.as_file
     )
-    wishes = Wishes(settings.favor, settings.target)
-    made = method.hide(Job(carrier, hidden, models, chosen, keyring, wishes, salt, progress))
+    made = method.hide(Job(carrier, hidden, models, chosen, keyring, settings.wishes, salt, progress))
     tell(progress, "save")
     place = Place(out, force, settings.max_pixels, settings.keep_metadata)
-    with _draft(place, picture, made) as again:
-        revealed = _read_back(again, keyring, models, progress)
+    with _seen_early(method, made, picture, keyring, models) as early, _draft(place, picture, made) as again:
+        tell(progress, "decode")
+        seen = _seen(picture.rgb, again, keyring, models, progress) if early is None else early.of(again)
         tell(progress, "measure")
-        quality = quality_of(hidden, revealed.content)
+        quality = quality_of(hidden, seen.secret.content)
         if out is not None and not isinstance(hidden, FileSecret):
             check_revealed(hidden, quality.psnr_db, name, settings.floor)
         return HideReport(
@@ -252,8 +232,8 @@ def hide_with(
             spread=made.facts.spread,
             planes=made.facts.planes,
             bpp=_bpp(made.header, made.facts, picture.rgb),
-            stego_psnr_db=metrics.psnr(picture.rgb, again.rgb),
-            stego_ssim=_ssim(picture.rgb, again.rgb),
+            stego_psnr_db=seen.stego_psnr_db,
+            stego_ssim=seen.stego_ssim,
             revealed_psnr_db=quality.psnr_db,
             revealed_ssim=quality.ssim,
             keyed=not keyring.is_public,
@@ -272,12 +252,34 @@ def hide_with(
                 *made.notices,
                 *_missed(settings.target, quality.psnr_db),
             ),
+            load=made.load,
             seconds=time.perf_counter() - start,
         )
 
 
+@dataclass(frozen=True)
+class Trial:
+    """A stego that nobody keeps.
+
+    Attributes:
+        family: of the method.
+        cover_rgb: (H, W, 3) uint8, as read and scaled.
+        stego_rgb: likewise.
+        spread: cover pixels per symbol.
+        bpp: bits of what is hidden per cover pixel.
+        load: how much a JPEG file carries; None where pixels do.
+    """
+
+    family: str
+    cover_rgb: Array = field(repr=False)
+    stego_rgb: Array = field(repr=False)
+    spread: int
+    bpp: float
+    load: JpegLoad | None
+
+
 @_memory_told()
-def trial(cover: Source, secret: Source, settings: HideSettings, models: Models) -> tuple[Array, Array, int]:
+def trial(cover: Source, secret: Source, settings: HideSettings, models: Models) -> Trial:
     """Hide with the public key and a salt that is always the same, to compare covers by: nothing is revealed.
 
     Args:
@@ -286,20 +288,28 @@ def trial(cover: Source, secret: Source, settings: HideSettings, models: Models)
         settings: likewise.
         models: whose networks serve all trials.
 
-    Returns:
-        (H, W, 3) uint8 cover as read and scaled, its stego, and cover pixels per symbol.
-
     Raises:
         StegError: as `hide_as`.
     """
     method, chosen = table.chosen(settings.model, models, progressive=settings.target is not None)
-    picture, carrier = _cover(cover, None, settings)
+    picture, carrier = _cover(method, cover, None, settings)
     hidden, _ = files.secret_for(
         method, secret, settings.max_pixels, gray=settings.gray, as_file=settings.as_file
     )
-    wishes = Wishes(settings.favor, settings.target)
-    made = method.hide(Job(carrier, hidden, models, chosen, Keyring(None), wishes, salt=_TRIAL_SALT))
-    return picture.rgb, made.rgb, made.facts.spread
+    made = method.hide(Job(carrier, hidden, models, chosen, Keyring(None), settings.wishes, salt=_TRIAL_SALT))
+    if made.jpeg is None:
+        stego_rgb = made.rgb
+    else:
+        file = Encoded("the trial's stego", made.jpeg)
+        stego_rgb = reading.load_upright(file, max_pixels=settings.max_pixels).rgb
+    return Trial(
+        method.family,
+        picture.rgb,
+        stego_rgb,
+        made.facts.spread,
+        _bpp(made.header, made.facts, picture.rgb),
+        made.load,
+    )
 
 
 @_memory_told()
@@ -389,7 +399,10 @@ def info(
     passphrase: str | None = None,
     max_pixels: int = reading.DEFAULT_MAX_PIXELS,
 ) -> InfoReport:
-    """Read what a stego says about itself; arguments as for `reveal`. Runs no network."""
+    """Read what a stego says about itself; arguments as for `reveal`. Runs no network.
+
+    A file's own size stands beside its name in what is hidden, so that a file is read for it.
+    """
     picture = load_stego(stego, max_pixels)
     method, opened = table.open_stego(picture.rgb, picture.alpha, Keyring(passphrase), picture.jpeg)
     header, facts = opened.header, method.facts(opened)
@@ -401,7 +414,7 @@ def info(
         size=_size(picture.rgb),
         secret_size=None if header.is_file else _flipped(header.secret_shape),
         hidden_size=None if header.is_file else _flipped(facts.shown_shape),
-        secret_bytes=header.content_bytes if header.is_file else None,
+        secret_bytes=_file_bytes(method, opened, Models(weights), max_pixels),
         spread=facts.spread,
         planes=facts.planes,
         bpp=_bpp(header, facts, picture.rgb),
@@ -458,26 +471,88 @@ def saved_as(
     return name_of(out)
 
 
-def _cover(cover: Source, out: PathLike | Sink | None, settings: HideSettings) -> tuple[Picture, Cover]:
+def _cover(
+    method: Method, cover: Source, out: PathLike | Sink | None, settings: HideSettings
+) -> tuple[Picture, Cover]:
     """The cover, as what shall be written wants it."""
     limit, scale = settings.max_pixels, settings.scale_cover
-    if isinstance(out, str | os.PathLike) and files.asks_jpeg(settings.model, out):
+    if files.asks_jpeg(settings.model, out, cover):
         return files.cover_in_jpeg(cover, out, limit, scale, keep_metadata=settings.keep_metadata)
-    return files.cover_in_pixels(cover, out, limit, scale)
+    refuse = method.shuns_jpeg_pixels and not settings.force_jpeg_cover
+    return files.cover_in_pixels(cover, out, limit, scale, refuse_jpeg=refuse)
 
 
 def _draft(place: Place, cover: Picture, made: Stego) -> AbstractContextManager[Picture]:
     return pixels_draft(place, cover, made.rgb) if made.jpeg is None else jpeg_draft(place, made.jpeg)
 
 
-def _read_back(again: Picture, keyring: Keyring, models: Models, progress: Progress | None) -> Secret:
+@dataclass(frozen=True)
+class _Seen:
+    """What a receiver finds, and how far the stego is from its cover: PSNR in dB, and SSIM."""
+
+    secret: Secret
+    stego_psnr_db: float
+    stego_ssim: float | None
+
+
+def _seen(
+    cover_rgb: Array, again: Picture, keyring: Keyring, models: Models, progress: Progress | None
+) -> _Seen:
     """Reveal as a receiver does, except that no key is derived twice and no network loaded twice."""
-    tell(progress, "decode")
     try:
         method, opened = table.open_stego(again.rgb, again.alpha, keyring, again.jpeg)
-        return method.reveal(opened, models, progress)
+        secret = method.reveal(opened, models, progress)
     except NothingFoundError as error:
         raise unread("the stego") from error
+    return _Seen(secret, metrics.psnr(cover_rgb, again.rgb), _ssim(cover_rgb, again.rgb))
+
+
+@dataclass(frozen=True)
+class _Early:
+    """The same of the pixels that are being written: true of the file if that holds these pixels."""
+
+    expected: Picture
+    answer: Future[_Seen]
+
+    def of(self, again: Picture) -> _Seen:
+        """OutputError if the file, as it was read again, holds others."""
+        ours, theirs = self.expected, again
+        if not np.array_equal(ours.rgb, theirs.rgb) or not _same_alpha(ours.alpha, theirs.alpha):
+            raise unread("the stego")
+        return self.answer.result()
+
+
+def _same_alpha(ours: Array | None, theirs: Array | None) -> bool:
+    """Whether they say the same, where none is as good as an opaque one."""
+    if ours is None or theirs is None:
+        return all(alpha is None or int(alpha.min()) == OPAQUE for alpha in (ours, theirs))
+    return np.array_equal(ours, theirs)
+
+
+@contextmanager
+def _seen_early(
+    method: Method, made: Stego, cover: Picture, keyring: Keyring, models: Models
+) -> Iterator[_Early | None]:
+    """Reveal while the file is being compressed, on the other core.
+
+    None for a method with networks, which take both cores and must hear Ctrl-C in the main thread, and for
+    JPEG files, whose pixels are decoded first.
+    """
+    if method.has_models or made.jpeg is not None:
+        yield None
+        return
+    expected = reading.Picture(made.rgb, cover.alpha, None, None, (), from_jpeg=False)
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        yield _Early(expected, aside.submit(_seen, cover.rgb, expected, keyring, models, None))
+
+
+def _file_bytes(method: Method, opened: Opened, models: Models, max_pixels: int) -> int | None:
+    """Length of a hidden file, without its name; None for a picture."""
+    if not opened.header.is_file:
+        return None
+    check_sizes(opened.header, max_pixels, original=True)
+    found = method.reveal(opened, models).content
+    return len(found.content) if isinstance(found, FileSecret) else None
 
 
 def _known_model(fingerprint: bytes, weights: PathLike | None) -> str | None:

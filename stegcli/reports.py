@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from stegcli.methods.base import JpegLoad
+
     Array = NDArray[np.uint8]
 
 __all__ = ["HideReport", "InfoReport", "RevealReport", "Size"]
@@ -54,6 +56,7 @@ class HideReport:
         stego_alpha: (H, W) uint8 or None.
         revealed_secret: (h, w) or (h, w, 3) uint8, what the receiver will see, or a file.
         notices: what the user may not expect, one sentence each.
+        load: how much a JPEG file carries; None where pixels do.
     """
 
     stego: str | None
@@ -80,6 +83,7 @@ class HideReport:
     stego_alpha: Array | None = field(repr=False)
     revealed_secret: Array | FileSecret = field(repr=False)
     notices: tuple[str, ...] = ()
+    load: JpegLoad | None = None
 
     @property
     def revealed_gray(self) -> Array:

@@ -22,7 +22,7 @@ from stegcli.envelope.keys import Keyring
 from stegcli.envelope.opening import check_sizes
 from stegcli.errors import ImageError, ModelError, NothingFoundError, UsageError, one_line
 from stegcli.methods import files, table
-from stegcli.methods.base import Job, Wishes
+from stegcli.methods.base import Job
 from stegcli.methods.coded import body, names, parts, pixels
 from stegcli.methods.coded.method import part_of
 from stegcli.models.loading import Models
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from stegcli.codecs.base import Encoded, Secret
     from stegcli.methods.coded.parts import Part
-    from stegcli.methods.coded.pixels import Ground
+    from stegcli.methods.coded.pixels import PricedGround
     from stegcli.pictures.encoded import PathLike, Sink
     from stegcli.pictures.reading import Picture
     from stegcli.pipeline import HideSettings, Naming, Quality
@@ -148,13 +148,14 @@ def hide_over(
     hidden, notices = files.secret_for(
         method, secret, settings.max_pixels, gray=settings.gray, as_file=settings.as_file
     )
+    refuse = method.shuns_jpeg_pixels and not settings.force_jpeg_cover
     loaded = [
-        files.cover_in_pixels(cover, out, settings.max_pixels, settings.scale_cover)
+        files.cover_in_pixels(cover, out, settings.max_pixels, settings.scale_cover, refuse_jpeg=refuse)
         for cover, out in zip(covers, outs, strict=True)
     ]
     tell(progress, "encode")
-    grounds = [pixels.Ground.of(cover, keyring, models) for _, cover in loaded]
-    job = Job(loaded[0][1], hidden, models, None, keyring, Wishes(settings.favor, settings.target))
+    grounds = [pixels.Ground.of(cover, keyring).priced(models) for _, cover in loaded]
+    job = Job(loaded[0][1], hidden, models, None, keyring, settings.wishes)
     found, told = body.encoded(job, _most_bytes(grounds))
     split = parts.split(found.payload, shares(grounds, len(found.payload)))
     tell(progress, "write")
@@ -222,7 +223,7 @@ def reveal_from(
     )
 
 
-def shares(grounds: Sequence[Ground], payload_bytes: int) -> list[int]:
+def shares(grounds: Sequence[PricedGround], payload_bytes: int) -> list[int]:
     """Bytes of the slice that each cover carries: all steps are bought at one price, as if in one picture.
 
     Together they are `payload_bytes` and `parts.SEAL_BYTES`.
@@ -254,7 +255,7 @@ def _rounded(sizes: list[int], most: list[int], needed: int) -> list[int]:
     return sizes
 
 
-def _most_bytes(grounds: Sequence[Ground]) -> int:
+def _most_bytes(grounds: Sequence[PricedGround]) -> int:
     return sum(ground.most_bytes - parts.OVERHEAD_BYTES for ground in grounds) - parts.SEAL_BYTES
 
 
@@ -272,7 +273,7 @@ def _outs(covers: Sequence[PathLike], folder: Path, force: bool, inputs: Sequenc
     return outs
 
 
-def _made(job: Job, found: Encoded, part: Part, ground: Ground, cover: Picture, out: Path) -> _Made:
+def _made(job: Job, found: Encoded, part: Part, ground: PricedGround, cover: Picture, out: Path) -> _Made:
     """A part in its cover, under a salt of its own."""
     content = part.to_bytes()
     whole = body.unmarked(job, found, names.PART_PIXELS)

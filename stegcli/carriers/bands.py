@@ -30,6 +30,8 @@ __all__ = ["Band", "best_shape", "code_bands"]
 _SHAPES: Final = (0, 4, 8, 11, 15)
 _TRIAL_EXPONENT: Final = 14
 _TRIAL_BLOCKS: Final = 4
+_TRIAL_SHARE: Final = 3
+_LEAST_TRIAL: Final = 11
 
 _SAMPLES: Final = 1 << 20
 """In a band, or one block if that is longer: several side by side suit numpy, and memory stays bounded."""
@@ -60,11 +62,12 @@ def best_shape(layout: Layout, rates: Sequence[int], keys: Keys, paid: Callable[
     """Of some shapes of frozen sets, the one with which the first samples cost least.
 
     `paid` codes a band and says what that cost. It is asked for some blocks of random bits, of 2^14 samples
-    or as many as there are: which shape suits depends on how prices are spread and hardly on the length of
-    blocks.
+    or less, an eighth of all at the most: which shape suits depends on how prices are spread and hardly on
+    the length of blocks.
     """
-    exponent = min(layout.exponent, _TRIAL_EXPONENT)
-    blocks = min(_TRIAL_BLOCKS, layout.samples >> exponent)
+    most = (layout.samples >> _TRIAL_SHARE).bit_length() - 1
+    exponent = min(layout.exponent, _TRIAL_EXPONENT, max(_LEAST_TRIAL, most))
+    blocks = max(1, min(_TRIAL_BLOCKS, layout.samples >> exponent + _TRIAL_SHARE))
     group = Group(0, exponent, blocks)
     bits = _filled(b"", group.capacity(rates), keys)
     layers = _layers(bits, group, rates)

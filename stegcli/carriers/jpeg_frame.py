@@ -26,8 +26,8 @@ ZIGZAG: Final = np.array(
 """(64,): the place in a block, rows one after another, of each coefficient in the order of the scan."""
 
 CONVERT: Final = (
-    "Save it again as an ordinary (baseline) JPEG in colour or gray, or hide in a PNG (-o stego.png): "
-    "there every cover will do."
+    "Save it again as an ordinary (baseline) JPEG in colour or gray, or have it shrunk (--scale-cover 0.75): "
+    "then a new JPEG is made of it, or a PNG (-o stego.png)."
 )
 _WHOLE_COPY: Final = "The file is truncated or damaged: get a whole copy of it."
 

@@ -182,10 +182,10 @@ def security(
     dataset: Dataset = None,
     data_root: DataRoot = None,
     preset: Annotated[
-        Literal["small", "phase", "coded", "full"],
+        Literal["small", "phase", "coded", "full", "jpeg"],
         typer.Option(
             help="small: 300 covers, under 20 minutes on two cores; phase: the phase method alone; "
-            "full: 500 covers and more rivals."
+            "full: 500 covers and more rivals; jpeg: coded bits in JPEG files, by other features."
         ),
     ] = "small",
     models: Annotated[
@@ -236,18 +236,23 @@ def security(
         raise UsageError("there are no photographs to measure on", "Name them: --dataset folder:photos.")
     talk = Talk(as_json, quiet, verbose)
     with _measuring(talk, None) as progress:
-        result = presets.run(
-            preset,
-            dataset.split(","),
-            data_root,
-            models=_models(models, weights, "balanced", device),
-            feature_set=features,
-            covers=covers,
-            shrink=shrink,
-            steganalyzer=open_steganalyzer() if steganalyzer else None,
-            seed=seed,
-            progress=progress,
-        )
+        if preset == presets.JPEG:
+            result = presets.run_jpeg(
+                dataset.split(","), data_root, covers=covers, seed=seed, progress=progress
+            )
+        else:
+            result = presets.run(
+                preset,
+                dataset.split(","),
+                data_root,
+                models=_models(models, weights, "balanced", device),
+                feature_set=features,
+                covers=covers,
+                shrink=shrink,
+                steganalyzer=open_steganalyzer() if steganalyzer else None,
+                seed=seed,
+                progress=progress,
+            )
     _write(
         reports,
         force,

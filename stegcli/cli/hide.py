@@ -63,6 +63,7 @@ def hide(
     ] = None,
     favor: options.Favor = "balanced",
     target: options.Target = None,
+    risk: options.RiskWish = None,
     floor: Annotated[
         float | None,
         typer.Option(
@@ -84,6 +85,7 @@ def hide(
     weights: options.Weights = None,
     device: options.Device = "auto",
     scale_cover: options.ScaleCover = 1.0,
+    force_jpeg_cover: options.ForceJpegCover = False,
     keep_metadata: Annotated[
         bool, typer.Option("--keep-metadata", help="Copy the cover's EXIF data to the stego.")
     ] = False,
@@ -97,10 +99,11 @@ def hide(
     """Hide SECRET in COVER, and report what the receiver will see.
 
     The written file is read back and revealed before it gets its name, so the figures are those of the
-    file itself. With -o - the stego goes to stdout as a PNG, and the report to stderr.
+    file itself. With -o - the stego goes to stdout, and the report to stderr.
 
-    With --model coded, a JPEG cover stays a JPEG: the secret goes into its coefficients, and all else in the
-    file stays as it is. Any other cover becomes one if STEGO is called .jpg.
+    With --model coded, a JPEG cover stays a JPEG, on stdout too: the secret goes into its coefficients, and
+    all else in the file stays as it is. Any other cover becomes one if STEGO is called .jpg. Pixels of a
+    decoded JPEG are refused, unless they are shrunk: whoever quantises them again sees each change.
 
     With --covers, the bits of coded are shared out over the pixels of two covers or more: each gets as much
     as it bears. Without all of the stegos nothing is revealed.
@@ -122,6 +125,8 @@ def hide(
         floor=floor,
         gray=gray,
         as_file=as_file,
+        force_jpeg_cover=force_jpeg_cover,
+        risk=risk,
     )
     if covers and cover_from is not None:
         raise UsageError("--covers and --cover-from at once", "Keep one of them.")
@@ -218,8 +223,11 @@ def _ranking_lines(ranking: list[Ranked]) -> list[str]:
 def _standing(ranked: Ranked) -> str:
     if ranked.problem:
         return ranked.problem
+    opinion = (
+        f"judge {ranked.score:+.2f}" if math.isnan(ranked.risk) else f"detection error {ranked.risk:.2f}"
+    )
     return (
-        f"judge {ranked.score:+.2f}, exposure {ranked.exposure:.1f}, stego {ranked.stego_psnr_db:.2f} dB, "
+        f"{opinion}, exposure {ranked.exposure:.1f}, stego {ranked.stego_psnr_db:.2f} dB, "
         f"{ranked.spread} pixel(s) per value"
     )
 

@@ -46,7 +46,7 @@ def info(
 
 def _secret(report: InfoReport) -> str:
     if report.secret_size is None or report.hidden_size is None:
-        return f"{report.secret_bytes:,} bytes, with its name"
+        return f"{report.secret_bytes:,} bytes"
     (width, height), (hidden_width, hidden_height) = report.secret_size, report.hidden_size
     return f"{width}x{height}, carried as {hidden_width}x{hidden_height}"
 
@@ -59,7 +59,7 @@ def _lines(report: InfoReport) -> list[str]:
     )
     name = "stdin" if report.stego == options.STREAM else report.stego
     return [
-        f"{name}: {report.size[0]}x{report.size[1]}, hides a {'file' if report.secret_bytes else 'picture'}",
+        f"{name}: {report.size[0]}x{report.size[1]}, hides a {'picture' if report.secret_size else 'file'}",
         f"  model        {model}",
         f"  secret       {_secret(report)}",
         f"  capacity     {report.bpp:.2f} bits per pixel, {report.spread} pixel(s) per value",

@@ -12,6 +12,7 @@ from stegcli.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from stegcli.methods.base import Ceiling
     from stegcli.pictures.encoded import Sink
     from stegcli.pipeline import HideSettings, Naming
 
@@ -22,10 +23,12 @@ __all__ = [
     "Device",
     "Favor",
     "Force",
+    "ForceJpegCover",
     "MaxPixels",
     "Model",
     "PassphraseFile",
     "Quiet",
+    "RiskWish",
     "ScaleCover",
     "Target",
     "Verbose",
@@ -66,7 +69,7 @@ Favor = Annotated[
 Model = Annotated[str | None, typer.Option(metavar="ID", help="Model to use; `stegcli models` lists them.")]
 ScaleCover = Annotated[
     float,
-    typer.Option(metavar="FACTOR", help="Shrink the cover first, which removes the block grid of a JPEG."),
+    typer.Option(metavar="FACTOR", help="Shrink the cover first, which removes what a JPEG leaves in it."),
 ]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to run the networks.")]
 Target = Annotated[
@@ -77,6 +80,23 @@ Target = Annotated[
         metavar="DB",
         help="PSNR that is good enough for the revealed picture; whatever is not needed to reach it "
         "goes into a better stego.",
+        show_default=False,
+    ),
+]
+ForceJpegCover = Annotated[
+    bool,
+    typer.Option(
+        "--force-jpeg-cover",
+        help="With --model coded, hide in the pixels of a decoded JPEG, where a detector sees it.",
+    ),
+]
+RiskWish = Annotated[
+    float | None,
+    typer.Option(
+        "--risk",
+        metavar="E",
+        help="With --model coded: let the secret come back as well as a detector's estimated error of E "
+        "allows (0.5: it guesses).",
         show_default=False,
     ),
 ]
@@ -103,6 +123,8 @@ def hide_settings(
     floor: float | None = None,
     gray: bool = False,
     as_file: bool = False,
+    force_jpeg_cover: bool = False,
+    risk: float | None = None,
 ) -> HideSettings:
     """The options of `hide` and `check` as the pipeline takes them."""
     from stegcli.pipeline import HideSettings
@@ -119,7 +141,18 @@ def hide_settings(
         floor,
         gray,
         as_file,
+        force_jpeg_cover,
+        None if risk is None else _bound(risk, model),
     )
+
+
+def _bound(risk: float, model: str | None) -> Ceiling:
+    from stegcli.detection.risk import Bound
+    from stegcli.methods import table
+
+    if not table.bears_ceiling(model):
+        raise UsageError("--risk is for coded bits", "Add --model coded, or leave --risk out.")
+    return Bound(risk)
 
 
 def output_for(given: str | None, source: str, ending: str) -> str:

@@ -25,9 +25,9 @@ __all__ = ["AvifCodec", "WebpCodec", "WebpLosslessCodec", "has_avif"]
 _QUANTIZERS: Final = 64
 _DRAFT_SPEED: Final = 6
 _FAST_DRAFT_SPEED: Final = 8
-# Pixels up to which libaom's slower speeds are worth it: each step down takes 1 to 3 % of the bytes off, and
-# doubles the time or worse (benchmarks/codecs.py).
-_SPEEDS: Final = ((1 << 17, 2), (1 << 19, 4))
+# Pixels up to which a slower speed of libaom is worth it. The next two take 1 or 2 % more of the bytes off,
+# and twice or three times as long (benchmarks/codecs.py).
+_SPEEDS: Final = ((1 << 19, 4),)
 _MAX_SIDES: Final = {"AVIF": 16_384, "WEBP": 16_383}
 
 # Whatever a decoder may raise on hostile bytes; Pillow promises no base class.
@@ -70,7 +70,7 @@ class AvifCodec:
     levels: int = _QUANTIZERS
 
     def encode(self, picture: Picture, level: int, *, draft: bool = False) -> bytes:
-        """See `Codec`; speed 2 for small pictures, 4 and 6 for large ones, drafts at 6 or 8."""
+        """See `Codec`; speed 4, 6 for large pictures, drafts at 6 or 8."""
         _need_avif()
         _check_sides(picture.shape, "AVIF")
         try:

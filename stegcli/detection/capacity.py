@@ -115,7 +115,7 @@ def _coded(room: int, most: int, shape: Size) -> list[Fit]:
     """As much as was measured, the same with as good as that error, and all that fits."""
     measured = coded_rate()
     lab_pixels = math.prod(table()["cover_size"])
-    rate, error, apart = measured["bits_per_pixel"], measured["error"], deflection(measured["error"])
+    rate, error, apart = measured["rate"], measured["error"], deflection(measured["error"])
     estimated = not _is_measured(room)
     quiet = int(rate * math.sqrt(room * lab_pixels) / 8)
     plain = int(rate * room / 8)

@@ -14,11 +14,13 @@ import numpy as np
 from stegcli import pipeline
 from stegcli.carriers.costs import hill_cost
 from stegcli.detection import judge
-from stegcli.detection.risk import risk_at, table
+from stegcli.detection.risk import coded_risk, deflection, jpeg_risk, risk_at, table
 from stegcli.errors import ImageError, UsageError
+from stegcli.methods import files
+from stegcli.methods import table as methods
 from stegcli.methods.phase.planes import count_sent
 from stegcli.models.loading import Models
-from stegcli.pictures import luma, metrics, reading
+from stegcli.pictures import luma, metrics
 from stegcli.pictures.encoded import read_once
 
 if TYPE_CHECKING:
@@ -29,8 +31,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stegcli.detection.risk import Risk
+    from stegcli.methods.base import JpegLoad
     from stegcli.models.session import Network
-    from stegcli.pipeline import HideSettings
+    from stegcli.pipeline import HideSettings, Trial
     from stegcli.progress import Progress
     from stegcli.reports import HideReport, Size
 
@@ -49,6 +52,11 @@ __all__ = [
 
 _KNOWN_SIZES: Final = 2
 """Up to so many times the pixels of the lab's covers the judge says how likely a stego is missed."""
+_PHASES, _CODED = "phase", "coded"
+_ALIKE: Final = 1
+"""Digits of a deflection that count before what the cover looks like does."""
+_MOST_GROWTH, _GROWTH_STEPS = 4, 8
+"""Doublings of a cover's sides that are looked into, and steps of each."""
 QUIET_ERROR: Final = 0.4
 """Detection error from which a stego counts as hard to tell: the detector is wrong in four of ten."""
 
@@ -58,8 +66,10 @@ class CheckReport:
     """The forecast for a cover and a secret.
 
     Attributes:
-        model: id.
+        model: id, or the family where there is none.
         cover_size: (width, height).
+        bpp: bits of what is hidden per cover pixel.
+        load: how much a JPEG file would carry; None where pixels do.
         secret_size: as given.
         hidden_size: as it would be carried.
         spread: cover pixels per hidden pixel.
@@ -80,6 +90,8 @@ class CheckReport:
 
     model: str
     cover_size: tuple[int, int]
+    bpp: float
+    load: JpegLoad | None
     secret_size: tuple[int, int]
     hidden_size: tuple[int, int]
     spread: int
@@ -94,6 +106,11 @@ class CheckReport:
     jpeg_errors: tuple[tuple[int, float, float], ...]
     detector: str
 
+    @property
+    def in_phases(self) -> bool:
+        """Whether the secret would be written as phases, whose stegos the judge knows."""
+        return self.model != _CODED
+
     def as_json(self) -> dict[str, Any]:
         """All of it; sizes as lists, an infinite PSNR as null."""
         values = asdict(self)
@@ -106,11 +123,14 @@ class Ranked:
 
     Attributes:
         cover: its file.
-        score: see `judge.score`; infinite if it cannot be used.
+        score: the less, the better: of phases see `judge.score`, of coded bits the estimated deflection of a
+            detector, see `risk.deflection`; infinite if it cannot be used.
         exposure: see `exposure`.
         stego_psnr_db: of a trial.
         spread: cover pixels per hidden pixel.
         problem: why it cannot be used; empty if it can.
+        risk: detection error by the table; not a number for a family without one, and for phases, whose stego
+            the judge has looked at.
     """
 
     cover: str
@@ -119,6 +139,7 @@ class Ranked:
     stego_psnr_db: float = math.nan
     spread: int = 0
     problem: str = ""
+    risk: float = math.nan
 
     def as_json(self) -> dict[str, Any]:
         """Numbers that do not exist are null."""
@@ -137,30 +158,70 @@ def check(
     if report.secret_size is None or report.hidden_size is None:
         raise UsageError("the forecast is for pictures; a file is hidden as it is", "Use `stegcli hide`.")
     measured = table()
-    known = _in_phases(report)
-    risk = risk_of(report)
+    in_phases = report.family == _PHASES
+    lab = measured["jpeg_files"] if report.load else measured
     return CheckReport(
         model=report.model,
         cover_size=report.cover_size,
+        bpp=report.bpp,
+        load=report.load,
         secret_size=report.secret_size,
         hidden_size=report.hidden_size,
         spread=report.spread,
         stego_psnr_db=report.stego_psnr_db,
         revealed_psnr_db=report.revealed_psnr_db,
-        risk=risk,
-        measured_risk=risk_at(report.spread) if known else None,
-        measured_size=tuple(measured["cover_size"]),
-        missed=_missed(report, measured) if known else None,
-        quiet_cover_size=_quiet_size(report, report.secret_size, report.hidden_size) if known else None,
-        from_jpeg=report.from_jpeg and settings.scale_cover == 1,
-        jpeg_errors=tuple((row["spread"], row["as_is"], row["scaled"]) for row in measured["jpeg"]),
-        detector=measured["detector"],
+        risk=_risk(report, math.prod(report.cover_size)),
+        measured_risk=_risk(report, None),
+        measured_size=tuple(lab["size"] if report.load else lab["cover_size"]),
+        missed=_missed(report, measured) if in_phases else None,
+        quiet_cover_size=_quiet_cover(report),
+        from_jpeg=report.from_jpeg and settings.scale_cover == 1 and report.load is None,
+        jpeg_errors=tuple((row["spread"], row["as_is"], row["scaled"]) for row in measured["jpeg"])
+        if in_phases
+        else (),
+        detector=lab["detector"],
     )
 
 
 def risk_of(report: HideReport) -> Risk | None:
     """Detection error of what was hidden, in covers of this size, estimated; None if nobody measured it."""
-    return risk_at(report.spread, math.prod(report.cover_size)) if _in_phases(report) else None
+    return _risk(report, math.prod(report.cover_size))
+
+
+def _risk(report: HideReport | Trial, pixels: int | None) -> Risk | None:
+    """By the family's own table, at a size or, if None, at that of the lab; None for a family without one."""
+    if report.family == _PHASES:
+        return risk_at(report.spread, pixels)
+    if report.family != _CODED:
+        return None
+    if report.load is None:
+        return coded_risk(report.bpp, math.prod(table()["cover_size"]) if pixels is None else pixels)
+    size = math.prod(table()["jpeg_files"]["size"]) if pixels is None else pixels
+    return jpeg_risk(report.load.rate, report.load.step, size)
+
+
+def _quiet_cover(report: HideReport) -> Size | None:
+    """The cover's shape grown until the error reaches `QUIET_ERROR`; None where that is needless or vain."""
+    if report.secret_size is None or report.hidden_size is None:
+        return None
+    if report.family == _PHASES:
+        return _quiet_size(report, report.secret_size, report.hidden_size)
+    if report.family != _CODED or _grown_risk(report, 1) >= QUIET_ERROR:
+        return None
+    for step in range(1, _MOST_GROWTH * _GROWTH_STEPS + 1):
+        scale = 2 ** (step / _GROWTH_STEPS)
+        if _grown_risk(report, scale) >= QUIET_ERROR:
+            width, height = report.cover_size
+            return math.ceil(width * scale), math.ceil(height * scale)
+    return None
+
+
+def _grown_risk(report: HideReport, scale: float) -> float:
+    """Of as many bits in a cover whose sides are longer by a factor: fewer of them to a pixel."""
+    pixels = math.ceil(math.prod(report.cover_size) * scale**2)
+    if report.load is None:
+        return coded_risk(report.bpp / scale**2, pixels).error
+    return jpeg_risk(report.load.rate / scale**2, report.load.step, pixels).error
 
 
 def rank_covers(
@@ -171,20 +232,24 @@ def rank_covers(
 ) -> list[Ranked]:
     """Try each cover in memory, best hidden first; those that cannot be used come last, with the reason.
 
-    The rank is that of `judge.score`. Arguments as for `pipeline.hide_as`, except that `covers` are several.
+    Phases are ranked by `judge.score`; coded bits by what the table says of the cover's size, its kind and
+    the bits that it would carry, covers that are nearly alike in that by `exposure`. Arguments as for
+    `pipeline.hide_as`, except that `covers` are several.
 
     Raises:
         ImageError: none of them can be used, or the secret cannot.
     """
     secret = read_once(secret, settings.max_pixels)
-    reading.load_secret(secret, max_pixels=settings.max_pixels)  # or each cover would be blamed for it
     found = []
     network, models = judge.load(), Models(settings.weights, settings.device)
+    method, _ = methods.chosen(settings.model, models, progressive=settings.target is not None)
+    # Or each cover would be blamed for it:
+    files.secret_for(method, secret, settings.max_pixels, gray=settings.gray, as_file=settings.as_file)
     for number, cover in enumerate(covers):
         found.append(_try(cover, secret, settings, models, network))
         if progress is not None:
             progress("measure", (number + 1) / len(covers))
-    found.sort(key=lambda ranked: (ranked.score, ranked.cover))
+    found.sort(key=_place)
     if not found or found[0].problem:
         problem = found[0].problem if found else "there are none"
         raise ImageError(f"none of {len(found)} covers can be used: {problem}", "Give other covers.")
@@ -226,16 +291,31 @@ def _try(
     cover: PathLike, secret: PathLike, settings: HideSettings, models: Models, network: Network
 ) -> Ranked:
     try:
-        cover_rgb, stego_rgb, spread = pipeline.trial(cover, secret, settings, models)
+        tried = pipeline.trial(cover, secret, settings, models)
     except ImageError as error:
         return Ranked(str(cover), math.inf, problem=error.message)
+    estimate = math.nan
+    if tried.family == _CODED:
+        risk = _risk(tried, math.prod(tried.cover_rgb.shape[:2]))
+        estimate = math.nan if risk is None else risk.error
+        score = deflection(estimate)
+    else:
+        score = judge.score(tried.cover_rgb, tried.stego_rgb, tried.spread, network)
     return Ranked(
         str(cover),
-        judge.score(cover_rgb, stego_rgb, spread, network),
-        exposure(cover_rgb, stego_rgb),
-        metrics.psnr(cover_rgb, stego_rgb),
-        spread,
+        score,
+        exposure(tried.cover_rgb, tried.stego_rgb),
+        metrics.psnr(tried.cover_rgb, tried.stego_rgb),
+        tried.spread,
+        risk=estimate,
     )
+
+
+def _place(ranked: Ranked) -> tuple[float, float, str]:
+    """What covers are sorted by."""
+    if math.isnan(ranked.risk):
+        return ranked.score, 0.0, ranked.cover
+    return round(ranked.score, _ALIKE), ranked.exposure, ranked.cover
 
 
 def _missed(report: HideReport, measured: Mapping[str, Any]) -> float | None:
@@ -271,8 +351,3 @@ def _quiet_size(report: HideReport, secret_size: Size, hidden_size: Size) -> Siz
             scale = math.sqrt(spread * symbols / (width * height))
             return math.ceil(width * scale), math.ceil(height * scale)
     return None
-
-
-def _in_phases(report: HideReport) -> bool:
-    """Whether the channel that the table was measured on was used."""
-    return report.family == "phase"

@@ -1,8 +1,9 @@
 """The risk of detection by a table that the lab measured, and by estimate where it did not.
 
-The table (`risk.json`) was measured by `stegcli evaluate security` on covers of one size, and again on
-smaller ones; what a larger cover gives away is estimated from these. A detector other than the one measured
-may do better.
+The table (`risk.json`) was measured on covers of one size, and again on smaller ones; what a larger cover
+gives away is estimated from these: phases by their spread (`stegcli evaluate security`), coded bits by bits
+per pixel (`benchmarks/coded_risk.py`) or, in JPEG files, by bits per AC coefficient and the quantisation
+table (`stegcli evaluate security --preset jpeg`). A detector other than the one measured may do better.
 """
 
 from __future__ import annotations
@@ -17,17 +18,38 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from stegcli.carriers.jpeg_scan import non_zero_ac
+from stegcli.envelope.head import MESSAGE_BYTES
 from stegcli.envelope.header import parity_count
-from stegcli.errors import StegError
+from stegcli.errors import StegError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["RISK_FILE", "Risk", "coded_rate", "deflection", "error_of", "risk_at", "secret_rates", "table"]
+    from stegcli.methods.base import Cover
+
+__all__ = [
+    "RISK_FILE",
+    "Bound",
+    "Risk",
+    "coded_rate",
+    "coded_risk",
+    "deflection",
+    "error_of",
+    "jpeg_risk",
+    "risk_at",
+    "secret_rates",
+    "table",
+]
 
 RISK_FILE: Final = Path(__file__).with_name("risk.json")
 _NORMAL: Final = NormalDist()
 _LEAST_ERROR: Final = 1e-3
+_GUESSING: Final = 0.5
+_HALF: Final = 0.5
+"""Bits per pixel."""
+_MOST_RATE: Final = 8.0
+"""Bits per pixel or coefficient: beyond what any cover has room for."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +86,91 @@ def risk_at(spread: int, pixels: int | None = None) -> Risk:
     return Risk(*(_error(deflection(each) * root + header) for each in (bare.error, bare.low, bare.high)))
 
 
+def coded_risk(bits_per_pixel: float, pixels: int) -> Risk:
+    """Detection error of coded bits in covers of so many pixels, by bits of body per pixel."""
+    measured = table()["coded"]
+    root = math.sqrt(pixels / math.prod(table()["cover_size"]))
+    return _at_rate(measured["rows"], bits_per_pixel, root)
+
+
+def jpeg_risk(rate: float, step: float, pixels: int) -> Risk:
+    """Detection error of coded bits in a JPEG's coefficients.
+
+    Args:
+        rate: bits, head and all, per AC coefficient of luma that is not zero.
+        step: mean of luma's quantisation table; between the measured ones errors are read off, beyond them
+            they are those of the nearest: for finer tables that is the careful reading, for coarser ones a
+            hopeful one.
+        pixels: of the picture.
+    """
+    measured = table()["jpeg_files"]
+    root = math.sqrt(pixels / math.prod(measured["size"]))
+    kinds = sorted(measured["tables"], key=lambda kind: kind["step"])
+    risks = [_at_rate(kind["rows"], rate, root) for kind in kinds]
+    places = [math.log(kind["step"]) for kind in kinds]
+    return Risk(
+        *(
+            float(np.interp(math.log(step), places, [getattr(risk, name) for risk in risks]))
+            for name in ("error", "low", "high")
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The most that a cover may carry so that a detector's estimated error stays at `error` or above.
+
+    A `methods.base.Ceiling` for coded bits.
+
+    Raises:
+        UsageError: an error that is none, or that every detector stays under.
+    """
+
+    error: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.error < _GUESSING:
+            raise UsageError(
+                f"a detection error of {self.error:g} cannot be asked for",
+                "Give one from 0 (always found) to below 0.5 (never told apart), such as 0.45.",
+            )
+
+    def most_bytes(self, cover: Cover) -> int:
+        """See `Ceiling.most_bytes`."""
+        pixels = math.prod(cover.rgb.shape[:2])
+        if cover.jpeg is None:
+            rate = self._most(lambda rate: coded_risk(rate, pixels).error)
+            return int(rate * pixels / 8)
+        step = float(cover.jpeg.luma_quantization.mean())
+        rate = self._most(lambda rate: jpeg_risk(rate, step, pixels).error)
+        return int(rate * non_zero_ac(cover.jpeg) / 8) - MESSAGE_BYTES
+
+    def _most(self, error: Callable[[float], float]) -> float:
+        """The largest rate, up to `_MOST_RATE`, of an error that is large enough, nearly."""
+        low, high = 0.0, _MOST_RATE
+        if error(high) >= self.error:
+            return high
+        while high - low > 1e-3 * high:
+            middle = (low + high) / 2
+            low, high = (middle, high) if error(middle) >= self.error else (low, middle)
+        return low
+
+
+def _at_rate(rows: Sequence[Mapping[str, float]], rate: float, root: float) -> Risk:
+    """Deflections in straight lines between rates, from none at 0, times the root of the size.
+
+    Beyond the highest rate they go on in proportion, which no measurement holds up.
+    """
+    rows = sorted(rows, key=lambda row: row["rate"])
+    rates = [0.0, *(row["rate"] for row in rows)]
+    errors = []
+    for name in ("error", "low", "high"):
+        apart = [0.0, *np.maximum.accumulate([max(0.0, deflection(row[name])) for row in rows]).tolist()]
+        beyond = max(1.0, rate / rates[-1])
+        errors.append(_error(float(np.interp(rate, rates, apart)) * beyond * root))
+    return Risk(*errors)
+
+
 def _between(rows: Sequence[Mapping[str, float]], spread: int) -> Risk:
     """Straight lines between the measured spreads, on a logarithmic axis; flat beyond both ends."""
     rows = sorted(rows, key=lambda row: row["spread"])
@@ -90,9 +197,9 @@ def error_of(apart: float) -> float:
 
 
 def coded_rate() -> Mapping[str, float]:
-    """What was measured of coded bits in pixels: bits_per_pixel, and the error with low and high."""
-    found: Mapping[str, float] = table()["coded"]
-    return found
+    """What was measured of coded bits in pixels at half a bit: rate, and the error with low and high."""
+    rows: Sequence[Mapping[str, float]] = table()["coded"]["rows"]
+    return min(rows, key=lambda row: abs(row["rate"] - _HALF))
 
 
 def secret_rates() -> Mapping[str, Any]:

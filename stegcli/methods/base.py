@@ -36,9 +36,11 @@ if TYPE_CHECKING:
 __all__ = [
     "KINDS",
     "MIN_SIDE",
+    "Ceiling",
     "Cover",
     "Facts",
     "Job",
+    "JpegLoad",
     "Method",
     "Secret",
     "Stego",
@@ -72,6 +74,13 @@ class Cover:
     error: NDArray[np.float32] | None = None
 
 
+class Ceiling(Protocol):
+    """How much a cover may carry, by what somebody knows of detectors."""
+
+    def most_bytes(self, cover: Cover) -> int:
+        """Of a body, seal included, in these pixels or in the coefficients of `cover.jpeg`; maybe none."""
+
+
 @dataclass(frozen=True)
 class Wishes:
     """What a user asks of a method; each refuses what it cannot do.
@@ -80,10 +89,13 @@ class Wishes:
         favor: "cover", "balanced" or "secret": how to share out the quality.
         target: PSNR in dB that the revealed picture shall have; what is won by that goes into the stego.
             None for all that the method can give.
+        ceiling: what the stego must stay under; then the secret is as good as that allows, and no better
+            than `target`.
     """
 
     favor: str = "balanced"
     target: float | None = None
+    ceiling: Ceiling | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +159,19 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class JpegLoad:
+    """How much a JPEG file carries.
+
+    Attributes:
+        rate: bits, head and all, per AC coefficient of luma that is not zero.
+        step: mean of luma's quantisation table, 1 or more: the finer, the better the file's quality.
+    """
+
+    rate: float
+    step: float
+
+
+@dataclass(frozen=True)
 class Stego:
     """A stego and how it was made.
 
@@ -158,6 +183,7 @@ class Stego:
         device: where the encoder ran.
         notices: what the user may not expect, one sentence each.
         jpeg: the whole file, where coefficients carry.
+        load: how much they carry.
     """
 
     pixels: Rgb | None
@@ -167,6 +193,7 @@ class Stego:
     device: str
     notices: tuple[str, ...]
     jpeg: bytes | None = field(default=None, repr=False)
+    load: JpegLoad | None = None
 
     @property
     def rgb(self) -> Rgb:
@@ -221,6 +248,14 @@ class Method(Protocol):
     @property
     def has_jpeg(self) -> bool:
         """Whether it also hides in the coefficients of a JPEG file: see `Cover.jpeg`."""
+
+    @property
+    def has_ceiling(self) -> bool:
+        """Whether it stays under `Wishes.ceiling`; others take no notice of it."""
+
+    @property
+    def shuns_jpeg_pixels(self) -> bool:
+        """Whether it is taken in order not to be detected, so that pixels of a decoded JPEG are refused."""
 
     def hide(self, job: Job) -> Stego:
         """Hide a secret in a cover.

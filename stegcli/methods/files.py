@@ -17,6 +17,7 @@ from stegcli.models.files import read_regular
 from stegcli.pictures import colour, reading, writing
 from stegcli.pictures.drafts import check_place
 from stegcli.pictures.encoded import STDIN, Encoded
+from stegcli.pictures.files import is_jpeg
 from stegcli.pictures.sources import load_colour_secret, load_cover, load_secret, load_upright
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     U8 = NDArray[np.uint8]
     Source = PathLike | U8
 
-__all__ = ["asks_jpeg", "check_output", "cover_in_jpeg", "cover_in_pixels", "secret_for"]
+__all__ = ["SEEN_AGAIN", "asks_jpeg", "check_output", "cover_in_jpeg", "cover_in_pixels", "secret_for"]
 
 _QUALITY: Final = 95
 """Of a JPEG that is made here, with chroma at full resolution."""
@@ -39,34 +40,67 @@ _QUALITY: Final = 95
 _ORIGINAL = (
     "whoever has the cover, too, sees at once what was changed: keep that file to yourself, or delete it"
 )
+SEEN_AGAIN: Final = (
+    "the cover was a JPEG and its pixels show it: a detector that quantises them again erred in 0.16 of "
+    "camera photographs (16 pixels for each of the secret); --scale-cover 0.75 removes it"
+)
 _METADATA = "the JPEG keeps the cover's metadata, such as EXIF: camera, time, maybe the place"
 
 
-def asks_jpeg(model: str | None, out: object) -> bool:
-    """Whether a stego shall be a JPEG file: by its name, and because the method can."""
-    return isinstance(out, str | os.PathLike) and writing.is_jpeg_name(out) and table.writes_jpeg(model)
+def asks_jpeg(model: str | None, out: PathLike | Sink | None, cover: Source) -> bool:
+    """Whether a stego shall be a JPEG file, if the method can: by its name, or as its cover is one."""
+    if not table.writes_jpeg(model):
+        return False
+    if isinstance(out, str | os.PathLike):
+        return writing.is_jpeg_name(out)
+    return not isinstance(cover, np.ndarray) and is_jpeg(cover)
 
 
 def check_output(model: str | None, out: PathLike, force: bool, inputs: Sequence[PathLike]) -> None:
     """OutputError now if a method's stego could not be written there later."""
-    if asks_jpeg(model, out):
+    if writing.is_jpeg_name(out) and table.writes_jpeg(model):
         check_place(out, force, inputs)
     else:
         writing.check_writable(out, force, inputs=inputs)
 
 
 def cover_in_pixels(
-    source: Source, out: PathLike | Sink | None, max_pixels: int, scale: float
+    source: Source, out: PathLike | Sink | None, max_pixels: int, scale: float, *, refuse_jpeg: bool
 ) -> tuple[Picture, Cover]:
-    """A cover whose pixels carry, shrunk by `scale`; OutputError if `out` cannot hold it."""
+    """A cover whose pixels carry, shrunk by `scale`.
+
+    Raises:
+        ImageError: it cannot be read; or it is a decoded JPEG as it is, where that is refused.
+        OutputError: `out` cannot hold it.
+    """
     picture = load_cover(source, max_pixels, scale)
     if isinstance(out, str | os.PathLike):
         writing.check_holds(out, picture.rgb.shape, picture.alpha)
+    if scale == 1 and (picture.from_jpeg or (refuse_jpeg and _shows_traces(picture.rgb))):
+        if refuse_jpeg:
+            raise _of_a_jpeg(picture)
+        picture = replace(picture, from_jpeg=True, notices=(*picture.notices, SEEN_AGAIN))
     return picture, Cover(picture.rgb, picture.alpha)
 
 
+def _shows_traces(rgb: U8) -> bool:
+    from stegcli.carriers.jpeg_traces import find_traces
+
+    return find_traces(rgb) is not None
+
+
+def _of_a_jpeg(picture: Picture) -> ImageError:
+    what = "is a JPEG" if picture.from_jpeg else "was a JPEG before it was saved in this file"
+    keep = "Keep it a JPEG (-o stego.jpg)" if picture.from_jpeg else "Hide in the JPEG itself"
+    return ImageError(
+        f"the cover {what}: whoever quantises its pixels once more sees what was changed in them",
+        f"{keep}, shrink it (--scale-cover 0.75), or, if nobody will look for a secret by computer, "
+        "add --force-jpeg-cover.",
+    )
+
+
 def cover_in_jpeg(
-    source: Source, out: PathLike, max_pixels: int, scale: float, *, keep_metadata: bool
+    source: Source, out: PathLike | Sink | None, max_pixels: int, scale: float, *, keep_metadata: bool
 ) -> tuple[Picture, Cover]:
     """A cover whose coefficients carry: a JPEG file as it is, or one that is made of any other picture.
 
@@ -85,11 +119,12 @@ def cover_in_jpeg(
     return replace(picture, notices=notices), Cover(picture.rgb, jpeg=jpeg)
 
 
-def _fresh(picture: Picture, out: PathLike, keep_metadata: bool) -> tuple[Picture, Cover]:
+def _fresh(picture: Picture, out: PathLike | Sink | None, keep_metadata: bool) -> tuple[Picture, Cover]:
     """A JPEG made of a picture's pixels, and that picture as it shows them."""
     from stegcli.carriers.jpeg_fresh import fresh_cover
 
-    writing.check_jpeg_holds(out, picture.rgb.shape, picture.alpha)
+    name = out if isinstance(out, str | os.PathLike) else "the cover"
+    writing.check_jpeg_holds(name, picture.rgb.shape, picture.alpha)
     icc = picture.icc or colour.profile_of(picture.chunks)
     exif = picture.exif if keep_metadata else None
     jpeg, error = fresh_cover(picture.rgb, _QUALITY, "4:4:4", icc, exif)

@@ -70,6 +70,8 @@ class IsganMethod:
     has_key: bool = False
     has_runs: bool = True
     has_jpeg: bool = False
+    has_ceiling: bool = False
+    shuns_jpeg_pixels: bool = False
 
     def hide(self, job: Job) -> Stego:
         """See `Method.hide`.

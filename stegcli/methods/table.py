@@ -28,7 +28,16 @@ if TYPE_CHECKING:
     Array = NDArray[np.uint8]
     Opener = Callable[[Array, Array | None, Keyring], Opened]
 
-__all__ = ["METHODS", "OPENERS", "chosen", "for_channel", "for_family", "open_stego", "writes_jpeg"]
+__all__ = [
+    "METHODS",
+    "OPENERS",
+    "bears_ceiling",
+    "chosen",
+    "for_channel",
+    "for_family",
+    "open_stego",
+    "writes_jpeg",
+]
 
 METHODS: Final[tuple[Method, ...]] = (PhaseMethod(), IsganMethod(), CodedMethod())
 
@@ -81,6 +90,11 @@ def open_stego(
 def writes_jpeg(name: str | None) -> bool:
     """Whether the method that a user names hides in the coefficients of JPEG files, too."""
     return any(method.family == name and method.has_jpeg for method in METHODS)
+
+
+def bears_ceiling(name: str | None) -> bool:
+    """Whether the method that a user names can stay under a limit on the risk of detection."""
+    return any(method.family == name and method.has_ceiling for method in METHODS)
 
 
 def chosen(name: str | None, models: Models, *, progressive: bool = False) -> tuple[Method, Loader | None]:

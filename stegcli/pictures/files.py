@@ -124,6 +124,8 @@ def opened(path: PathLike, max_pixels: int) -> Iterator[OpenedPicture]:
 
 def is_jpeg(path: PathLike) -> bool:
     """Whether a file begins as a JPEG does; whoever opens it says what is wrong with it."""
+    if isinstance(path, Encoded):
+        return path.content.startswith(_JPEG_START)
     try:
         if not Path(path).is_file():  # a stream gives its bytes once
             return False

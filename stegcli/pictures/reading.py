@@ -88,7 +88,7 @@ class Picture:
         icc: the colour profile that describes `rgb`, or None.
         exif: the EXIF block without its orientation, or None.
         notices: what was changed on the way, one sentence each.
-        from_jpeg: whether the file was a JPEG (its 8x8 block grid is in the pixels).
+        from_jpeg: whether the file was a JPEG (its lattice is in the pixels, unless they were shrunk).
         jpeg: the file itself, if it is a JPEG and these are all of its pixels, maybe turned.
         chunks: what a PNG says of the colours of `rgb`, see `stegcli.pictures.png`.
     """
@@ -118,17 +118,9 @@ def load_cover(path: PathLike, *, max_pixels: int = DEFAULT_MAX_PIXELS, scale: f
 
 
 def as_cover(picture: Picture, scale: float = 1.0) -> Picture:
-    """A picture made ready to carry: shrunk, or with a word about a JPEG's grid."""
+    """A picture made ready to carry: shrunk, if that is asked for."""
     check_scale(scale)
-    if scale < 1:
-        return _scaled(picture, scale)
-    if picture.from_jpeg:
-        notice = (
-            "the cover was a JPEG, whose 8x8 block grid stays in the pixels and helps a detector; "
-            "--scale-cover 0.7 removes it"
-        )
-        return replace(picture, notices=(*picture.notices, notice))
-    return picture
+    return _scaled(picture, scale) if scale < 1 else picture
 
 
 def check_scale(scale: float) -> None:

@@ -81,7 +81,10 @@ def pixels_draft(place: Place, cover: Picture, stego_rgb: U8) -> Iterator[Pictur
 def jpeg_draft(place: Place, content: bytes) -> Iterator[Picture]:
     """The same for a JPEG file, whose pixels are given upright, as its cover's are."""
     if not isinstance(place.out, str | os.PathLike):
-        raise TypeError("a JPEG is written to files only")
+        yield place.again(Encoded(STDOUT, content), upright=True)
+        if place.out is not None:
+            place.out.write(content)
+        return
     with replacing(place.out, place.force) as draft:
         with explained(Path(place.out)):
             draft.file.write(content)

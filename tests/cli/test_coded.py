@@ -52,7 +52,11 @@ def test_info_says_what_it_is_to_whom_has_the_passphrase(
     assert desk.run("hide", "cover.png", "report.pdf", "--model", "coded", "-o", "s.png").code == 0
     lines = desk.run("info", "s.png").out
     assert "hides a file" in lines
-    assert f"{len(report) + len('report.pdf') + 1:,} bytes, with its name" in lines
+    assert f"{len(report):,} bytes\n" in lines
+    told = [
+        desk.run(*command, "--json").json for command in (("info", "s.png"), ("reveal", "s.png", "-o", "b"))
+    ]
+    assert [each["secret_bytes"] for each in told] == [len(report)] * 2
     monkeypatch.delenv("STEGCLI_PASSPHRASE")
     assert desk.run("info", "s.png").code == 4
 
@@ -123,5 +127,7 @@ def test_a_file_is_for_a_method_that_takes_files(desk: Desk, report: bytes, mode
 def test_an_empty_file(desk: Desk) -> None:
     desk.put_bytes("empty", b"")
     assert desk.run("hide", "cover.png", "empty", "--model", "coded", "-o", "s.png").code == 0
+    assert "hides a file" in desk.run("info", "s.png").out
+    assert desk.run("info", "s.png", "--json").json["secret_bytes"] == 0
     assert desk.run("reveal", "s.png", "-o", "back").code == 0
     assert (desk.folder / "back").read_bytes() == b""

@@ -47,7 +47,8 @@ def test_any_name_of_a_jpeg_and_any_cover(desk: Desk, photo: str) -> None:
     with Image.open(desk.folder / "new.JPEG") as stego:
         assert (stego.format, stego.size) == ("JPEG", (256, 256))
     assert desk.run("reveal", "new.JPEG", "-o", "out.png").code == 0
-    assert desk.run("hide", photo, "tiny.png", "-o", "s.png", "--model", "coded").code == 0
+    command = ["hide", photo, "tiny.png", "-o", "s.png", "--model", "coded", "--force-jpeg-cover"]
+    assert desk.run(*command).code == 0
     with Image.open(desk.folder / "s.png") as stego:
         assert stego.format == "PNG"
 

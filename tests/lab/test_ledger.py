@@ -10,6 +10,7 @@ from ledger_views import differences, filled, render
 
 from stegcli.detection.risk import RISK_FILE
 from stegcli.errors import UsageError
+from stegcli.methods.files import SEEN_AGAIN
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("weights/*/*.md"), *ROOT.glob("results/*.md")])
@@ -61,6 +62,13 @@ def test_what_check_knows_of_sizes_is_that_of_its_results() -> None:
     }
     assert {row["spread"]: (row["error"], row["low"], row["high"]) for row in table["bare"]} == measured
     assert measured.keys() == {row["spread"] for row in table["rows"]}
+
+
+def test_what_is_said_of_decoded_jpegs_is_that_of_its_results() -> None:
+    results = json.loads((ROOT / "results/requantisation.json").read_text(encoding="utf-8"))
+    measured = {(row["set"], row["subject"]): row["detection_error"] for row in results["rows"]}
+    error = measured["camera photographs", "phase, spread 16"]
+    assert f"erred in {error:.2f} of camera photographs" in SEEN_AGAIN
 
 
 def test_the_judge_in_the_box_is_the_one_that_was_measured() -> None:

@@ -35,6 +35,14 @@ class Outcome:
         return json.loads(self.err)["error"]
 
 
+@dataclass(frozen=True)
+class Streams:
+    """What a command wrote, byte for byte."""
+
+    out: bytes
+    err: bytes
+
+
 @dataclass
 class Desk:
     """A folder, the current one while a test runs."""
@@ -81,6 +89,12 @@ class Desk:
             timeout=120,
         )
         return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def streams(self, *args: str, stdin: bytes | None = None) -> Streams:
+        """Run a command in a process of its own that must end well, with bytes in and out."""
+        done = subprocess.run(command(*args), cwd=self.folder, input=stdin, capture_output=True, timeout=120)
+        assert done.returncode == 0, done.stderr.decode()
+        return Streams(done.stdout, done.stderr)
 
     def refuses(self, code: int, *args: str, words: str = "", process: str | None = None) -> Outcome:
         """Run a command that must fail: this code, one line of reason, one of cure, nothing left behind."""

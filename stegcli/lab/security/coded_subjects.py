@@ -50,7 +50,7 @@ class CodedSubject:
 
     def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
         """The secret says how many bits there are, and no more."""
-        return self.write(cover_rgb, self._body_bytes(smaller(secret_gray, self.spread)), seed)
+        return self.write(cover_rgb, self.body_bytes(secret_gray), seed)
 
     def write(self, cover_rgb: U8, body_bytes: int, seed: str) -> U8:
         """(H, W, 3) uint8 stego with a head and so many bytes of body, or as many as fit."""
@@ -69,7 +69,9 @@ class CodedSubject:
         stego[places] = head.write(pixels[places], rho[places], precision, message, locator)
         return stego.reshape(cover_rgb.shape)
 
-    def _body_bytes(self, secret_gray: U8) -> int:
+    def body_bytes(self, secret_gray: U8) -> int:
+        """(H, W) uint8 secret before it is reduced to its share of the cover -> what its body takes."""
+        secret_gray = smaller(secret_gray, self.spread)
         if isinstance(self.goal, Rate):
             return round(self.goal.bits_per_pixel * secret_gray.size / 8)
         return len(smallest(secret_gray, self.goal).payload) + _TAG_BYTES

@@ -14,17 +14,18 @@ from numpy.typing import NDArray
 
 from stegcli._version import __version__
 from stegcli.codecs.base import Rate, Target
+from stegcli.lab.data import photos
 from stegcli.lab.data.covers import unlearned
 from stegcli.lab.quality.baselines import baseline
 from stegcli.lab.quality.hiders import Hider, identities
-from stegcli.lab.security import evaluate
+from stegcli.lab.security import evaluate, jpeg_evaluate
 from stegcli.lab.security.coded_subjects import CodedSubject, HillSubject
 from stegcli.lab.security.subjects import HiderSubject, LsbMatchingSubject, PhaseSubject, Subject
 from stegcli.lab.security.verdicts import SecurityRow
 from stegcli.pictures import luma
 from stegcli.progress import Progress
 
-__all__ = ["PRESETS", "Preset", "SecurityResult", "run"]
+__all__ = ["JPEG", "PRESETS", "Preset", "SecurityResult", "run", "run_jpeg"]
 
 U8 = NDArray[np.uint8]
 Steganalyzer = Callable[[U8, U8, int], float]
@@ -69,6 +70,11 @@ PRESETS: Final = {
         (0.5, 0.3, 0.15),
     ),
 }
+
+JPEG: Final = "jpeg"
+"""The preset of `run_jpeg`."""
+_SQUARES: Final = 2
+"""Of each photograph, unless another number of covers is asked for."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +151,7 @@ def run(
         for subject in subjects:
             accuracies[subject.name] = steganalyzer(shown, _stegos(subject, shown, seed), seed)
     return SecurityResult(
-        sources=tuple(Path(name.removeprefix("folder:")).name for name in datasets),
+        sources=_names(datasets),
         covers=len(refs),
         covers_sha256=hashlib.sha256("\n".join(ref.key for ref in refs).encode()).hexdigest(),
         feature_set=feature_set,
@@ -155,6 +161,57 @@ def run(
         rows=tuple(rows),
         accuracies=accuracies,
     )
+
+
+def run_jpeg(
+    datasets: Sequence[str],
+    data_root: Path | None,
+    *,
+    covers: int | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> SecurityResult:
+    """Judge coded bits in fresh JPEG files of two qualities; photographs of three megapixels and more.
+
+    Args:
+        datasets: as for `photos.find`.
+        data_root: where the known ones lie.
+        covers: about how many squares, as many of each photograph; two of each if None.
+        seed: of everything random.
+        workers: processes; None for one per core.
+        progress: told the stage and its share.
+    """
+    refs = [ref for dataset in datasets for ref in photos.find(dataset, data_root)]
+    each = _SQUARES if covers is None else max(1, round(covers / max(1, len(refs))))
+    parts = list(jpeg_evaluate.squares(refs, each))
+    rows = [
+        row
+        for quality in jpeg_evaluate.QUALITIES
+        for row in jpeg_evaluate.assess(
+            jpeg_evaluate.subjects_at(quality),
+            parts,
+            quality,
+            seed=seed,
+            workers=workers,
+            progress=progress,
+        )
+    ]
+    return SecurityResult(
+        sources=_names(datasets),
+        covers=len(parts),
+        covers_sha256=photos.digest(refs),
+        feature_set="dctr",
+        shrink=jpeg_evaluate.SHRINK,
+        seed=seed,
+        models={},
+        rows=tuple(rows),
+        accuracies={},
+    )
+
+
+def _names(datasets: Sequence[str]) -> tuple[str, ...]:
+    return tuple(Path(name.removeprefix("folder:")).name for name in datasets)
 
 
 def _stegos(subject: Subject, covers: U8, seed: int) -> U8:

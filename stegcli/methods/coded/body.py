@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -52,40 +53,71 @@ def encoded(job: Job, most_bytes: int) -> tuple[Encoded, tuple[str, ...]]:
     Raises:
         ImageError: the cover is too small for the secret.
     """
+    if job.wishes.ceiling is not None:
+        most_bytes = min(most_bytes, job.wishes.ceiling.most_bytes(job.cover) - TAG_BYTES)
     if most_bytes < 1:
-        raise ImageError("the cover is too small to hide anything in", "Take a larger cover.")
-    goal = _goal(job.wishes)
+        raise _too_small(job.wishes)
+    goal = _goal(job.wishes, most_bytes)
     if _is_hopeless(job.secret, most_bytes):
-        return _squeezed(job.secret, most_bytes)
-    found = choice.encode(job.secret, CodecWishes(goal))
+        return _squeezed(job, most_bytes)
+    try:
+        found = choice.encode(job.secret, CodecWishes(goal))
+    except UsageError as error:
+        raise ImageError(error.message, error.hint) from error
     size = len(found.payload)
     if size <= most_bytes:
-        return found, ()
+        return found, _chosen(job, found, most_bytes)
     if isinstance(job.secret, FileSecret):
         raise ImageError(
             f"{job.secret.name} takes {size:,} bytes, and the cover has room for {most_bytes:,}",
-            f"Take a cover with {-(-size // most_bytes)} times the pixels, or a smaller file.",
+            f"Take a cover with {-(-size // most_bytes)} times the pixels, or a smaller file"
+            + (", or a lower --risk." if job.wishes.ceiling else "."),
         )
-    return _squeezed(job.secret, most_bytes)
+    return _squeezed(job, most_bytes)
 
 
 def _is_hopeless(secret: Picture | FileSecret, most_bytes: int) -> bool:
     return not isinstance(secret, FileSecret) and secret.shape[0] * secret.shape[1] > _HOPELESS * most_bytes
 
 
-def _squeezed(secret: Picture | FileSecret, most_bytes: int) -> tuple[Encoded, tuple[str, ...]]:
+def _squeezed(job: Job, most_bytes: int) -> tuple[Encoded, tuple[str, ...]]:
     """The best quality that fits, as `encoded`."""
     try:
-        fitting = choice.encode(secret, CodecWishes(Budget(most_bytes)))
+        fitting = choice.encode(job.secret, CodecWishes(Budget(most_bytes)))
     except UsageError as error:
         raise ImageError(error.message, error.hint) from error
+    if job.wishes.ceiling is not None:
+        return fitting, _chosen(job, fitting, most_bytes)
     return fitting, (f"the secret comes back at {fitting.psnr_db:.1f} dB: the cover has no room for more",)
 
 
-def _goal(wishes: Wishes) -> Target:
+def _chosen(job: Job, found: Encoded, most_bytes: int) -> tuple[str, ...]:
+    """What was made of a limit on the risk."""
+    if job.wishes.ceiling is None:
+        return ()
+    size = "x".join(str(side) for side in reversed(found.shape[:2]))
+    quality = "comes back exactly" if math.isinf(found.psnr_db) else f"comes back at {found.psnr_db:.1f} dB"
+    what = "" if isinstance(job.secret, FileSecret) else f" of {size}"
+    return (
+        f"at this risk the cover bears {most_bytes:,} bytes; the secret{what} takes {len(found.payload):,} "
+        f"and {quality}",
+    )
+
+
+def _too_small(wishes: Wishes) -> ImageError:
+    if wishes.ceiling is None:
+        return ImageError("the cover is too small to hide anything in", "Take a larger cover.")
+    return ImageError(
+        "the cover is too small to hide anything at this risk", "Take a larger cover, or a lower --risk."
+    )
+
+
+def _goal(wishes: Wishes, most_bytes: int) -> Target | Budget:
     """The quality that is asked for; UsageError for a preference that there is not."""
     if wishes.target is not None:
         return Target(wishes.target)
+    if wishes.ceiling is not None:
+        return Budget(most_bytes)
     if wishes.favor not in FAVOR:
         raise UsageError(f"cannot favor {wishes.favor!r}", f"Choices: {', '.join(FAVOR)}.")
     return FAVOR[wishes.favor]

@@ -19,7 +19,7 @@ from stegcli.carriers.coefficients import MOST_RATE, QUIET_RATE
 from stegcli.carriers.ternary import Prices, StuckError
 from stegcli.codecs.file_secret import FileSecret
 from stegcli.envelope import head, keys
-from stegcli.methods.base import Stego
+from stegcli.methods.base import JpegLoad, Stego
 from stegcli.methods.coded import body, names
 from stegcli.progress import tell
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     I16 = NDArray[np.int16]
     Places = NDArray[np.int64]
 
-__all__ = ["hide", "most_bytes_by_rate", "payload"]
+__all__ = ["hide", "load_of", "most_bytes_by_rate", "payload"]
 
 _SALTS: Final = 4
 """Tried where the forbidden steps of a cover leave no way, each with keys of its own."""
@@ -56,8 +56,10 @@ def hide(job: Job, cover: JpegCover) -> Stego:
     tell(job.progress, "write")
     written, last = _written(job, found, ground)
     data = jpeg_scan.write(cover, coefficients.put_back(cover.luma, written))
-    told = (*notices, *_loud(cover, len(found.payload)))
-    return Stego(None, found.decoded, last, body.facts_of(last, room), names.DEVICE, told, jpeg=data)
+    load = load_of(cover, len(found.payload) + body.TAG_BYTES)
+    told = (*notices, *_loud(load))
+    facts = body.facts_of(last, room)
+    return Stego(None, found.decoded, last, facts, names.DEVICE, told, jpeg=data, load=load)
 
 
 def most_bytes_by_rate(cover: JpegCover) -> dict[float, int]:
@@ -86,8 +88,9 @@ class _Ground:
 
 def _most_bytes(job: Job, cover: JpegCover, prices: Prices) -> int:
     """Of a payload: as many as the rate allows that the user's wishes stand for, and as steps can carry."""
-    asks_much = isinstance(job.secret, FileSecret) or job.wishes.target is not None
-    rate = MOST_RATE if asks_much or job.wishes.favor == "secret" else QUIET_RATE
+    wishes = job.wishes
+    asks_much = isinstance(job.secret, FileSecret) or wishes.target is not None or wishes.ceiling is not None
+    rate = MOST_RATE if asks_much or wishes.favor == "secret" else QUIET_RATE
     return _most_at(rate, cover, prices)
 
 
@@ -96,15 +99,20 @@ def _most_at(rate: float, cover: JpegCover, prices: Prices) -> int:
     return most - head.MESSAGE_BYTES - body.TAG_BYTES
 
 
-def _loud(cover: JpegCover, payload_bytes: int) -> tuple[str, ...]:
+def load_of(cover: JpegCover, body_bytes: int) -> JpegLoad:
+    """How much a file carries, head and all; cover or stego, which have nearly as many coefficients."""
+    bits = 8 * (body_bytes + head.MESSAGE_BYTES)
+    step = float(cover.luma_quantization.mean())
+    return JpegLoad(bits / max(1, jpeg_scan.non_zero_ac(cover)), step)
+
+
+def _loud(load: JpegLoad) -> tuple[str, ...]:
     """A word about a rate that is easier to detect."""
-    bits = 8 * (payload_bytes + body.TAG_BYTES + head.MESSAGE_BYTES)
-    rate = bits / max(1, jpeg_scan.non_zero_ac(cover))
-    if rate <= QUIET_RATE:
+    if load.rate <= QUIET_RATE:
         return ()
     return (
-        f"the JPEG carries {rate:.2f} bits per coefficient, and above {QUIET_RATE:g} a detector finds more: "
-        "take a larger photograph, or let the secret come back coarser (--target)",
+        f"the JPEG carries {load.rate:.2f} bits per coefficient, and above {QUIET_RATE:g} a detector finds "
+        "more: take a larger photograph, or let the secret come back coarser (--target)",
     )
 
 

@@ -49,6 +49,8 @@ class CodedMethod:
     has_key: bool = True
     has_runs: bool = False
     has_jpeg: bool = True
+    has_ceiling: bool = True
+    shuns_jpeg_pixels: bool = True
 
     def hide(self, job: Job) -> Stego:
         """See `Method.hide`. A picture has the quality that is wished for, or the best one that fits."""

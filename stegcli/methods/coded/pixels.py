@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from os import urandom
 from typing import TYPE_CHECKING, Final
 
@@ -44,10 +44,12 @@ def hide(job: Job) -> Stego:
     salt = urandom(keys.SALT_BYTES) if job.salt is None else job.salt
     tell(job.progress, "encode")
     with ThreadPoolExecutor(max_workers=1) as aside:
-        deriving = aside.submit(job.keyring.keys, salt)  # 0.1 s, off the interpreter lock
-        ground = Ground.of(job.cover, job.keyring, job.models)
-        subkeys = deriving.result()
-    found, notices = body.encoded(job, ground.most_bytes)
+        # Argon2id, a tenth of a second for each key, and the secret's codec work off the interpreter lock.
+        deriving = aside.submit(job.keyring.keys, salt)
+        places = Ground.of(job.cover, job.keyring)
+        encoding = aside.submit(body.encoded, job, places.most_bytes)
+        ground = places.priced(job.models)
+        subkeys, (found, notices) = deriving.result(), encoding.result()
     tell(job.progress, "write")
     first = body.unmarked(job, found, names.PIXELS)
     stego_rgb, last = ground.written(first, found.payload, salt, subkeys)
@@ -57,14 +59,13 @@ def hide(job: Job) -> Stego:
 
 @dataclass(frozen=True)
 class Ground:
-    """A cover made ready to be written to.
+    """A cover whose places are shared out: it is known what fits, not yet what it costs.
 
     Attributes:
         rgb: (H, W, 3) uint8.
         usable: (H, W) bool, which pixels carry; None if all do.
         notices: what the user must know of them.
         pixels: (n, 3) uint8, those that carry.
-        rho: (n,) float32 > 0, what a step costs at each.
         precision: of the channels.
         places: (m,) int64 of `pixels`, which the head has to itself.
         rest: (n - m,) the others.
@@ -75,26 +76,29 @@ class Ground:
     usable: NDArray[np.bool_] | None
     notices: tuple[str, ...]
     pixels: U8
-    rho: NDArray[np.float32]
     precision: NDArray[np.float64]
     places: NDArray[np.int64]
     rest: NDArray[np.intp]
     locator: bytes
 
     @classmethod
-    def of(cls, cover: Cover, keyring: Keyring, models: Models) -> Ground:
-        """Costs and keyed places; ImageError if the cover is too small."""
+    def of(cls, cover: Cover, keyring: Keyring) -> Ground:
+        """Keyed places; ImageError if the cover is too small."""
         usable = usable_pixels(cover.alpha)
         pixels = carriers(cover.rgb, usable)
         room = check_room(cover.rgb, len(pixels))
         with ThreadPoolExecutor(max_workers=1) as aside:
             locating = aside.submit(keyring.locator, room)
             precision = colour_precision(cover.rgb)
-            rho = _costs(cover.rgb, usable, models)
             locator = locating.result()
         places = head.PIXELS.draw(room, locator)
         notices = alpha_notices(cover.alpha, usable)
-        return cls(cover.rgb, usable, notices, pixels, rho, precision, places, _rest(room, places), locator)
+        return cls(cover.rgb, usable, notices, pixels, precision, places, _rest(room, places), locator)
+
+    def priced(self, models: Models) -> PricedGround:
+        """The same with costs."""
+        own = {each.name: getattr(self, each.name) for each in fields(self)}
+        return PricedGround(**own, rho=_costs(self.rgb, self.usable, models))
 
     @property
     def room(self) -> int:
@@ -105,6 +109,17 @@ class Ground:
     def most_bytes(self) -> int:
         """Of a payload."""
         return samples.room(np.take(self.pixels, self.rest, axis=0)) - body.TAG_BYTES
+
+
+@dataclass(frozen=True)
+class PricedGround(Ground):
+    """A cover made ready to be written to.
+
+    Attributes:
+        rho: (n,) float32 > 0, what a step costs at each pixel that carries.
+    """
+
+    rho: NDArray[np.float32]
 
     def entropies(self) -> tuple[Callable[[float], float], float]:
         """See `samples.entropies`, of the pixels that carry a body."""

@@ -76,6 +76,8 @@ class PhaseMethod:
     has_key: bool = True
     has_runs: bool = True
     has_jpeg: bool = False
+    has_ceiling: bool = False
+    shuns_jpeg_pixels: bool = False
 
     def hide(self, job: Job) -> Stego:
         """See `Method.hide`. A target is met by the fewest planes that reach it; all are sent without one."""

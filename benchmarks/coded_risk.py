@@ -1,0 +1,88 @@
+"""How many bits per pixel the stegos of a security table carry, so that errors can be read off by them.
+
+    python benchmarks/coded_risk.py --data-root DIR [--results results/security-coded.json]
+
+The table tells how often a detector errs about coded bits that reveal at 40 dB, by spread, and about a fixed
+number of bits per pixel. Here the same covers and secrets are taken again (the list of covers must have the
+table's checksum), and the mean number of bits of the bodies is entered into the program's own table
+(stegcli/detection/risk.json) beside the errors, for `check` and `hide --risk`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stegcli.codecs.base import Rate, Target
+from stegcli.detection import risk
+from stegcli.lab.data import photos
+from stegcli.lab.data.covers import COVER_SHAPE, covers_of, load_cover, unlearned
+from stegcli.lab.security import presets
+from stegcli.lab.security.coded_subjects import CodedSubject
+from stegcli.pictures import luma
+
+GOALS = {
+    f"coded@{presets.CODED_DB:g}, spread 1": (Target(presets.CODED_DB), 1),
+    f"coded@{presets.CODED_DB:g}, spread 4": (Target(presets.CODED_DB), 4),
+    f"coded@{presets.CODED_DB:g}, spread 16": (Target(presets.CODED_DB), 16),
+    "coded, 0.5 bit per pixel": (Rate(0.5), 1),
+}
+
+
+def main() -> None:
+    """Count, enter."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data-root", type=Path, required=True)
+    parser.add_argument("--results", type=Path, default=Path("results/security-coded.json"))
+    options = parser.parse_args()
+    results = json.loads(options.results.read_text())
+    covers = covers_as_measured(results, options.data_root)
+    rows = [
+        {
+            "subject": row["subject"],
+            "rate": round(mean_rate(row["subject"], covers), 4),
+            "error": row["detection_error"],
+            "low": row["error_low"],
+            "high": row["error_high"],
+        }
+        for row in results["rows"]
+        if row["subject"] in GOALS
+    ]
+    rows.sort(key=lambda row: row["rate"])
+    table = json.loads(risk.RISK_FILE.read_text())
+    table["coded"] = {"source": options.results.as_posix(), "rows": rows}
+    risk.RISK_FILE.write_text(json.dumps(table, indent=2) + "\n")
+    for row in rows:
+        print(f"{row['subject']:<30} {row['rate']:.4f} bits per pixel, P_E {row['error']:.3f}")
+
+
+def covers_as_measured(results: dict[str, Any], data_root: Path) -> list[photos.ImageRef]:
+    """Those of the table, by the rule of `presets.run`; ends the program if they are others."""
+    refs = [ref for dataset in results["sources"] for ref in unlearned(dataset, data_root)]
+    random.Random(results["seed"]).shuffle(refs)  # noqa: S311 - repeatable on purpose
+    refs = covers_of(refs, results["covers"], results["shrink"])
+    if hashlib.sha256("\n".join(ref.key for ref in refs).encode()).hexdigest() != results["covers_sha256"]:
+        sys.exit("these are not the covers of the table")
+    return refs
+
+
+def mean_rate(subject: str, covers: Sequence[photos.ImageRef]) -> float:
+    """Bits of body per pixel of the cover; each cover's secret is the next one."""
+    goal, spread = GOALS[subject]
+    judged = CodedSubject(subject, goal, spread)
+    secrets = (luma.gray(load_cover(ref)) for ref in [*covers[1:], covers[0]])
+    return float(np.mean([8 * judged.body_bytes(secret) for secret in secrets]) / np.prod(COVER_SHAPE))
+
+
+if __name__ == "__main__":
+    main()

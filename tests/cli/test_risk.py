@@ -1,0 +1,112 @@
+"""`hide --risk`, and `check` and `--cover-from` for coded bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from desk import Desk
+from PIL import Image
+from skimage import data
+
+from stegcli.detection.risk import coded_risk
+
+PIXELS = 256 * 256
+
+
+@pytest.fixture
+def tiny(desk: Desk) -> str:
+    """A secret of 48x48."""
+    return desk.put("tiny.png", np.array(Image.fromarray(data.camera()).resize((48, 48))))
+
+
+def test_the_secret_is_as_good_as_the_risk_allows(desk: Desk, tiny: str) -> None:
+    reports = {}
+    for risk in ("0.48", "0.4"):
+        command = ["hide", "cover.png", tiny, "--model", "coded", "-o", "s.png", "--force", "--json"]
+        done = desk.run(*command, "--risk", risk)
+        assert done.code == 0, done
+        reports[risk] = done.json
+        assert coded_risk(done.json["bpp"], PIXELS).error >= float(risk)
+        assert any("at this risk the cover bears" in notice for notice in done.json["notices"])
+    careful, careless = (reports[risk] for risk in ("0.48", "0.4"))
+    assert careful["bpp"] < careless["bpp"]
+    assert careful["revealed_psnr_db"] < (careless["revealed_psnr_db"] or 99)
+    capped = desk.run(*command, "--risk", "0.3", "--target", "30").json
+    assert 29.9 < capped["revealed_psnr_db"] < 36
+
+
+def test_what_cannot_be_risked(desk: Desk, tiny: str) -> None:
+    desk.refuses(2, "hide", "cover.png", tiny, "--risk", "0.45", words="for coded bits")
+    coded = ["hide", "cover.png", tiny, "--model", "coded", "--risk"]
+    desk.refuses(2, *coded, "0.5", words="cannot be asked for")
+    desk.refuses(3, *coded, "0.49999", words="too small to hide anything at this risk")
+    desk.put_bytes("big.bin", np.random.default_rng(0).bytes(6000))
+    desk.refuses(
+        3, "hide", "cover.png", "big.bin", "--model", "coded", "--risk", "0.45", words="has room for"
+    )
+
+
+def test_check_forecasts_coded_bits(desk: Desk, tiny: str) -> None:
+    told = desk.run("check", "cover.png", tiny, "--model", "coded", "--json").json
+    assert told["risk"]["error"] == pytest.approx(coded_risk(told["bpp"], PIXELS).error)
+    assert told["risk"]["low"] <= told["risk"]["error"] <= told["risk"]["high"]
+    lines = desk.run("check", "cover.png", tiny, "--model", "coded").out
+    assert "bits per pixel" in lines
+    assert "this very stego" not in lines
+
+
+def test_check_of_one_picture(desk: Desk, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cover = desk.run("check", "cover.png", "--json").json
+    assert cover["kind"] == "cover"
+    bears = dict(map(tuple, cover["bears"]))
+    assert 0 < bears[0.45] < bears[0.4] < bears[0.3]
+    monkeypatch.setenv("STEGCLI_PASSPHRASE", "open")
+    for model in ("coded", "phase"):
+        report = desk.run(
+            "hide", "cover.png", tiny, "-o", "s.png", "--model", model, "--json", "--force"
+        ).json
+        stego = desk.run("check", "s.png", "--json").json
+        assert (stego["kind"], stego["model"]) == ("stego", model)
+        assert stego["bpp"] == pytest.approx(report["bpp"])
+        assert 0 < stego["risk"]["error"] <= 0.5
+    monkeypatch.delenv("STEGCLI_PASSPHRASE")
+    assert desk.run("check", "s.png", "--json").json["kind"] == "cover"
+
+
+def test_check_of_a_jpeg(desk: Desk, tiny: str) -> None:
+    photo = desk.put("photo.jpg", data.coffee(), quality=90)
+    cover = desk.run("check", photo, "--json").json
+    assert cover["in_jpeg"]
+    assert dict(map(tuple, cover["bears"]))[0.45] > 0
+    told = desk.run("check", photo, tiny, "--model", "coded", "--json").json
+    assert 0 < told["load"]["rate"] < 0.3
+    assert 0 < told["risk"]["error"] <= 0.5
+    assert desk.run("hide", photo, tiny, "--model", "coded").code == 0
+    stego = desk.run("check", "photo.stego.jpg", "--json").json
+    assert stego["load"]["rate"] == pytest.approx(told["load"]["rate"], rel=0.02)
+    assert "bits per AC coefficient" in desk.run("check", "photo.stego.jpg").out
+
+
+def test_the_cover_that_bears_most_is_taken(desk: Desk, tiny: str) -> None:
+    Path("photos").mkdir()
+    picture = Image.fromarray(data.coffee())
+    for name, size in (("small", (150, 100)), ("middle", (300, 200)), ("large", (450, 300))):
+        picture.resize(size, Image.Resampling.LANCZOS).save(f"photos/{name}.png")
+    smooth = np.full((300, 450, 3), 128, dtype=np.uint8)
+    smooth[::2] += 1
+    Image.fromarray(smooth).save("photos/smooth.png")
+    Image.fromarray(data.coffee()).save("photos/decoded.jpg", quality=90)
+    with Image.open("photos/decoded.jpg") as photo:
+        photo.save("photos/decoded.png")
+    done = desk.run("hide", tiny, "--cover-from", "photos", "--model", "coded", "--json")
+    assert done.code == 0, done
+    ranking = {Path(ranked["cover"]).name: ranked for ranked in done.json["ranking"]}
+    order = list(ranking)
+    assert order.index("large.png") < order.index("middle.png") < order.index("small.png")
+    assert order.index("large.png") < order.index("smooth.png")
+    assert "quantises its pixels" in ranking["decoded.png"]["problem"]
+    assert order[-1] == "decoded.png"
+    assert ranking["decoded.jpg"]["risk"] > 0
+    assert done.json["stego"].startswith(Path(order[0]).stem)
