@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     F32 = NDArray[np.float32]
     F64 = NDArray[np.float64]
 
-__all__ = ["FREQUENCIES", "Blocks", "activity", "box_means", "luma_table"]
+__all__ = ["FREQUENCIES", "Blocks", "activity", "box_means", "luma_table", "scaled_table"]
 
 _CENTRE: Final = np.float32(128)
 _AREA: Final = dct.SIDE * dct.SIDE
@@ -40,8 +40,13 @@ _LOW: Final = tuple(8 * v + h for v in range(5) for h in range(5) if v or h)
 
 def luma_table(quality: int) -> NDArray[np.int64]:
     """(64,) int64: libjpeg's steps of luma at a quality of 1..100, vertical frequency first."""
+    return scaled_table(_ANNEX_K, quality).ravel()
+
+
+def scaled_table(table: NDArray[np.int64], quality: int) -> NDArray[np.int64]:
+    """A table for quality 50 as libjpeg scales it to a quality of 1..100; steps of 1..255."""
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    return np.clip((_ANNEX_K.ravel() * scale + 50) // 100, 1, 255)
+    return np.clip((table * scale + 50) // 100, 1, 255)
 
 
 def _by_step() -> tuple[int, ...]:
@@ -82,10 +87,20 @@ class Blocks:
         """(rows * columns, k) float32: some of every block's coefficients."""
         return self.samples @ dct.rows_of(frequencies).T
 
+    def joined(self) -> F32:
+        """(8 rows, 8 columns) float32: luma again, 0..255."""
+        shape = (self.rows, self.columns, dct.SIDE, dct.SIDE)
+        return dct.join_blocks(self.samples.reshape(shape)) + _CENTRE
+
     def plus(self, frequencies: tuple[int, ...], change: F32) -> F32:
         """(H', W') float32: what is added to luma where coefficients change by (rows * columns, k)."""
-        added = change @ dct.rows_of(frequencies)
+        added = self.samples_of(frequencies, change)
         return dct.join_blocks(added.reshape(self.rows, self.columns, dct.SIDE, dct.SIDE))
+
+    @staticmethod
+    def samples_of(frequencies: tuple[int, ...], values: F32) -> F32:
+        """(n, k) float32 coefficients -> (n, 64) float32 samples, all other coefficients being 0."""
+        return values @ dct.rows_of(frequencies)
 
 
 def activity(blocks: Blocks) -> F32:

@@ -154,7 +154,9 @@ class Ground:
         result: F32 = coefficients[self.blocks] / self.steps + self.dither
         return result
 
-    def soft(self, coefficients: F32, classes: NDArray[np.intp], seen: NDArray[np.bool_] | None = None) -> F32:
+    def soft(
+        self, coefficients: F32, classes: NDArray[np.intp], seen: NDArray[np.bool_] | None = None
+    ) -> F32:
         """What coefficients say of each place, in the keyed order.
 
         Args:

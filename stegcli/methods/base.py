@@ -40,6 +40,7 @@ __all__ = [
     "Facts",
     "Job",
     "Method",
+    "Proof",
     "Secret",
     "Stego",
     "Wishes",
@@ -80,10 +81,12 @@ class Wishes:
         favor: "cover", "balanced" or "secret": how to share out the quality.
         target: PSNR in dB that the revealed picture shall have; what is won by that goes into the stego.
             None for all that the method can give.
+        survive: what the secret shall survive, a name of `methods.robust.profiles`; None for nothing.
     """
 
     favor: str = "balanced"
     target: float | None = None
+    survive: str | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,21 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class Proof:
+    """That a secret was read again after something had been done to its stego.
+
+    Attributes:
+        channel: what was done, as users say it.
+        opened: whether the secret came back.
+        margin: by what share more information arrived than is needed.
+    """
+
+    channel: str
+    opened: bool
+    margin: float
+
+
+@dataclass(frozen=True)
 class Stego:
     """A stego and how it was made.
 
@@ -158,6 +176,7 @@ class Stego:
         device: where the encoder ran.
         notices: what the user may not expect, one sentence each.
         jpeg: the whole file, where coefficients carry.
+        proofs: what it was tried on, if the method promises that it survives anything.
     """
 
     pixels: Rgb | None
@@ -167,6 +186,7 @@ class Stego:
     device: str
     notices: tuple[str, ...]
     jpeg: bytes | None = field(default=None, repr=False)
+    proofs: tuple[Proof, ...] = ()
 
     @property
     def rgb(self) -> Rgb:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
 from stegcli.envelope.opening import open_coefficients, open_parities, open_samples
+from stegcli.envelope.sturdy_opening import luma_of, open_sturdy, open_sturdy_shifted
 from stegcli.errors import ModelError, NothingFoundError
 from stegcli.methods.coded.method import CodedMethod
 from stegcli.methods.isgan import IsganMethod
 from stegcli.methods.phase.method import PhaseMethod
+from stegcli.methods.robust.method import RobustMethod
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,10 +26,11 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.uint8]
     Opener = Callable[[Array, Array | None, Keyring], Opened]
+    Way = Callable[[], Opened]
 
 __all__ = ["METHODS", "OPENERS", "chosen", "for_channel", "for_family", "open_stego", "writes_jpeg"]
 
-METHODS: Final[tuple[Method, ...]] = (PhaseMethod(), IsganMethod(), CodedMethod())
+METHODS: Final[tuple[Method, ...]] = (PhaseMethod(), IsganMethod(), CodedMethod(), RobustMethod())
 
 OPENERS: Final[tuple[Opener, ...]] = (open_parities, open_samples)
 """Into pixels, tried in order of cost."""
@@ -46,12 +49,10 @@ def open_stego(
 
     Raises:
         NothingFoundError: nothing is hidden, the passphrase is wrong, or too much was destroyed.
+        ChangedError: something is hidden, and too much of it was destroyed.
         ModelError: it was hidden in a way that this version does not know.
     """
-    ways = [partial(opener, stego_rgb, alpha, keyring) for opener in OPENERS]
-    if jpeg is not None:
-        ways.insert(0, partial(open_coefficients, jpeg, stego_rgb.size, keyring))
-    for way in ways:
+    for way in _ways(stego_rgb, alpha, keyring, jpeg):
         try:
             opened = way()
             method = for_channel(opened.header.channel)
@@ -60,6 +61,16 @@ def open_stego(
             continue
         return method, opened
     raise NothingFoundError
+
+
+def _ways(stego_rgb: Array, alpha: Array | None, keyring: Keyring, jpeg: bytes | None) -> list[Way]:
+    """All ways, in order of cost and likelihood: a JPEG is what a stego that survived has become."""
+    levels = cache(partial(luma_of, stego_rgb, jpeg))
+    ways: list[Way] = [partial(opener, stego_rgb, alpha, keyring) for opener in OPENERS]
+    sturdy = [lambda: open_sturdy(levels(), keyring), lambda: open_sturdy_shifted(levels(), keyring)]
+    if jpeg is None:
+        return [*ways, *sturdy]
+    return [sturdy[0], partial(open_coefficients, jpeg, stego_rgb.size, keyring), *ways, sturdy[1]]
 
 
 def writes_jpeg(name: str | None) -> bool:
