@@ -21,6 +21,8 @@ from stegcli.errors import (
 )
 from stegcli.methods import files, table
 from stegcli.methods.base import Job, Wishes
+from stegcli.methods.robust.method import FAMILY
+from stegcli.methods.robust.profiles import promise_of
 from stegcli.models.loading import Models
 from stegcli.pictures import metrics, reading, writing
 from stegcli.pictures.drafts import check_place
@@ -94,11 +96,13 @@ class HideSettings:
         keep_metadata: carry the cover's EXIF over.
         gray: hide a colour secret in gray, also where the method would keep its colours.
         as_file: hide the secret's file byte for byte, also where it is a picture.
+        survive: what the secret shall survive: a name of `methods.robust.profiles`; takes the model robust.
         floor: PSNR in dB of the revealed picture below which no stego is written; None for what a flat gray
             picture has (`floor.least_db`). A dry run refuses nothing: the report says how it went.
 
     Raises:
-        UsageError: a target that is no number of decibels, or a limit that leaves no pixel.
+        UsageError: a target that is no number of decibels, a limit that leaves no pixel, or a promise that
+            there is not, or that the model does not make.
     """
 
     model: str | None = None
@@ -112,8 +116,16 @@ class HideSettings:
     floor: float | None = None
     gray: bool = False
     as_file: bool = False
+    survive: str | None = None
 
     def __post_init__(self) -> None:
+        if self.survive is not None:
+            promise_of(self.survive)
+            if self.model not in (None, FAMILY):
+                raise UsageError(
+                    f"{self.model} makes nothing that survives", f"Take --model {FAMILY}, or no --survive."
+                )
+            object.__setattr__(self, "model", FAMILY)
         if self.target is not None and not math.isfinite(self.target):
             raise UsageError(f"cannot aim at {self.target} dB", "Give a PSNR in decibels, such as 32.")
         if self.max_pixels < 1:
@@ -138,11 +150,23 @@ def hide(
     floor: float | None = None,
     gray: bool = False,
     as_file: bool = False,
+    survive: str | None = None,
     progress: Progress | None = None,
 ) -> HideReport:
     """`hide_as`, with the fields of `HideSettings` as keywords."""
     settings = HideSettings(
-        model, weights, device, favor, target, scale_cover, max_pixels, keep_metadata, floor, gray, as_file
+        model,
+        weights,
+        device,
+        favor,
+        target,
+        scale_cover,
+        max_pixels,
+        keep_metadata,
+        floor,
+        gray,
+        as_file,
+        survive,
     )
     return hide_as(cover, secret, out, settings, passphrase=passphrase, force=force, progress=progress)
 
@@ -186,7 +210,7 @@ def hide_as(
     hidden, secret_notices = files.secret_for(
         method, secret, settings.max_pixels, gray=settings.gray, as_file=settings.as_file
     )
-    wishes = Wishes(settings.favor, settings.target)
+    wishes = Wishes(settings.favor, settings.target, settings.survive)
     made = method.hide(Job(carrier, hidden, models, chosen, keyring, wishes, progress=progress))
     tell(progress, "save")
     place = Place(out, force, settings.max_pixels, settings.keep_metadata)
@@ -219,6 +243,7 @@ def hide_as(
             stego_rgb=again.rgb,
             stego_alpha=again.alpha,
             revealed_secret=quality.seen,
+            proofs=made.proofs,
             notices=(
                 *picture.notices,
                 *lost_meaning(out, picture),
@@ -251,7 +276,7 @@ def trial(cover: Source, secret: Source, settings: HideSettings, models: Models)
     hidden, _ = files.secret_for(
         method, secret, settings.max_pixels, gray=settings.gray, as_file=settings.as_file
     )
-    wishes = Wishes(settings.favor, settings.target)
+    wishes = Wishes(settings.favor, settings.target, settings.survive)
     made = method.hide(Job(carrier, hidden, models, chosen, Keyring(None), wishes, salt=_TRIAL_SALT))
     return picture.rgb, made.rgb, made.facts.spread
 
@@ -267,6 +292,7 @@ def reveal(
     size: str = "original",
     force: bool = False,
     max_pixels: int = reading.DEFAULT_MAX_PIXELS,
+    search: bool = False,
     progress: Progress | None = None,
 ) -> RevealReport:
     """Reveal what a stego hides.
@@ -281,7 +307,8 @@ def reveal(
         size: "original" gives back the secret's own size, "hidden" the size that was carried.
         force: replace an existing file.
         max_pixels: refuse larger pictures, be it the stego or what it says that it gives back.
-        progress: told each stage (load, decode, save) and the share of it done.
+        search: look also for a stego that was resized, turned or mirrored.
+        progress: told each stage (load, search, decode, save) and the share of it done.
 
     Raises:
         StegError: one of its children, by what went wrong; then no file is left.
@@ -293,7 +320,8 @@ def reveal(
         check_place(out, force, inputs=paths_among(stego))
     tell(progress, "load")
     picture = load_stego(stego, max_pixels)
-    method, opened = table.open_stego(picture.rgb, picture.alpha, Keyring(passphrase), picture.jpeg)
+    keyring = Keyring(passphrase)
+    method, opened = table.open_stego(picture.rgb, picture.alpha, keyring, picture.jpeg, search, progress)
     check_sizes(opened.header, max_pixels, original=size == "original")
     if isinstance(out, str | os.PathLike) and not _is_file(opened.header):
         writing.check_writable(out, force, inputs=paths_among(stego))
@@ -396,6 +424,10 @@ def _is_file(header: Header | Head) -> bool:
 def _cover(cover: Source, out: PathLike | Sink | None, settings: HideSettings) -> tuple[Picture, Cover]:
     """The cover, as what shall be written wants it."""
     limit, scale = settings.max_pixels, settings.scale_cover
+    if settings.model == FAMILY:
+        return files.cover_to_survive(
+            cover, out, limit, scale, settings.survive, keep_metadata=settings.keep_metadata
+        )
     if isinstance(out, str | os.PathLike) and files.asks_jpeg(settings.model, out):
         return files.cover_in_jpeg(cover, out, limit, scale, keep_metadata=settings.keep_metadata)
     return files.cover_in_pixels(cover, out, limit, scale)

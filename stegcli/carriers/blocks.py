@@ -85,7 +85,8 @@ class Blocks:
 
     def coefficients(self, frequencies: tuple[int, ...]) -> F32:
         """(rows * columns, k) float32: some of every block's coefficients."""
-        return self.samples @ dct.rows_of(frequencies).T
+        some: F32 = self.samples @ dct.rows_of(frequencies).T
+        return some
 
     def joined(self) -> F32:
         """(8 rows, 8 columns) float32: luma again, 0..255."""
@@ -104,13 +105,14 @@ class Blocks:
 
 
 def activity(blocks: Blocks) -> F32:
-    """(rows, columns) float32 > 0: energy of each block's low frequencies, or less if its neighbours' is less.
+    """(rows, columns) float32 > 0: energy of low frequencies, of a block or its neighbours.
 
     A change shows beside a smooth neighbour.
     """
     low = blocks.coefficients(_LOW)
     energy = np.einsum("nk,nk->n", low, low).reshape(blocks.rows, blocks.columns)
-    return np.minimum(energy, box_means(energy)) + np.float32(1)
+    lowest: F32 = np.minimum(energy, box_means(energy)) + np.float32(1)
+    return lowest
 
 
 def box_means(values: F32) -> F32:

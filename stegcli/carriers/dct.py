@@ -39,7 +39,7 @@ def inverse(coefficients: F32) -> F32:
 
 
 def rows_of(frequencies: tuple[int, ...]) -> F32:
-    """(k, 64) float32: samples of a block for each frequency, 8 times the vertical one plus the horizontal."""
+    """(k, 64) float32: samples of a block for frequencies, 8 times the vertical one plus the horizontal."""
     return _BOTH_WAYS[list(frequencies)]
 
 

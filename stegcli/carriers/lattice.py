@@ -4,8 +4,8 @@
 
 Whoever quantises x moves t by a part of a step, and the bit mostly stays. The writer moves each t towards its
 lattice only as far as the information that the reader is expected to gain is worth the distance; what stays
-wrong, an error-correcting code repairs, and nobody tells the reader where ("soft wet paper", after J. Fridrich
-et al., "Wet paper codes", 2005; lattices after B. Chen and G. Wornell, "Quantization index modulation", 2001).
+wrong, an error-correcting code repairs, and nobody tells the reader where. (Lattices: B. Chen and G. Wornell,
+"Quantization index modulation", 2001; silence on places: J. Fridrich et al., "Writing on wet paper", 2005.)
 The reader estimates the noise blindly: both lattices together are the integers, and noise of sigma s leaves
 exp(-2 pi^2 s^2) of the mean of cos(2 pi t).
 """
@@ -57,7 +57,8 @@ def soft_bits(t: F32, sigma: F32) -> F32:
     folded = np.abs(np.mod(t + np.float32(1), np.float32(2)) - np.float32(1))  # distance from an even number
     place = (folded * np.float32(_DISTANCES) + np.float32(0.5)).astype(np.intp)
     level = np.searchsorted(_SIGMAS[1:], sigma)
-    return _soft_table()[level, place]
+    soft: F32 = _soft_table()[level, place]
+    return soft
 
 
 def noise_sigma(t: F32, rows: Indices, columns: Indices) -> F32:
@@ -101,7 +102,7 @@ def moved(t: F32, bits: NDArray[np.uint8], log_price: F32) -> F32:
 
 
 def information(soft: F32, bits: NDArray[np.uint8]) -> float:
-    """Bits of information that soft values give of each bit, on average: at most 1, below 0 if they mislead."""
+    """Bits of information that soft values give of each bit, on average: 1 at most, below 0 if misleading."""
     agreed = np.where(bits == 1, -soft, soft)
     return float(1 - np.mean(np.logaddexp(np.float32(0), -agreed), dtype=np.float64) / np.log(2))
 
@@ -109,7 +110,8 @@ def information(soft: F32, bits: NDArray[np.uint8]) -> float:
 def _means(values: F32, groups: Indices) -> F64:
     counts = np.bincount(groups)
     means = np.bincount(groups, weights=values) / np.maximum(counts, 1)
-    return np.clip(means, _LEAST_COHERENCE, _MOST_COHERENCE)
+    bounded: F64 = np.clip(means, _LEAST_COHERENCE, _MOST_COHERENCE)
+    return bounded
 
 
 def _log_odds(distance: F64, sigma: F64) -> F64:
@@ -117,7 +119,8 @@ def _log_odds(distance: F64, sigma: F64) -> F64:
 
     def density(away: F64) -> F64:
         wrapped = np.exp(-((away / sigma) ** 2) / 2) + np.exp(-(((2 - away) / sigma) ** 2) / 2)
-        return (1 - _OUTLIERS) * wrapped / (sigma * np.sqrt(_TURN)) + _OUTLIERS / 2
+        mixed: F64 = (1 - _OUTLIERS) * wrapped / (sigma * np.sqrt(_TURN)) + _OUTLIERS / 2
+        return mixed
 
     odds: F64 = np.log(density(distance)) - np.log(density(1 - distance))
     return odds

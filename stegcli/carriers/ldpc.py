@@ -97,7 +97,7 @@ class Code:
     @property
     def checks(self) -> int:
         """M."""
-        return self.checked.shape[1]
+        return int(self.checked.shape[1])
 
     def encode(self, message: Bits) -> Bits:
         """(K,) uint8 -> (n,) uint8."""
@@ -128,7 +128,8 @@ class Code:
         whole = len(soft) // length * length
         total = soft[:whole].reshape(-1, length).sum(axis=0)
         total[: len(soft) - whole] += soft[whole:]
-        return np.clip(total, -_CERTAIN, _CERTAIN)
+        bounded: F32 = np.clip(total, -_CERTAIN, _CERTAIN)
+        return bounded
 
 
 @dataclass

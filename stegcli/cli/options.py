@@ -103,6 +103,7 @@ def hide_settings(
     floor: float | None = None,
     gray: bool = False,
     as_file: bool = False,
+    survive: str | None = None,
 ) -> HideSettings:
     """The options of `hide` and `check` as the pipeline takes them."""
     from stegcli.pipeline import HideSettings
@@ -119,6 +120,7 @@ def hide_settings(
         floor,
         gray,
         as_file,
+        survive,
     )
 
 

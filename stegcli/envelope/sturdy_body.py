@@ -114,8 +114,8 @@ def _unsealed(body: bytes, sturdy: SturdyHead, keys: Keys) -> tuple[Head, bytes]
 
 def _lost() -> ChangedError:
     return ChangedError(
-        "a secret is hidden here, but the picture was compressed harder than was promised when it was hidden, "
-        "or too much of it was cut off or changed: the secret is lost",
+        "a secret is hidden here, but the picture was compressed harder than promised, or too much of it was "
+        "cut off or changed, and the secret is lost",
         "Ask for another copy, or hide it anew with a stronger promise, such as --survive jpeg:50.",
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from stegcli.envelope.opening import open_coefficients, open_parities, open_samples
 from stegcli.envelope.sturdy_opening import luma_of, open_sturdy, open_sturdy_shifted
+from stegcli.envelope.sturdy_search import open_sturdy_anyhow
 from stegcli.errors import ModelError, NothingFoundError
 from stegcli.methods.coded.method import CodedMethod
 from stegcli.methods.isgan import IsganMethod
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from stegcli.envelope.opening import Opened
     from stegcli.methods.base import Method
     from stegcli.models.loading import Loader, Models
+    from stegcli.progress import Progress
 
     Array = NDArray[np.uint8]
     Opener = Callable[[Array, Array | None, Keyring], Opened]
@@ -37,7 +39,12 @@ OPENERS: Final[tuple[Opener, ...]] = (open_parities, open_samples)
 
 
 def open_stego(
-    stego_rgb: Array, alpha: Array | None, keyring: Keyring, jpeg: bytes | None = None
+    stego_rgb: Array,
+    alpha: Array | None,
+    keyring: Keyring,
+    jpeg: bytes | None = None,
+    search: bool = False,
+    progress: Progress | None = None,
 ) -> tuple[Method, Opened]:
     """Open a stego by the first way that leads into it. Needs no model.
 
@@ -46,13 +53,18 @@ def open_stego(
         alpha: (H, W) uint8 or None.
         keyring: the passphrase's keys.
         jpeg: the file that it was decoded from, if that is a JPEG: its coefficients are looked at first.
+        search: try other sizes, and turned and mirrored, when nothing else finds anything.
+        progress: told of that search.
 
     Raises:
         NothingFoundError: nothing is hidden, the passphrase is wrong, or too much was destroyed.
         ChangedError: something is hidden, and too much of it was destroyed.
         ModelError: it was hidden in a way that this version does not know.
     """
-    for way in _ways(stego_rgb, alpha, keyring, jpeg):
+    ways = _ways(stego_rgb, alpha, keyring, jpeg)
+    if search:
+        ways.append(lambda: open_sturdy_anyhow(luma_of(stego_rgb, jpeg), keyring, progress))
+    for way in ways:
         try:
             opened = way()
             method = for_channel(opened.header.channel)

@@ -35,8 +35,7 @@ _FLAT_TABLE: Final = np.array(
         [85, 75, 135, 156, 189, 238, 311, 418],
     ]
 )
-"""N. Robidoux's table for quality 50, which ImageMagick offers and MozJPEG takes: coarser than libjpeg's in low
-frequencies."""
+"""N. Robidoux's for quality 50, which ImageMagick offers and MozJPEG takes: coarse in low frequencies."""
 _DEAD_ZONE: Final = np.float32(0.62)
 """Of a step, up to which an encoder that weighs bits against errors makes a coefficient zero."""
 
@@ -137,4 +136,5 @@ class OtherEncoder:
         exact = blocks.coefficients(FREQUENCIES)
         scaled = exact / steps
         kept = np.where(np.abs(scaled) < _DEAD_ZONE, np.float32(0), np.rint(scaled))
-        return np.rint(blocks.joined() + blocks.plus(FREQUENCIES, kept * steps - exact))
+        arrived: F32 = np.rint(blocks.joined() + blocks.plus(FREQUENCIES, kept * steps - exact))
+        return arrived

@@ -156,7 +156,7 @@ class JpegCarrier:
         """See `Carrier`; whole blocks only, as a reader of pixels counts them."""
         rows, columns = (side // 8 for side in self.rgb.shape[:2])
         exact = self.file.luma * self.file.luma_quantization.astype(np.float32)
-        flat = exact[:rows, :columns].reshape(-1, 64)
+        flat = exact[:rows, :columns].reshape(-1, 64).astype(np.float32)
         return Blocks(rows, columns, Blocks.samples_of(tuple(range(64)), flat))
 
     @cached_property

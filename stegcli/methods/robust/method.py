@@ -1,7 +1,7 @@
 """Hide a secret so that it survives JPEG and messengers (family `robust`): arrays in, arrays out.
 
 secret ──codec──> payload ──seal──> body ──code──> lattices of blocks ──┐
-cover ──texture──> prices ──────────────────────────────────────────────┴─> stego ──channels──> opens? stronger
+cover ──texture──> prices ──────────────────────────────────────────────┴─> stego ──channels──> does it open?
 whatever became of the stego ──sturdy head──> keys, layout ──soft bits──> body ──> payload ──codec──> secret
 
 All or nothing: after everything that was promised the secret is what it was, and beyond that it is gone. What
@@ -98,7 +98,7 @@ def _carrier(job: Job) -> Carrier:
     height, width = job.cover.rgb.shape[:2]
     if min(height, width) < _LEAST_SIDE:
         raise ImageError(
-            f"the cover is {width}x{height}; at least {_LEAST_SIDE}x{_LEAST_SIDE} is needed to survive anything",
+            f"the cover is {width}x{height}; to survive anything takes {_LEAST_SIDE}x{_LEAST_SIDE} at least",
             "Take a larger cover.",
         )
     if max(height, width) > 8 * sturdy.MAX_BLOCKS:

@@ -8,7 +8,7 @@ from typing import Final
 from stegcli.errors import UsageError
 from stegcli.methods.robust.channels import Channel, Jpeg, OtherEncoder, Twice, Webp
 
-__all__ = ["DEFAULT", "PROFILES", "PROMISES", "Profile", "Promise", "promise_of"]
+__all__ = ["DEFAULT", "PROFILES", "PROMISES", "Profile", "Promise", "notices_of", "promise_of"]
 
 
 @dataclass(frozen=True)
@@ -105,3 +105,14 @@ def promise_of(name: str) -> Promise:
     promised = PROMISES[profile.survives]
     own = (Jpeg(profile.quality, "4:2:0"), Jpeg(profile.quality, "4:4:4"), OtherEncoder(profile.quality))
     return Promise(promised.quality, own, profile.longest_side)
+
+
+def notices_of(name: str | None, is_shrunk: bool) -> tuple[str, ...]:
+    """What is to be said of a promise, if it is a service's."""
+    profile = PROFILES.get(name or DEFAULT)
+    if profile is None:
+        return ()
+    told = f"{name} is taken to save JPEG {profile.quality}; this was not tested against the service"
+    if not is_shrunk:
+        return (told,)
+    return (f"the cover was shrunk to {profile.longest_side} pixels, so that {name} does not do it", told)

@@ -58,7 +58,7 @@ _SPARE: Final = 1
 
 def needed(bits: int) -> float:
     """Information that a piece of so many bits needs, in its own: a short code needs more."""
-    return 1.095 + 0.10 * (_LONG_BITS / bits) ** 0.5 * 0.2
+    return float(1.08 + 0.025 * (_LONG_BITS / bits) ** 0.5)
 
 
 @dataclass(frozen=True)
