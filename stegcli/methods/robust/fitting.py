@@ -110,12 +110,12 @@ def fitted(job: Job, carrier: Carrier, promise: Promise, salt: bytes) -> Fitted:
         if found is not None and psnr_db >= floor:
             return Fitted(found[0], encoded, found[1], _notices(psnr_db, encoded, coarser is not None))
         if is_fixed:
-            raise _too_much(place, encoded, psnr_db)
+            raise _too_much(encoded, psnr_db, floor)
         coarser = _coarser(place, encoded, psnr_db)
         if coarser is None:
             break
         encoded = coarser
-    raise _too_much(place, encoded, psnr_db)
+    raise _too_much(encoded, psnr_db, floor)
 
 
 def _goal(wishes: Wishes) -> Target:
@@ -132,7 +132,7 @@ def _encoded(place: _Place, goal: Target) -> Encoded:
     if len(encoded.payload) <= place.room:
         return encoded
     if isinstance(place.job.secret, FileSecret) or place.job.wishes.target is not None:
-        raise _too_much(place, encoded, 0.0)
+        raise _too_much(encoded, 0.0, _FLOOR_DB)
     return _within(place, max(1, place.room))
 
 
@@ -227,15 +227,16 @@ def _notices(psnr_db: float, encoded: Encoded, is_coarser: bool) -> tuple[str, .
     return tuple(notices)
 
 
-def _too_much(place: _Place, encoded: Encoded, psnr_db: float) -> ImageError:
+def _too_much(encoded: Encoded, psnr_db: float, floor: float) -> ImageError:
+    """What would fit, by what was tried: about so many bytes, or none."""
     size = len(encoded.payload)
-    what = f"the secret takes {size:,} bytes"
+    why = "with them the cover cannot keep the promise, however strongly it is changed"
     if psnr_db:
-        fits = max(0, int((size + 40) * 2 ** (-(_FLOOR_DB - psnr_db) / _DB_PER_DOUBLING)) - 40)
-        why = f"with them the stego would be {psnr_db:.1f} dB from its cover; about {fits:,} would fit"
-    else:
-        why = "with them the cover cannot keep the promise, however strongly it is changed"
+        overhead = sturdy_body.OVERHEAD
+        fits = int((size + overhead) * 2 ** ((psnr_db - floor) / _DB_PER_DOUBLING)) - overhead
+        what = f"about {fits:,} would fit" if fits >= _LEAST_BYTES else "no picture would fit"
+        why = f"with them the stego would be {psnr_db:.1f} dB from its cover, below {floor:g}; {what}"
     return ImageError(
-        f"{what}, and {why}",
+        f"the secret takes {size:,} bytes, and {why}",
         "Take a larger cover, a smaller secret or a lower --target, or promise less: --survive jpeg:85.",
     )
