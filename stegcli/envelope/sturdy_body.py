@@ -105,6 +105,8 @@ def _unsealed(body: bytes, sturdy: SturdyHead, keys: Keys) -> tuple[Head, bytes]
         plaintext = _cipher(keys).decrypt(_NONCE, body, sturdy.to_bytes())
     except InvalidTag:
         raise _lost() from None
+    if len(plaintext) < _HEAD_BYTES:
+        raise NothingFoundError
     try:
         head = Head.from_bytes(plaintext[:_HEAD_BYTES] + bytes(OWN_BYTES))
     except ValueError:

@@ -23,7 +23,7 @@ from stegcli.models.loading import Models
 
 SALT = bytes(range(16))
 SIDE = 256
-_MODELS = Models(device="cpu")
+MODELS = Models(device="cpu")
 
 Secret = np.ndarray | FileSecret
 
@@ -51,9 +51,9 @@ def hidden(
     cover: Cover | np.ndarray, content: Secret, *, passphrase: str | None = None, **wishes: Any
 ) -> Stego:
     """By the method, with a salt that is always the same."""
-    method, model = table.chosen("robust", _MODELS)
+    method, model = table.chosen("robust", MODELS)
     carrier = cover if isinstance(cover, Cover) else Cover(cover)
-    return method.hide(Job(carrier, content, _MODELS, model, keyring(passphrase), Wishes(**wishes), SALT))
+    return method.hide(Job(carrier, content, MODELS, model, keyring(passphrase), Wishes(**wishes), SALT))
 
 
 @cache
@@ -62,11 +62,17 @@ def stego(survive: str = "jpeg:75") -> Stego:
     return hidden(photograph(), secret(), survive=survive)
 
 
+@cache
+def large_stego() -> Stego:
+    """Four tiles, made once."""
+    return hidden(photograph(2 * SIDE), secret(), survive="jpeg:75")
+
+
 def revealed(rgb: np.ndarray, jpeg: bytes | None = None, *, passphrase: str | None = None) -> Secret:
     """As a receiver opens it, who knows no more than the passphrase."""
     method, opened = table.open_stego(rgb, None, keyring(passphrase), jpeg)
     assert method.family == "robust"
-    return method.reveal(opened, _MODELS).content
+    return method.reveal(opened, MODELS).content
 
 
 def saved(rgb: np.ndarray, format_name: str = "JPEG", **options: object) -> bytes:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     F32 = NDArray[np.float32]
     U8 = NDArray[np.uint8]
 
-__all__ = ["Carrier", "Change", "JpegCarrier", "PixelsCarrier", "Written", "dearness"]
+__all__ = ["FORBIDDEN", "Carrier", "Change", "JpegCarrier", "PixelsCarrier", "Written", "dearness"]
 
 _REPAIRS: Final = 2
 _TOLERATED: Final = np.float32(0.8)
@@ -39,7 +39,7 @@ _TEXTURE: Final = np.float32(0.55)
 """How strongly busy blocks are preferred: the exponent of their activity."""
 _QUIET: Final = np.float32(40)
 """Activity that makes no difference any more."""
-_FORBIDDEN: Final = np.float32(6)
+FORBIDDEN: Final = np.float32(6)
 """Decimal logarithm of the price of blocks that are not fully opaque."""
 
 
@@ -111,7 +111,7 @@ class PixelsCarrier:
         prices = dearness(self.blocks)
         if self.alpha is not None:
             opaque = Blocks.of(self.alpha.astype(np.float32)).samples.min(axis=1) + 128
-            prices[opaque < OPAQUE] = _FORBIDDEN
+            prices[opaque < OPAQUE] = FORBIDDEN
         return prices
 
     def written(self, changes: Sequence[Change]) -> Written:

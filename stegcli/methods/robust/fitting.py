@@ -6,8 +6,11 @@ or a file, is not touched: then the stego may be worse, down to a floor.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from os import urandom
 from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from stegcli.carriers.tiles import Tile
 from stegcli.codecs import choice
@@ -18,6 +21,7 @@ from stegcli.envelope.head import OWN_BYTES, Head
 from stegcli.envelope.sturdy import SturdyHead
 from stegcli.errors import ImageError, UsageError
 from stegcli.methods.robust import strength
+from stegcli.methods.robust.covers import FORBIDDEN
 from stegcli.pictures import metrics
 from stegcli.progress import tell, within
 
@@ -44,6 +48,7 @@ _WORST_SECRET_DB: Final = 22.0
 
 _RATE: Final = 0.5
 _MOST_RATE: Final = 0.8
+_LEAST_RATE_PER_MILLE: Final = 120
 _FEW: Final = 12
 """Frequencies up to which rate matters more than how coarse further ones are."""
 
@@ -84,10 +89,16 @@ class _Place:
     locator: bytes
 
     @property
+    def usable(self) -> int:
+        """Blocks that carry the body and may change."""
+        others = self.tile.others(self.carrier.blocks.rows, self.carrier.blocks.columns)
+        return int(np.count_nonzero(self.carrier.prices[others] < FORBIDDEN))
+
+    @property
     def room(self) -> int:
         """Bytes of a payload, at most, however bad the stego."""
-        blocks = len(self.tile.others(self.carrier.blocks.rows, self.carrier.blocks.columns))
-        return int(blocks * sturdy_body.MOST_FREQUENCIES * _MOST_RATE) // 8 - sturdy_body.OVERHEAD
+        bits = int(self.usable * sturdy_body.MOST_FREQUENCIES * _MOST_RATE)
+        return bits // 8 - sturdy_body.OVERHEAD
 
 
 def fitted(job: Job, carrier: Carrier, promise: Promise, salt: bytes) -> Fitted:
@@ -109,13 +120,11 @@ def fitted(job: Job, carrier: Carrier, promise: Promise, salt: bytes) -> Fitted:
         psnr_db = 0.0 if found is None else metrics.psnr(carrier.rgb, found[0].written.rgb)
         if found is not None and psnr_db >= floor:
             return Fitted(found[0], encoded, found[1], _notices(psnr_db, encoded, coarser is not None))
-        if is_fixed:
-            raise _too_much(encoded, psnr_db, floor)
-        coarser = _coarser(place, encoded, psnr_db)
+        coarser = None if is_fixed else _coarser(place, encoded, psnr_db)
         if coarser is None:
             break
         encoded = coarser
-    raise _too_much(encoded, psnr_db, floor)
+    raise _too_much(place, encoded, floor)
 
 
 def _goal(wishes: Wishes) -> Target:
@@ -132,7 +141,7 @@ def _encoded(place: _Place, goal: Target) -> Encoded:
     if len(encoded.payload) <= place.room:
         return encoded
     if isinstance(place.job.secret, FileSecret) or place.job.wishes.target is not None:
-        raise _too_much(encoded, 0.0, _FLOOR_DB)
+        raise _too_much(place, encoded, _FLOOR_DB)
     return _within(place, max(1, place.room))
 
 
@@ -157,12 +166,22 @@ def _coarser(place: _Place, encoded: Encoded, psnr_db: float) -> Encoded | None:
 
 def _trial(place: _Place, encoded: Encoded) -> tuple[Best, Head] | None:
     """The weakest stego with this payload that keeps the promise; None if none does."""
+    size = len(encoded.payload) + sturdy_body.OVERHEAD
+    count = _frequencies(8 * size, place.usable)
+    if size > sturdy.MAX_BODY_BYTES:
+        return None
+    while count is not None:
+        best = _written(place, encoded, count)
+        if best is not None:
+            return best
+        count = _more(count, 8 * size, place.usable)
+    return None
+
+
+def _written(place: _Place, encoded: Encoded, count: int) -> tuple[Best, Head] | None:
+    """As `_trial`, with so many frequencies of each block."""
     blocks = place.carrier.blocks
     size = len(encoded.payload) + sturdy_body.OVERHEAD
-    others = len(place.tile.others(blocks.rows, blocks.columns))
-    count = _frequencies(8 * size, others)
-    if count is None or size > sturdy.MAX_BODY_BYTES:
-        return None
     short = SturdyHead(place.promise.quality, count, size, blocks.rows, blocks.columns)
     head_bits = sturdy.coded(short, place.salt, place.locator)
     tell(place.job.progress, "write")
@@ -197,6 +216,14 @@ def _frequencies(bits: int, blocks: int) -> int | None:
     return None
 
 
+def _more(count: int, bits: int, blocks: int) -> int | None:
+    """More frequencies, where no strength sufficed: a lower rate bears more; None if that hardly helps."""
+    more = -(-3 * count // 2)
+    if more > sturdy_body.MOST_FREQUENCIES or 1000 * bits < _LEAST_RATE_PER_MILLE * blocks * more:
+        return None
+    return more
+
+
 def _head(job: Job, encoded: Encoded, body_bytes: int) -> Head:
     is_file = isinstance(job.secret, FileSecret)
     shape = (0, 0) if isinstance(job.secret, FileSecret) else (job.secret.shape[0], job.secret.shape[1])
@@ -227,16 +254,24 @@ def _notices(psnr_db: float, encoded: Encoded, is_coarser: bool) -> tuple[str, .
     return tuple(notices)
 
 
-def _too_much(encoded: Encoded, psnr_db: float, floor: float) -> ImageError:
-    """What would fit, by what was tried: about so many bytes, or none."""
+def _too_much(place: _Place, encoded: Encoded, floor: float) -> ImageError:
+    """What would fit, as trials of fewer and fewer bytes tell."""
     size = len(encoded.payload)
-    why = "with them the cover cannot keep the promise, however strongly it is changed"
-    if psnr_db:
-        overhead = sturdy_body.OVERHEAD
-        fits = int((size + overhead) * 2 ** ((psnr_db - floor) / _DB_PER_DOUBLING)) - overhead
-        what = f"about {fits:,} would fit" if fits >= _LEAST_BYTES else "no picture would fit"
-        why = f"with them the stego would be {psnr_db:.1f} dB from its cover, below {floor:g}; {what}"
+    fits = _fitting_bytes(place, encoded, floor)
+    what = f"about {fits:,} would fit" if fits else "not even a small part of them would fit"
     return ImageError(
-        f"the secret takes {size:,} bytes, and {why}",
+        f"the secret takes {size:,} bytes, more than the cover can carry if it shall survive and keep "
+        f"{floor:g} dB; {what}",
         "Take a larger cover, a smaller secret or a lower --target, or promise less: --survive jpeg:85.",
     )
+
+
+def _fitting_bytes(place: _Place, encoded: Encoded, floor: float) -> int:
+    """Bytes of a payload with which a stego keeps its floor: the first half, quarter, ... that does."""
+    size = min(len(encoded.payload), 2 * place.room)
+    while size >= 2 * _LEAST_BYTES:
+        size //= 2
+        found = _trial(place, replace(encoded, payload=urandom(size)))
+        if found is not None and metrics.psnr(place.carrier.rgb, found[0].written.rgb) >= floor:
+            return size
+    return 0
