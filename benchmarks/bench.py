@@ -171,10 +171,14 @@ def _mirrored(name: str, shape: tuple[int, int]) -> Picture:
     return np.ascontiguousarray(grown[: shape[0], : shape[1]])
 
 
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""An installed program is compiled once, not at every start."""
+
+
 def _cold(arguments: list[object], program: Sequence[str] = tuple(PROGRAM)) -> Cold:
     start = time.perf_counter()
     with subprocess.Popen(
-        [*program, *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        [*program, *map(str, arguments)], env=_ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     ) as process:
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start

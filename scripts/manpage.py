@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from stegcli._version import __version__
-from stegcli.cli.app import app
+from stegcli.cli.app import program
 from stegcli.errors import MEANINGS
 
 PAGE = Path(__file__).parents[1] / "docs" / "stegcli.1"
@@ -63,7 +63,7 @@ class Described:
 
 def commands() -> Iterator[Described]:
     """Every command of the program, each group before its members."""
-    yield from _below(typer.main.get_command(app), None, "stegcli")
+    yield from _below(typer.main.get_command(program()), None, "stegcli")
 
 
 def _below(command: Any, parent: Any, name: str) -> Iterator[Described]:  # noqa: ANN401 - Typer keeps its types to itself
@@ -87,10 +87,10 @@ def page() -> str:
         f'.TH STEGCLI 1 "" "stegcli {__version__}" "User Commands"',
         *_section("NAME", [f"stegcli {_DASH} {SUMMARY}"]),
     ]
-    program, *others = commands()
-    lines += _section("SYNOPSIS", [f"\\fBstegcli\\fR {_plain(program.usage)}"])
+    whole, *others = commands()
+    lines += _section("SYNOPSIS", [f"\\fBstegcli\\fR {_plain(whole.usage)}"])
     lines += _section("DESCRIPTION", [_plain(PASSPHRASES), ".PP", _plain(STREAMS)])
-    lines += _section("OPTIONS", list(_rows(program)))
+    lines += _section("OPTIONS", list(_rows(whole)))
     lines.append(".SH COMMANDS")
     for each in others:
         lines += [f".SS {_plain(each.name)} {_plain(each.usage)}"]

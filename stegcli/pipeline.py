@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stegcli.codecs.base import FileSecret
-from stegcli.envelope.head import Head
+from stegcli.codecs.file_secret import FileSecret
 from stegcli.envelope.keys import Keyring
 from stegcli.envelope.opening import check_sizes
 from stegcli.errors import (
@@ -21,8 +20,7 @@ from stegcli.errors import (
 )
 from stegcli.methods import files, table
 from stegcli.methods.base import Job, Wishes
-from stegcli.methods.robust.method import FAMILY
-from stegcli.methods.robust.profiles import promise_of
+from stegcli.methods.robust.names import FAMILY
 from stegcli.models.loading import Models
 from stegcli.pictures import metrics, reading, writing
 from stegcli.pictures.drafts import check_place
@@ -39,6 +37,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from stegcli.envelope.head import Head
     from stegcli.envelope.header import Header
     from stegcli.methods.base import Cover, Facts, Secret, Stego
     from stegcli.models.store import PathLike
@@ -120,6 +119,8 @@ class HideSettings:
 
     def __post_init__(self) -> None:
         if self.survive is not None:
+            from stegcli.methods.robust.profiles import promise_of
+
             promise_of(self.survive)
             if self.model not in (None, FAMILY):
                 raise UsageError(
@@ -323,7 +324,7 @@ def reveal(
     keyring = Keyring(passphrase)
     method, opened = table.open_stego(picture.rgb, picture.alpha, keyring, picture.jpeg, search, progress)
     check_sizes(opened.header, max_pixels, original=size == "original")
-    if isinstance(out, str | os.PathLike) and not _is_file(opened.header):
+    if isinstance(out, str | os.PathLike) and not opened.header.is_file:
         writing.check_writable(out, force, inputs=paths_among(stego))
         if size == "original":
             writing.check_holds(out, opened.header.secret_shape)
@@ -365,9 +366,9 @@ def info(
         model=known or (facts.model or b"").hex(),
         model_here=known is not None,
         size=_size(picture.rgb),
-        secret_size=None if _is_file(header) else _flipped(header.secret_shape),
-        hidden_size=None if _is_file(header) else _flipped(facts.shown_shape),
-        secret_bytes=header.content_bytes if isinstance(header, Head) and header.is_file else None,
+        secret_size=None if header.is_file else _flipped(header.secret_shape),
+        hidden_size=None if header.is_file else _flipped(facts.shown_shape),
+        secret_bytes=header.content_bytes if header.is_file else None,
         spread=facts.spread,
         planes=facts.planes,
         bpp=_bpp(header, facts, picture.rgb),
@@ -415,10 +416,6 @@ def _saved(
     else:
         out.write(found.content if isinstance(found, FileSecret) else writing.png_bytes(found))
     return name_of(out)
-
-
-def _is_file(header: Header | Head) -> bool:
-    return isinstance(header, Head) and header.is_file
 
 
 def _cover(cover: Source, out: PathLike | Sink | None, settings: HideSettings) -> tuple[Picture, Cover]:
@@ -469,7 +466,7 @@ def _flipped(shape: tuple[int, int]) -> Size:
 def _bpp(header: Header | Head, facts: Facts, cover_rgb: Array) -> float:
     """Secret bits per cover pixel: of the body where the secret travels as bits, else eight a pixel of it."""
     pixels = cover_rgb.shape[0] * cover_rgb.shape[1]
-    if isinstance(header, Head):
+    if header.body_bytes is not None:
         return float(8 * header.body_bytes / pixels)
     return metrics.bpp(math.prod(facts.shown_shape), pixels)
 

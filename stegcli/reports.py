@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from stegcli.codecs.base import FileSecret
+from stegcli.codecs.file_secret import FileSecret
 from stegcli.errors import UsageError
 from stegcli.pictures import luma
 

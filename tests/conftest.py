@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # There is a worker for each core. With as many threads in each, small networks spend up to twenty times
+    # the time of their work on waiting for each other; and what numpy, torch and the runtime load reads this.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
 from desk import Desk
 from PIL import Image
 from skimage import data
+
+from stegcli.envelope import keys
+from stegcli.models import loading
 
 _LOCAL = {"127.0.0.1", "::1", "localhost"}
 
@@ -29,6 +39,32 @@ def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", guarded)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.delenv("STEGCLI_PASSPHRASE", raising=False)
+
+
+@pytest.fixture(scope="session")
+def _argon2() -> Callable[..., bytes]:
+    return functools.cache(keys._argon2)
+
+
+@pytest.fixture(autouse=True)
+def each_key_once(monkeypatch: pytest.MonkeyPatch, _argon2: Callable[..., bytes]) -> None:
+    """A key is derived at its full cost, and remembered: a fifth of a second for each tells a test nothing.
+
+    That the same passphrase and salt give the same again is what `tests/unit/test_keys.py` looks at, which
+    overrides this.
+    """
+    monkeypatch.setattr(keys, "_argon2", _argon2)
+
+
+@pytest.fixture(scope="session")
+def _open_network() -> Callable[..., Any]:
+    return functools.lru_cache(maxsize=8)(loading.open_network)
+
+
+@pytest.fixture(autouse=True)
+def each_network_once(monkeypatch: pytest.MonkeyPatch, _open_network: Callable[..., Any]) -> None:
+    """Networks keep nothing between two runs: the same file on the same device is loaded once in a while."""
+    monkeypatch.setattr(loading, "open_network", _open_network)
 
 
 def _resized(pixels: np.ndarray, height: int, width: int) -> np.ndarray:

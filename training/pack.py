@@ -6,39 +6,54 @@ STATE/JOB/{checkpoint.pt, run.json, log.jsonl, weights/*, *.json, *.md} <─> ST
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from stegcli.errors import TrainingError
 from stegcli.pictures.drafts import replacing
+from stegcli.training.loop.checkpoint import Run
 
 LIMIT = 16 * 2**20
 """Bytes that a pack must stay below."""
 
 LOG = "log.jsonl"
-PATTERNS = ("checkpoint.pt", "*.json", LOG, "*.md", "weights/*")
+CHECKPOINT = "checkpoint.pt"
+PATTERNS = (CHECKPOINT, "*.json", LOG, "*.md", "weights/*")
 """TensorBoard's files and the samples stay where they are: they are pictures for the most part."""
 
 
 def pack(folder: Path, target: Path) -> int:
     """Write the pack of a job's folder, which appears whole or not at all; returns its bytes.
 
+    Where it would be too large, the checkpoint leaves out what the optimisers remember: the networks can be
+    measured, exported and begun with, but a run that is not finished cannot be resumed.
+
     Raises:
         TrainingError: it would not stay below LIMIT.
     """
     files = sorted({path for pattern in PATTERNS for path in folder.glob(pattern) if path.is_file()})
+    contents = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+    size = _write(contents, target)
+    if size >= LIMIT and Run(folder).facts().get("finished") and CHECKPOINT in contents:
+        contents[CHECKPOINT] = Run(folder).without_optimisers()
+        size = _write(contents, target)
+    if size >= LIMIT:
+        target.unlink()
+        largest = max(contents, key=lambda name: len(contents[name]))
+        raise TrainingError(
+            f"the pack of {folder} has {size / 2**20:.1f} MiB, and {LIMIT / 2**20:.0f} are too many",
+            f"{largest} is its largest part: lower pool_size or the widths in the recipe",
+        )
+    return size
+
+
+def _write(contents: Mapping[str, bytes], target: Path) -> int:
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target, force=True) as draft:
         with zipfile.ZipFile(draft.file, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in files:
-                archive.write(path, path.relative_to(folder).as_posix())
-        size = draft.file.tell()
-        if size >= LIMIT:
-            largest = max(files, key=lambda path: path.stat().st_size)
-            raise TrainingError(
-                f"the pack of {folder} has {size / 2**20:.1f} MiB, and {LIMIT / 2**20:.0f} are too many",
-                f"{largest.name} is its largest part: lower pool_size or the widths in the recipe",
-            )
-    return size
+            for name, content in contents.items():
+                archive.writestr(name, content)
+        return draft.file.tell()
 
 
 def unpack(source: Path, folder: Path) -> None:

@@ -6,6 +6,8 @@ milliseconds, too.
 
 from __future__ import annotations
 
+import sys
+
 from stegcli.cli import signals
 
 __all__ = ["main"]
@@ -17,9 +19,9 @@ def main() -> None:
     from stegcli.cli import streams
 
     streams.repair()
-    from stegcli.cli.app import app
+    from stegcli.cli.app import program
 
     try:
-        app()
+        program(sys.argv[1:])()
     finally:
         signals.release()

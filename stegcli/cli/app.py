@@ -1,29 +1,22 @@
 """The program: its commands, and the one place where errors become text and an exit code.
 
 Nothing slow is imported here: `--help` must not wait for numpy, onnxruntime or rich. Each command imports
-what it needs when it runs.
+what it needs when it runs, and is itself imported when the command line names it.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
 from stegcli._version import __version__
-from stegcli.cli import evaluate, failures, signals
-from stegcli.cli.check import check
-from stegcli.cli.export import export
-from stegcli.cli.hide import hide
-from stegcli.cli.info import info
-from stegcli.cli.models import models
-from stegcli.cli.reveal import reveal
-from stegcli.cli.train import train
+from stegcli.cli import failures, signals
 
-__all__ = ["app"]
+__all__ = ["StegGroup", "program"]
 
 
 class StegGroup(TyperGroup):
@@ -53,18 +46,85 @@ class StegGroup(TyperGroup):
         return super().make_context(info_name, args, *rest, **{"obj": failures.ErrorStyle.of(args), **extra})
 
 
-app = typer.Typer(
-    cls=StegGroup,
-    help="Hide a grayscale picture inside a colour picture, and reveal it again.",
-    epilog="Start with: stegcli hide cover.png secret.png -o stego.png, then: stegcli reveal stego.png",
-    no_args_is_help=True,
-    rich_markup_mode=None,  # plain help: rich would take longer to load than everything else here
-    pretty_exceptions_enable=False,  # they would show local variables, and a passphrase among them
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for command in (hide, reveal, info, check, models, train, export):
-    app.command()(command)
-app.add_typer(evaluate.app, name="evaluate")
+def program(words: Sequence[str] = ()) -> typer.Typer:
+    """The program for a command line: all of its commands, or the one that the first word names.
+
+    Typer reads every option of every command before it looks at the line, which takes longer than all that
+    is done with it. Help, misspelt commands and completion need them all, and begin with none.
+    """
+    app = typer.Typer(
+        cls=StegGroup,
+        help="Hide a grayscale picture inside a colour picture, and reveal it again.",
+        epilog="Start with: stegcli hide cover.png secret.png -o stego.png, then: stegcli reveal stego.png",
+        no_args_is_help=True,
+        rich_markup_mode=None,  # plain help: rich would take longer to load than everything else here
+        pretty_exceptions_enable=False,  # they would show local variables, and a passphrase among them
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_program)
+    for name in words[:1] if words and words[0] in _COMMANDS else _COMMANDS:
+        _COMMANDS[name](app)
+    return app
+
+
+def _add_hide(app: typer.Typer) -> None:
+    from stegcli.cli.hide import hide
+
+    app.command()(hide)
+
+
+def _add_reveal(app: typer.Typer) -> None:
+    from stegcli.cli.reveal import reveal
+
+    app.command()(reveal)
+
+
+def _add_info(app: typer.Typer) -> None:
+    from stegcli.cli.info import info
+
+    app.command()(info)
+
+
+def _add_check(app: typer.Typer) -> None:
+    from stegcli.cli.check import check
+
+    app.command()(check)
+
+
+def _add_models(app: typer.Typer) -> None:
+    from stegcli.cli.models import models
+
+    app.command()(models)
+
+
+def _add_train(app: typer.Typer) -> None:
+    from stegcli.cli.train import train
+
+    app.command()(train)
+
+
+def _add_export(app: typer.Typer) -> None:
+    from stegcli.cli.export import export
+
+    app.command()(export)
+
+
+def _add_evaluate(app: typer.Typer) -> None:
+    from stegcli.cli import evaluate
+
+    app.add_typer(evaluate.app, name="evaluate")
+
+
+_COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
+    "hide": _add_hide,
+    "reveal": _add_reveal,
+    "info": _add_info,
+    "check": _add_check,
+    "models": _add_models,
+    "train": _add_train,
+    "export": _add_export,
+    "evaluate": _add_evaluate,
+}
 
 
 def _show_version(wanted: bool) -> None:
@@ -73,8 +133,7 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
-def program(
+def _program(
     version: Annotated[
         bool,
         typer.Option("--version", help="Print the version and exit.", callback=_show_version, is_eager=True),

@@ -17,6 +17,7 @@ from typing import Final, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from stegcli.codecs.file_secret import FileSecret
 from stegcli.errors import ExitCode, StegError, UsageError
 
 __all__ = [
@@ -70,19 +71,6 @@ class SecretError(StegError):
             f"the hidden secret cannot be decoded ({reason})",
             hint or "It was hidden by a newer stegcli, or not by stegcli at all: try the newest one.",
         )
-
-
-@dataclass(frozen=True)
-class FileSecret:
-    """Any file.
-
-    Attributes:
-        name: as its owner calls it, without folders; from a payload always one that `safe_name` made.
-        content: its bytes.
-    """
-
-    name: str
-    content: bytes
 
 
 Secret = Picture | FileSecret

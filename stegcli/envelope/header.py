@@ -98,6 +98,21 @@ class Header:
         """(height, width) of the secret as it was given."""
         return self.secret_height, self.secret_width
 
+    @property
+    def is_file(self) -> bool:
+        """Whether the secret is a file and not a picture: never in this format."""
+        return False
+
+    @property
+    def content_bytes(self) -> int:
+        """Of a file: 0, as in a head of format 2 that speaks of a picture."""
+        return 0
+
+    @property
+    def body_bytes(self) -> int | None:
+        """Of a body of bits: None, for the picture travels as phases or as luma."""
+        return None
+
     def to_bytes(self) -> bytes:
         """The 26 bytes of format version 1, big-endian."""
         return _LAYOUT.pack(

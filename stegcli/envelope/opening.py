@@ -11,10 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stegcli.carriers import coefficients, parity
-from stegcli.carriers.jpeg_scan import read_luma
+from stegcli.carriers import parity
 from stegcli.carriers.pixels import carrier_masks, carriers
-from stegcli.envelope import head
 from stegcli.envelope.header import draw_places, open_header, parity_plan, read_salt, seal
 from stegcli.errors import ImageError, NothingFoundError
 
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from stegcli.envelope.head import Head
     from stegcli.envelope.header import Header
     from stegcli.envelope.keys import Keyring
+    from stegcli.envelope.sturdy import SturdyHead
 
     I16 = NDArray[np.int16]
     Gray = NDArray[np.uint8]
@@ -41,10 +40,11 @@ __all__ = [
     "ParitiesOpened",
     "PixelsOpened",
     "SamplesOpened",
+    "SturdyOpened",
+    "by_pixels",
     "check_sizes",
-    "open_coefficients",
+    "enough",
     "open_parities",
-    "open_samples",
 ]
 
 
@@ -118,6 +118,20 @@ class CoefficientsOpened(Opened):
     places: NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class SturdyOpened(Opened):
+    """By a sturdy head: its body is open as well.
+
+    Attributes:
+        sturdy: what the head says.
+        payload: of the secret's codec.
+    """
+
+    header: Head
+    sturdy: SturdyHead
+    payload: bytes
+
+
 def check_sizes(header: Header | Head, max_pixels: int, *, original: bool = True) -> None:
     """Refuse pictures that a header speaks of before any memory is asked for.
 
@@ -154,32 +168,21 @@ def open_parities(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Opene
     Raises:
         NothingFoundError: nothing is hidden, the passphrase is wrong, or too much was destroyed.
     """
-    return _by_pixels(stego_rgb, alpha, keyring, _open_parities)
+    return by_pixels(stego_rgb, alpha, keyring, _open_parities)
 
 
-def open_samples(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Opened:
-    """Open the head that lies in samples of a stego; as `open_parities`."""
-    return _by_pixels(stego_rgb, alpha, keyring, _open_samples)
+def by_pixels(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring, way: Way) -> Opened:
+    """What `way` opens with the pixels that shall carry, or else with all that may have carried.
 
+    Args:
+        stego_rgb: (H, W, 3) uint8.
+        alpha: (H, W) uint8 or None.
+        keyring: the passphrase's keys.
+        way: given the pixels, (H, W) bool which of them carry or None for all, and the keys.
 
-def open_coefficients(jpeg: bytes, max_pixels: int, keyring: Keyring) -> Opened:
-    """Open the head that lies in the coefficients of a JPEG file; as `open_parities`.
-
-    A file of a kind that hides nothing there is one in which nothing is found.
+    Raises:
+        NothingFoundError: as of the last try.
     """
-    try:
-        values = coefficients.values(read_luma(jpeg, max_pixels=max_pixels))
-        locator = keyring.locator(len(values))
-        places = head.COEFFICIENTS.draw(len(values), locator)
-    except ImageError:
-        raise NothingFoundError from None
-    salt, sealed = head.read_coefficients(values[places], locator)
-    keys = keyring.keys(salt)
-    return CoefficientsOpened(keys, head.open_head(sealed, keys), values, places)
-
-
-def _by_pixels(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring, way: Way) -> Opened:
-    """What the pixels that shall carry open, or else all that may have carried."""
     *others, last = carrier_masks(alpha)
     for usable in others:
         try:
@@ -190,7 +193,7 @@ def _by_pixels(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring, way: Way) -
 
 
 def _open_parities(stego_rgb: Rgb, usable: Mask, keyring: Keyring) -> ParitiesOpened:
-    pixels = _enough(stego_rgb, usable)
+    pixels = enough(stego_rgb, usable)
     count = len(pixels)
     places = draw_places(count, keyring.locator(count))
     salt, group = read_salt(pixels, places)
@@ -200,17 +203,8 @@ def _open_parities(stego_rgb: Rgb, usable: Mask, keyring: Keyring) -> ParitiesOp
     return ParitiesOpened(keys, header, stego_rgb, pixels, usable, plan)
 
 
-def _open_samples(stego_rgb: Rgb, usable: Mask, keyring: Keyring) -> SamplesOpened:
-    pixels = _enough(stego_rgb, usable)
-    locator = keyring.locator(len(pixels))
-    places = head.PIXELS.draw(len(pixels), locator)
-    salt, sealed = head.read(pixels[places], locator)
-    keys = keyring.keys(salt)
-    return SamplesOpened(keys, head.open_head(sealed, keys), stego_rgb, pixels, usable, places)
-
-
-def _enough(stego_rgb: Rgb, usable: Mask) -> Rgb:
-    """(n, 3) pixels that carry; NothingFoundError if no header fits into so few."""
+def enough(stego_rgb: Rgb, usable: Mask) -> Rgb:
+    """(H, W, 3) uint8 -> (n, 3) pixels that carry; NothingFoundError if no header fits into so few."""
     pixels = carriers(stego_rgb, usable)
     if len(pixels) < parity.MIN_PIXELS:
         raise NothingFoundError

@@ -15,8 +15,7 @@ from stegcli.carriers.blocks import Blocks, activity
 from stegcli.carriers.sturdy import activity_classes
 from stegcli.carriers.tiles import TILE, Tile, Turn
 from stegcli.envelope import sturdy, sturdy_body
-from stegcli.envelope.head import Head
-from stegcli.envelope.opening import Opened
+from stegcli.envelope.opening import SturdyOpened
 from stegcli.errors import NothingFoundError
 from stegcli.pictures import luma
 from stegcli.pictures.stored import stored_luma
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stegcli.envelope.keys import Keyring
-    from stegcli.envelope.sturdy import SturdyHead
 
     F32 = NDArray[np.float32]
     Rgb = NDArray[np.uint8]
@@ -38,20 +36,6 @@ _MOST_SEARCHED: Final = 1536
 _SURE: Final = 4.6
 """Standard deviations from which a turn of the tile is worth a look: in 65,536 turns noise reaches 4.4."""
 _MOST_LOOKS: Final = 6
-
-
-@dataclass(frozen=True)
-class SturdyOpened(Opened):
-    """By a sturdy head: its body is open as well.
-
-    Attributes:
-        sturdy: what the head says.
-        payload: of the secret's codec.
-    """
-
-    header: Head
-    sturdy: SturdyHead
-    payload: bytes
 
 
 @dataclass(frozen=True)

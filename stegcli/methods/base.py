@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from stegcli.carriers.parity import MIN_PIXELS
 from stegcli.carriers.pixels import OPAQUE
-from stegcli.codecs.base import FileSecret
+from stegcli.codecs.file_secret import FileSecret
 from stegcli.envelope.header import MAX_SIZE
 from stegcli.errors import ImageError, ModelError
 

@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from stegcli.carriers.jpeg_fresh import fresh_cover
-from stegcli.carriers.jpeg_scan import open_cover
-from stegcli.codecs.base import FileSecret
-from stegcli.codecs.plain import MAX_BYTES
+from stegcli.codecs.file_secret import FileSecret
 from stegcli.errors import ImageError, UsageError, one_line
 from stegcli.methods import table
 from stegcli.methods.base import Cover
-from stegcli.methods.robust import profiles
+from stegcli.methods.robust.names import DEFAULT
 from stegcli.models.files import read_regular
 from stegcli.pictures import colour, reading, writing
 from stegcli.pictures.drafts import check_place
@@ -78,6 +75,8 @@ def cover_in_jpeg(
         ImageError: it cannot be read, or is a JPEG of a kind that cannot carry.
         OutputError: a JPEG cannot hold it.
     """
+    from stegcli.carriers.jpeg_scan import open_cover
+
     reading.check_scale(scale)
     picture = load_upright(source, max_pixels)
     if picture.jpeg is None or scale < 1:
@@ -102,9 +101,11 @@ def cover_to_survive(
         ImageError: it cannot be read.
         OutputError: `out` cannot hold it.
     """
+    from stegcli.methods.robust import profiles
+
     reading.check_scale(scale)
     picture = load_upright(source, max_pixels)
-    longest = profiles.promise_of(survive or profiles.DEFAULT).longest_side
+    longest = profiles.promise_of(survive or DEFAULT).longest_side
     fits = 1.0 if longest is None else longest / max(picture.rgb.shape[:2])
     shrunk = replace(picture, notices=(*picture.notices, *profiles.notices_of(survive, fits < scale)))
     if min(scale, fits) < 1:
@@ -118,6 +119,8 @@ def cover_to_survive(
 
 def _fresh(picture: Picture, out: PathLike, keep_metadata: bool) -> tuple[Picture, Cover]:
     """A JPEG made of a picture's pixels, and that picture as it shows them."""
+    from stegcli.carriers.jpeg_fresh import fresh_cover
+
     writing.check_jpeg_holds(out, picture.rgb.shape, picture.alpha)
     icc = picture.icc or colour.profile_of(picture.chunks)
     exif = picture.exif if keep_metadata else None
@@ -157,6 +160,8 @@ def _is_readable(source: Source) -> bool:
 
 def _file(source: Source, method: Method) -> FileSecret:
     """A file as a secret."""
+    from stegcli.codecs.plain import MAX_BYTES
+
     if "file" not in method.takes:
         raise UsageError(f"{method.family} hides pictures only", "Take --model coded, or omit --as-file.")
     if isinstance(source, np.ndarray):

@@ -10,6 +10,7 @@ seals the header. The picture has no key: the decoder alone shows it to whoever 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from os import urandom
 from typing import TYPE_CHECKING, Final
@@ -103,10 +104,13 @@ def _hide(job: Job) -> Stego:
     check_secret(secret_gray)
     hidden_gray = reading.resize_gray(secret_gray, cover_rgb.shape[:2])
     salt = urandom(keys.SALT_BYTES) if job.salt is None else job.salt
-    subkeys, locator = job.keyring.keys(salt), job.keyring.locator(room)
-    encoder = job.networks("encoder")
     tell(job.progress, "encode")
-    pixels = carriers(draw(cover_rgb, hidden_gray, encoder, job.progress), usable)
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        # Argon2id takes 0.1 s a key, off the interpreter lock.
+        deriving, locating = aside.submit(job.keyring.keys, salt), aside.submit(job.keyring.locator, room)
+        encoder = job.networks("encoder")
+        pixels = carriers(draw(cover_rgb, hidden_gray, encoder, job.progress), usable)
+        subkeys, locator = deriving.result(), locating.result()
     tell(job.progress, "write")
     keyed = not job.keyring.is_public
     body = Body(job.networks.fingerprint)  # phases have a spread and a noise, this channel has none

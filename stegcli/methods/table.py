@@ -1,13 +1,14 @@
-"""The methods, the ways into a stego, and who answers for what: literal tables."""
+"""The methods, the ways into a stego, and who answers for what: literal tables.
+
+What takes long to load, and most stegos do not need, is loaded by the entry that needs it.
+"""
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from stegcli.envelope.opening import open_coefficients, open_parities, open_samples
-from stegcli.envelope.sturdy_opening import luma_of, open_sturdy, open_sturdy_shifted
-from stegcli.envelope.sturdy_search import open_sturdy_anyhow
+from stegcli.envelope.opening import open_parities
 from stegcli.errors import ModelError, NothingFoundError
 from stegcli.methods.coded.method import CodedMethod
 from stegcli.methods.isgan import IsganMethod
@@ -34,7 +35,39 @@ __all__ = ["METHODS", "OPENERS", "chosen", "for_channel", "for_family", "open_st
 
 METHODS: Final[tuple[Method, ...]] = (PhaseMethod(), IsganMethod(), CodedMethod(), RobustMethod())
 
-OPENERS: Final[tuple[Opener, ...]] = (open_parities, open_samples)
+
+def _open_samples(stego_rgb: Array, alpha: Array | None, keyring: Keyring) -> Opened:
+    from stegcli.envelope.bits import open_samples
+
+    return open_samples(stego_rgb, alpha, keyring)
+
+
+def _open_coefficients(jpeg: bytes, max_pixels: int, keyring: Keyring) -> Opened:
+    from stegcli.envelope.bits import open_coefficients
+
+    return open_coefficients(jpeg, max_pixels, keyring)
+
+
+def _open_sturdy(stego_rgb: Array, keyring: Keyring, jpeg: bytes | None) -> Opened:
+    from stegcli.envelope.sturdy_opening import luma_of, open_sturdy
+
+    return open_sturdy(luma_of(stego_rgb, jpeg), keyring)
+
+
+def _open_shifted(stego_rgb: Array, keyring: Keyring, jpeg: bytes | None) -> Opened:
+    from stegcli.envelope.sturdy_opening import luma_of, open_sturdy_shifted
+
+    return open_sturdy_shifted(luma_of(stego_rgb, jpeg), keyring)
+
+
+def _open_anyhow(stego_rgb: Array, keyring: Keyring, jpeg: bytes | None, progress: Progress | None) -> Opened:
+    from stegcli.envelope.sturdy_opening import luma_of
+    from stegcli.envelope.sturdy_search import open_sturdy_anyhow
+
+    return open_sturdy_anyhow(luma_of(stego_rgb, jpeg), keyring, progress)
+
+
+OPENERS: Final[tuple[Opener, ...]] = (open_parities, _open_samples)
 """Into pixels, tried in order of cost."""
 
 
@@ -63,7 +96,7 @@ def open_stego(
     """
     ways = _ways(stego_rgb, alpha, keyring, jpeg)
     if search:
-        ways.append(lambda: open_sturdy_anyhow(luma_of(stego_rgb, jpeg), keyring, progress))
+        ways.append(partial(_open_anyhow, stego_rgb, keyring, jpeg, progress))
     for way in ways:
         try:
             opened = way()
@@ -77,12 +110,12 @@ def open_stego(
 
 def _ways(stego_rgb: Array, alpha: Array | None, keyring: Keyring, jpeg: bytes | None) -> list[Way]:
     """All ways, in order of cost and likelihood: a JPEG is what a stego that survived has become."""
-    levels = cache(partial(luma_of, stego_rgb, jpeg))
     ways: list[Way] = [partial(opener, stego_rgb, alpha, keyring) for opener in OPENERS]
-    sturdy = [lambda: open_sturdy(levels(), keyring), lambda: open_sturdy_shifted(levels(), keyring)]
+    as_it_is = partial(_open_sturdy, stego_rgb, keyring, jpeg)
+    shifted = partial(_open_shifted, stego_rgb, keyring, jpeg)
     if jpeg is None:
-        return [*ways, *sturdy]
-    return [sturdy[0], partial(open_coefficients, jpeg, stego_rgb.size, keyring), *ways, sturdy[1]]
+        return [*ways, as_it_is, shifted]
+    return [as_it_is, partial(_open_coefficients, jpeg, stego_rgb.size, keyring), *ways, shifted]
 
 
 def writes_jpeg(name: str | None) -> bool:

@@ -20,6 +20,7 @@ from stegcli.models.interrupts import interruptible
 from stegcli.models.runtime import (
     MEMORY_BYTES,
     foreign_errors,
+    give_back_memory,
     limits_constants,
     load_runtime,
     run_options,
@@ -167,6 +168,7 @@ def run_tiled(
     height, width = shape
     contract = network.contract
     tiles = plan_tiles(contract.padded(height), contract.padded(width), contract, budget)
+    give_back_memory()
     for done, tile in enumerate(tiles, start=1):
         kept = tile.keep(network.run(load(tile), scalars, more_to_come=done < len(tiles)))
         rows = slice(tile.kept_rows.start, min(tile.kept_rows.stop, height))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image
 
 if TYPE_CHECKING:
     from stegcli.pictures.png import Chunk
@@ -63,6 +63,8 @@ def to_srgb(icc: bytes, mode: str) -> Convert | None:
     Raises:
         ValueError: the profile is damaged, or one for other pixels.
     """
+    from PIL import ImageCms  # few pictures have a profile, and it brings decimals and fractions along
+
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         if profile.profile.xcolor_space != _SPACES[mode]:

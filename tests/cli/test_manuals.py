@@ -83,9 +83,9 @@ def test_summaries_of_commands_fit_their_line(desk: Desk) -> None:
 def test_every_option_says_what_it_does_in_a_sentence(desk: Desk, name: str) -> None:
     from typer.main import get_command
 
-    from stegcli.cli.app import app
+    from stegcli.cli.app import program
 
-    found = get_command(app)
+    found = get_command(program())
     for word in name.split():
         found = found.commands[word]
     for parameter in found.params:

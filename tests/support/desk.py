@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from typer.testing import CliRunner
 
-from stegcli.cli.app import app
+from stegcli.cli.app import program
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Desk:
 
     def run(self, *args: str, stdin: bytes | None = None) -> Outcome:
         """Run a command in this process."""
-        result = CliRunner().invoke(app, list(args), input=stdin)
+        result = CliRunner().invoke(program(args), list(args), input=stdin)
         return Outcome(result.exit_code, result.stdout, result.stderr)
 
     def run_process(self, *args: str, prelude: str = "", env: dict[str, str] | None = None) -> Outcome:

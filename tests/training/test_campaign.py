@@ -183,6 +183,22 @@ def test_what_the_modules_say_is_in_the_log(tmp_path, listed):
     assert json.loads(row)["note"] == "step 7: it is over"
 
 
+def test_a_finished_run_is_packed_without_its_optimisers_where_it_must(tmp_path, monkeypatch):
+    job = Run(tmp_path / "job")
+    state = {"generator": torch.ones(8), "optimisers": [torch.rand(1 << 18)]}
+    job.save("rehman", 3, {}, state)
+    monkeypatch.setattr(pack, "LIMIT", 1 << 19)
+    with pytest.raises(TrainingError, match="are too many"):
+        pack.pack(job.folder, tmp_path / "job.zip")
+    job.write_json(finished=True)
+    assert pack.pack(job.folder, tmp_path / "job.zip") < 1 << 14
+    pack.unpack(tmp_path / "job.zip", tmp_path / "copy")
+    content = Run(tmp_path / "copy").load("rehman")
+    assert set(content["state"]) == {"generator"}
+    assert content["step"] == 3
+    assert "optimisers" in job.load()["state"]
+
+
 def test_a_pack_that_is_too_large_is_refused_and_a_strangers_is_not_opened(tmp_path, monkeypatch):
     folder = tmp_path / "job"
     folder.mkdir()

@@ -87,6 +87,14 @@ def test_a_run_and_its_file_are_measured_alike(folder, tmp_path, model):
     assert means["revealed_ssim"] == metrics.ssim(secret, revealed)
 
 
+def test_within_one_data_set_every_picture_hides_another(folder):
+    pairs = held_out_pairs(f"folder:{folder}", f"folder:{folder}", None, None).members
+    covers, secrets = ([ref.key for ref in refs] for refs in zip(*pairs, strict=True))
+    assert len(set(covers)) == len(covers) > 1
+    assert sorted(covers) == sorted(secrets)
+    assert all(cover != secret for cover, secret in zip(covers, secrets, strict=True))
+
+
 def test_an_exported_model_stands_beside_the_papers_figures(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("stegcli.training.loop.export.SIZES", ((64, 64),))
     export_run(save_run(tmp_path / "run", "isgan"), tmp_path / "weights", "isgan-none-v0")

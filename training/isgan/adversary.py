@@ -183,7 +183,7 @@ class Adversary:
         """Undo `state_dict`."""
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.pool.pictures = state["pool"].clone()
+        self.pool.pictures = state["pool"].to(self.accelerator.device, copy=True)
         self.last = dict(state["last"])
         self.stopped = state.get("stopped", "")
         if "watch" in state:

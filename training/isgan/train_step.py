@@ -10,7 +10,9 @@ collapses has nothing more to teach: the log says so, and the generator goes on 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -26,6 +28,7 @@ from stegcli.training.isgan.losses import ssim, weighted_sum
 from stegcli.training.isgan.networks import unfold
 from stegcli.training.isgan.quantise import luma
 from stegcli.training.isgan.recipe import IsganRecipe
+from stegcli.training.loop.captured import CapturedStep, load_optimiser, set_rate
 from stegcli.training.loop.fit import Batch, Networks
 from stegcli.training.loop.muon import Muon
 
@@ -38,8 +41,27 @@ RESIDUAL_GAIN = 10
 """Residuals in the sample grids are shown this many times larger, around gray."""
 
 
+Updated = tuple[Tensor, dict[str, Tensor]]
+"""Stego (B,3,H,W), whole numbers in 0..255, and scalars by name."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """What a generator step does that another may not."""
+
+    frozen: bool
+    """Normalises with the running statistics."""
+    ms_ssim: bool
+    """MS-SSIM has its share of the loss."""
+    adversary: bool
+    """The steganalyzer is heard."""
+
+
 class IsganTask:
-    """Generator, adversary, their losses and validation (the Task protocol)."""
+    """Generator, adversary, their losses and validation (the Task protocol).
+
+    On one CUDA device the generator's step is captured once for each manner and replayed (`loop.captured`).
+    """
 
     def __init__(self, recipe: IsganRecipe, accelerator: Accelerator, *, compiled: bool = False) -> None:
         torch.manual_seed(recipe.seed)
@@ -48,7 +70,9 @@ class IsganTask:
         self.generator = Generator(recipe.model).to(self.device, memory_format=layout)
         wrapped = accelerator.prepare_model(self.generator)
         self.forward = torch.compile(wrapped) if compiled else wrapped
-        self.optimisers = _optimisers(self.generator, recipe)
+        self.captures = self.device.type == "cuda" and accelerator.num_processes == 1
+        self.optimisers = _optimisers(self.generator, recipe, captured=self.captures)
+        self.updates: dict[Manner, CapturedStep[Updated]] = {}
         self.statistics_are_known = True
         self.adversary = (
             Adversary(recipe.steganalyzer, accelerator, compiled=compiled)
@@ -63,30 +87,60 @@ class IsganTask:
         gradient_norm, rate; in the second stage adversarial_loss and the figures of the steganalyzer's last
         step.
         """
-        frozen = step >= self.recipe.steps - self.recipe.frozen_steps
-        if not frozen and not self.statistics_are_known:
-            measure_statistics(self.generator, lambda: self.generator(batch["cover"], batch["secret"]))
+        cover, secret = batch["cover"], batch["secret"]
+        manner = self._manner(step)
+        if not manner.frozen and not self.statistics_are_known:
+            measure_statistics(self.generator, lambda: self.generator(cover, secret))
             self.statistics_are_known = True
-        freeze_statistics(self.generator, frozen)
-        with self.accelerator.autocast():
-            hidden = Hidden(*self.forward(batch["cover"], batch["secret"]))
-        sums = weighted_sum(hidden.terms, self.recipe.loss, ms_ssim_yet=step >= self.recipe.ssim_only_steps)
-        adversarial = self._adversarial_loss(hidden.stego_rgb, step)
-        loss = sums["basic_loss"] + self.recipe.adversarial_weight * adversarial.get("adversarial_loss", 0.0)
-        self.accelerator.backward(loss)
-        norm = self._update(step)
-        scalars = {"loss": loss, **sums, **hidden.terms, **adversarial, "gradient_norm": norm}
-        scalars["rate"] = torch.tensor(self.recipe.rate(step))
-        scalars |= _training_psnr(batch["cover"], hidden)
-        scalars |= self._adversary_step(batch["cover"], hidden.stego_rgb, step)
+        freeze_statistics(self.generator, manner.frozen)
+        self._set_rates(step)
+        stego_rgb, scalars = self._updater(manner)(cover, secret)
+        scalars = {**scalars, "rate": torch.tensor(self.recipe.rate(step))}
+        scalars |= self._adversary_step(cover, stego_rgb, step)
         return {name: value.detach() for name, value in scalars.items()}
 
-    def _adversarial_loss(self, stego_rgb: Tensor, step: int) -> dict[str, Tensor]:
-        """Nothing until the steganalyzer has had its own first steps, nor when it has stopped."""
-        start = self.recipe.basic_steps + self.recipe.steganalyzer.warmup_steps
-        if self.adversary is None or step < start or self.adversary.stopped:
+    def _manner(self, step: int) -> Manner:
+        """The steganalyzer is not heard before it has had its own first steps, nor when it has stopped."""
+        recipe = self.recipe
+        heard = step >= recipe.basic_steps + recipe.steganalyzer.warmup_steps
+        return Manner(
+            frozen=step >= recipe.steps - recipe.frozen_steps,
+            ms_ssim=step >= recipe.ssim_only_steps,
+            adversary=heard and self.adversary is not None and not self.adversary.stopped,
+        )
+
+    def _updater(self, manner: Manner) -> Callable[[Tensor, Tensor], Updated]:
+        if not self.captures:
+            return partial(self._update, manner)
+        if manner not in self.updates:
+            self.updates = {manner: CapturedStep(partial(self._update, manner))}
+        return self.updates[manner]
+
+    def _update(self, manner: Manner, cover: Tensor, secret: Tensor) -> Updated:
+        """Forward, backward and one step of the optimisers -> stego (B,3,H,W), and scalars by name."""
+        with self.accelerator.autocast():
+            hidden = Hidden(*self.forward(cover, secret))
+        sums = weighted_sum(hidden.terms, self.recipe.loss, ms_ssim_yet=manner.ms_ssim)
+        adversarial = self._adversarial_loss(hidden.stego_rgb) if manner.adversary else {}
+        loss = sums["basic_loss"] + self.recipe.adversarial_weight * adversarial.get("adversarial_loss", 0.0)
+        self.accelerator.backward(loss)
+        norm = gradients.clip(self.generator, self.recipe.gradient_clip)
+        for optimiser in self.optimisers:
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        scalars = {"loss": loss, **sums, **hidden.terms, **adversarial, "gradient_norm": norm}
+        scalars |= _training_psnr(cover, hidden)
+        return hidden.stego_rgb.detach(), {name: value.detach() for name, value in scalars.items()}
+
+    def _adversarial_loss(self, stego_rgb: Tensor) -> dict[str, Tensor]:
+        if self.adversary is None:
             return {}
         return {"adversarial_loss": self.adversary.verdict_on(stego_rgb, flip_labels=self.recipe.flip_labels)}
+
+    def _set_rates(self, step: int) -> None:
+        bases = (self.recipe.learning_rate, self.recipe.muon_learning_rate)
+        for optimiser, base in zip(self.optimisers, bases, strict=False):
+            set_rate(optimiser, base * self.recipe.rate(step))
 
     def _adversary_step(self, cover: Tensor, stego_rgb: Tensor, step: int) -> dict[str, Tensor]:
         """Lets the steganalyzer learn when it is due; returns the figures of its last step."""
@@ -103,17 +157,6 @@ class IsganTask:
                 log.warning("step %d: %s", step, self.adversary.stopped)
         stopped = torch.tensor(float(bool(self.adversary.stopped)))
         return {**self.adversary.last, "steganalyzer_stopped": stopped}
-
-    def _update(self, step: int) -> Tensor:
-        """One step of the optimisers; returns the gradient's norm before clipping."""
-        norm = gradients.clip(self.generator, self.recipe.gradient_clip)
-        bases = (self.recipe.learning_rate, self.recipe.muon_learning_rate)
-        for optimiser, base in zip(self.optimisers, bases, strict=False):
-            for group in optimiser.param_groups:
-                group["lr"] = base * self.recipe.rate(step)
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
-        return norm
 
     @torch.no_grad()
     def validate(self, batches: Mapping[str, list[Batch]]) -> dict[str, float]:
@@ -172,8 +215,9 @@ class IsganTask:
         return {f"cover_stego_secret_revealed_residuals_x{RESIDUAL_GAIN}": grid.clamp(0, 1).cpu()}
 
     def begin_from(self, state: dict[str, Any]) -> None:
-        """All that the other run had, its optimisers too."""
-        self.load_state_dict(state)
+        """All that the other run had; its optimisers, too, where its checkpoint still has them."""
+        own = {"optimisers": [optimiser.state_dict() for optimiser in self.optimisers]}
+        self.load_state_dict({**own, **state})
 
     def begin_from_weights(self, networks: Networks) -> None:
         """The networks alone, whose batch normalisation is folded in exported files (`isgan.unfold`)."""
@@ -195,7 +239,7 @@ class IsganTask:
         self.generator.load_state_dict(state["generator"])
         self.statistics_are_known = state.get("statistics_are_known", True)
         for optimiser, part in zip(self.optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(part)
+            load_optimiser(optimiser, part)
         if self.adversary is not None and "adversary" in state:
             self.adversary.load_state_dict(state["adversary"])
 
@@ -215,11 +259,15 @@ def _training_psnr(cover: Tensor, hidden: Hidden) -> dict[str, Tensor]:
     }
 
 
-def _optimisers(network: nn.Module, recipe: IsganRecipe) -> list[torch.optim.Optimizer]:
+def _optimisers(network: nn.Module, recipe: IsganRecipe, *, captured: bool) -> list[torch.optim.Optimizer]:
     """Adam, and Muon for the inner convolutions where the recipe gives it a rate.
 
     Convolutions that stay with Adam are regularised; biases and batch normalisation are not.
     """
+
+    def rate(value: float) -> float | Tensor:
+        return torch.tensor(value, device=convolutions[0].device) if captured else value
+
     convolutions = [p for p in network.parameters() if p.ndim == 4]
     others = [p for p in network.parameters() if p.ndim != 4]
     inner = [p for p in convolutions if min(p.shape[:2]) > PIXEL_PLANES] if recipe.muon_learning_rate else []
@@ -227,10 +275,11 @@ def _optimisers(network: nn.Module, recipe: IsganRecipe) -> list[torch.optim.Opt
     edges = [p for p in convolutions if id(p) not in known]
     adam = torch.optim.Adam(
         [{"params": edges, "weight_decay": recipe.l2}, {"params": others, "weight_decay": 0.0}],
-        lr=recipe.learning_rate,
+        lr=rate(recipe.learning_rate),
         betas=(recipe.betas[0], recipe.betas[1]),
         fused=others[0].is_cuda,
+        capturable=captured,
     )
     if not inner:
         return [adam]
-    return [adam, Muon(inner, recipe.muon_learning_rate, weight_decay=recipe.muon_weight_decay)]
+    return [adam, Muon(inner, rate(recipe.muon_learning_rate), weight_decay=recipe.muon_weight_decay)]

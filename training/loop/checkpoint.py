@@ -9,6 +9,7 @@ RUN/samples/*.png       picture grids
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import pickle
 import platform
@@ -30,6 +31,8 @@ from stegcli.pictures.drafts import explained, replacing
 from stegcli.pictures.writing import save_text
 
 FORMAT = 1
+OPTIMISERS = ("optimisers", "muon", "adam")
+"""Names that tasks keep their optimisers by."""
 LIBRARIES = ("torch", "accelerate", "numpy", "pillow", "onnx", "onnxruntime")
 
 
@@ -69,6 +72,14 @@ class Run:
                 f"{self.checkpoint} holds {content['model']}, not {model}", hint=f"name a run of {model}"
             )
         return content
+
+    def without_optimisers(self) -> bytes:
+        """The checkpoint as it would be had its optimisers forgotten everything: a third of the size."""
+        content = self.load()
+        state = {name: value for name, value in content["state"].items() if name not in OPTIMISERS}
+        file = io.BytesIO()
+        torch.save({**content, "state": state}, file)
+        return file.getvalue()
 
     def model_id(self) -> str:
         """An id for what is exported: the folder's name, and 8 digits of the checkpoint's SHA-256."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,6 +159,11 @@ def memory_checked() -> Iterator[None]:
     """Memory that runs out, on the device or beside it, becomes a TrainingError that says what to lower."""
     try:
         yield
+    except BrokenProcessPool as error:
+        raise TrainingError(
+            "a process that reads pictures was ended from outside",
+            hint="memory that runs out is the usual reason: close other programs and run it again",
+        ) from error
     except (torch.cuda.OutOfMemoryError, MemoryError, RuntimeError) as error:
         # On the CPU torch raises a plain RuntimeError.
         if type(error) is RuntimeError and "allocate memory" not in str(error):

@@ -31,11 +31,13 @@ PAIR_SEED = 5
 
 
 def held_out_pairs(covers: str, secrets: str, data_root: Path | None, most: int | None) -> PairSource:
-    """Pairs of pictures that no training of the project sees (photos.splits), no picture twice."""
+    """Pairs of pictures that no training of the project sees (photos.splits).
+
+    No picture is a cover twice, nor a secret. Within one data set each is both: it hides the next one.
+    """
     first, second = _held_out(covers, data_root), _held_out(secrets, data_root)
     if covers == secrets:
-        half = len(first) // 2
-        first, second = first[:half], first[half : 2 * half]
+        second = first[1:] + first[:1]
     count = min(len(first), len(second), most or len(first))
     if count < 1:
         raise TrainingError(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from stegcli.methods.phase.planes import ALL_PLANES
 from stegcli.training import gradients
 from stegcli.training.config import PhaseRecipe
 from stegcli.training.data.feeds import step_generator
+from stegcli.training.loop.captured import CapturedStep, load_optimiser, set_rate
 from stegcli.training.loop.fit import Batch, Networks
 from stegcli.training.loop.muon import Muon
 from stegcli.training.phase.channel_noise import ChannelNoise, Noise
@@ -51,8 +53,7 @@ class PhaseCodec(nn.Module):
 class PhaseTask:
     """The codec's networks, optimisers, loss and validation (the Task protocol).
 
-    On one CUDA device the arithmetic of a step is captured once as a CUDA graph and replayed: the networks
-    are small, and launching their some thousand kernels one by one takes longer than running them.
+    On one CUDA device the arithmetic of a step is captured once and replayed (`loop.captured`).
     """
 
     def __init__(self, recipe: PhaseRecipe, accelerator: Accelerator, *, compiled: bool = False) -> None:
@@ -72,7 +73,7 @@ class PhaseTask:
             capturable=self.captures,
             fused=self.captures,
         )
-        self.graph: CapturedStep | None = None
+        self.updates: dict[bool, CapturedStep[tuple[Tensor, Tensor, Tensor]]] = {}
 
     def _rate(self, value: float) -> float | Tensor:
         return torch.tensor(value, device=self.device) if self.captures else value
@@ -87,15 +88,15 @@ class PhaseTask:
         planes = self._draw_planes(len(secret), generator)
         rate = self._set_rates(step)
         plain_mse = step < self.recipe.mse_share * self.recipe.steps
-        update = self._captured(plain_mse) if self.captures else self._update
-        loss, mse, norm = update(secret, noise, planes, plain_mse)
+        update = self._captured(plain_mse) if self.captures else partial(self._update, plain_mse)
+        loss, mse, norm = update(secret, planes, *noise)
         psnr = -10 * (mse + LOG_FLOOR).log10().mean()
         return {"loss": loss, "psnr_db": psnr, "gradient_norm": norm, "rate": torch.tensor(rate)}
 
-    def _captured(self, plain_mse: bool) -> CapturedStep:
-        if self.graph is None or self.graph.plain_mse != plain_mse:
-            self.graph = CapturedStep(self._update, plain_mse)
-        return self.graph
+    def _captured(self, plain_mse: bool) -> CapturedStep[tuple[Tensor, Tensor, Tensor]]:
+        if plain_mse not in self.updates:
+            self.updates = {plain_mse: CapturedStep(partial(self._update, plain_mse))}
+        return self.updates[plain_mse]
 
     def _draw_planes(self, batch: int, generator: torch.Generator) -> Tensor:
         """(B,) planes sent: all of them for `full_share`, else log-uniform from the fewest on."""
@@ -108,11 +109,14 @@ class PhaseTask:
         return torch.where(whole < self.recipe.full_share, full, some)
 
     def _update(
-        self, secret: Tensor, noise: Noise, planes: Tensor, plain_mse: bool
+        self, plain_mse: bool, secret: Tensor, planes: Tensor, *noise: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Forward, backward, both optimisers -> detached loss, MSE of each picture (B,), gradient norm."""
+        """Forward, backward, both optimisers -> detached loss, MSE of each picture (B,), gradient norm.
+
+        `noise` are the parts of a Noise.
+        """
         with self.accelerator.autocast():
-            revealed = self.forward(secret, noise, planes)
+            revealed = self.forward(secret, Noise(*noise), planes)
         mse = (revealed.float() - secret).square().mean(dim=(1, 2, 3))
         loss = 100 * mse.mean() if plain_mse else (mse + LOG_FLOOR).log().mean() / 10
         self.accelerator.backward(loss)
@@ -130,11 +134,7 @@ class PhaseTask:
             (self.muon, self.recipe.muon_learning_rate),
             (self.adam, self.recipe.learning_rate),
         ):
-            for group in optimiser.param_groups:
-                if isinstance(group["lr"], Tensor):
-                    group["lr"].fill_(base * rate)
-                else:
-                    group["lr"] = base * rate
+            set_rate(optimiser, base * rate)
         return rate
 
     @torch.no_grad()
@@ -204,8 +204,8 @@ class PhaseTask:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Undo `state_dict`."""
         self.codec.load_state_dict(state["codec"])
-        self.muon.load_state_dict(state["muon"])
-        self.adam.load_state_dict(state["adam"])
+        load_optimiser(self.muon, state["muon"])
+        load_optimiser(self.adam, state["adam"])
 
 
 @dataclass(frozen=True)
@@ -215,55 +215,6 @@ class Case:
     name: str
     damage: float = 0.0
     planes: int = ALL_PLANES
-
-
-Update = Callable[[Tensor, Noise, Tensor, bool], tuple[Tensor, Tensor, Tensor]]
-
-
-class CapturedStep:
-    """An update as a CUDA graph over fixed buffers: called like the update itself.
-
-    The first calls run as they are, on a side stream as capturing demands; they are true training steps.
-    """
-
-    WARMUP = 3
-
-    def __init__(self, update: Update, plain_mse: bool) -> None:
-        self.update, self.plain_mse = update, plain_mse
-        self.calls = 0
-        self.graph = torch.cuda.CUDAGraph()
-        self.inputs: tuple[Tensor, ...] = ()
-        self.outputs: tuple[Tensor, Tensor, Tensor]
-
-    def __call__(
-        self, secret: Tensor, noise: Noise, planes: Tensor, plain_mse: bool
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The update of (secret, noise, planes); its results stay valid until the next call."""
-        self.calls += 1
-        if self.calls <= self.WARMUP:
-            return self._on_side_stream(secret, noise, planes)
-        if self.calls == self.WARMUP + 1:
-            self._capture(secret, noise, planes)
-        for buffer, value in zip(self.inputs, (secret, planes, *noise), strict=True):
-            buffer.copy_(value)
-        self.graph.replay()
-        return self.outputs
-
-    def _on_side_stream(self, secret: Tensor, noise: Noise, planes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            outputs = self.update(secret, noise, planes, self.plain_mse)
-        torch.cuda.current_stream().wait_stream(stream)
-        return outputs
-
-    def _capture(self, secret: Tensor, noise: Noise, planes: Tensor) -> None:
-        """Record the update without running it."""
-        self.inputs = tuple(value.clone() for value in (secret, planes, *noise))
-        torch.cuda.synchronize()
-        with torch.cuda.graph(self.graph):
-            secret, planes, *parts = self.inputs
-            self.outputs = self.update(secret, Noise(*parts), planes, self.plain_mse)
 
 
 def _layout(device: torch.device) -> torch.memory_format:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stegcli._version import __version__
-from stegcli.codecs.base import FileSecret
+from stegcli.codecs.file_secret import FileSecret
 from stegcli.envelope.head import Head
 from stegcli.envelope.keys import SALT_BYTES, Keyring
 from stegcli.errors import ChangedError, NothingFoundError, UsageError

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from stegcli.methods.base import Job, Wishes
 
 __all__ = [
-    "DEVICE",
-    "FAMILY",
     "TAG_BYTES",
     "encoded",
     "facts_of",
@@ -38,8 +36,6 @@ __all__ = [
     "with_marks",
 ]
 
-FAMILY: Final = "coded"
-DEVICE: Final = "cpu"
 TAG_BYTES: Final = 16
 """By which a body is longer than its payload."""
 

@@ -17,10 +17,10 @@ import numpy as np
 from stegcli.carriers import coefficients, jpeg_scan, ternary
 from stegcli.carriers.coefficients import MOST_RATE, QUIET_RATE
 from stegcli.carriers.ternary import Prices, StuckError
-from stegcli.codecs.base import FileSecret
+from stegcli.codecs.file_secret import FileSecret
 from stegcli.envelope import head, keys
 from stegcli.methods.base import Stego
-from stegcli.methods.coded import body
+from stegcli.methods.coded import body, names
 from stegcli.progress import tell
 
 if TYPE_CHECKING:
@@ -35,10 +35,7 @@ if TYPE_CHECKING:
     I16 = NDArray[np.int16]
     Places = NDArray[np.int64]
 
-__all__ = ["CHANNEL", "hide", "payload"]
-
-CHANNEL: Final = 17
-"""How a head names this way of carrying."""
+__all__ = ["hide", "payload"]
 
 _SALTS: Final = 4
 """Tried where the forbidden steps of a cover leave no way, each with keys of its own."""
@@ -60,7 +57,7 @@ def hide(job: Job, cover: JpegCover) -> Stego:
     written, last = _written(job, found, ground)
     data = jpeg_scan.write(cover, coefficients.put_back(cover.luma, written))
     told = (*notices, *_loud(cover, len(found.payload)))
-    return Stego(None, found.decoded, last, body.facts_of(last, room), body.DEVICE, told, jpeg=data)
+    return Stego(None, found.decoded, last, body.facts_of(last, room), names.DEVICE, told, jpeg=data)
 
 
 def payload(opened: CoefficientsOpened) -> bytes:
@@ -115,7 +112,7 @@ def _written(job: Job, found: Encoded, ground: _Ground) -> tuple[I16, Head]:
 
 def _under(salt: bytes, job: Job, found: Encoded, ground: _Ground) -> tuple[I16, Head]:
     subkeys = job.keyring.keys(salt)
-    first = body.unmarked(job, found, CHANNEL)
+    first = body.unmarked(job, found, names.COEFFICIENTS)
     rest = _all_but(ground.places, len(ground.values))
     sealed = body.sealed(first, found.payload, subkeys)
     written = ternary.write(ground.values[rest], _of(ground.prices, rest), sealed, subkeys)

@@ -9,6 +9,8 @@ hides changes best: the least detectable way. Nothing may touch the file: one ch
 the secret is gone. The reader needs no network and no costs.
 
 Samples are pixels (`pixels`) or, where a JPEG file shall stay one, its coefficients (`jpeg`).
+
+Coders and codecs are loaded when a secret is hidden or revealed this way: other ways need none of them.
 """
 
 from __future__ import annotations
@@ -16,19 +18,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stegcli.codecs import choice
 from stegcli.envelope.opening import CoefficientsOpened, SamplesOpened
 from stegcli.errors import NothingFoundError
-from stegcli.methods.base import Facts, Secret, Stego
-from stegcli.methods.coded import jpeg, pixels
-from stegcli.methods.coded.body import DEVICE, FAMILY, TAG_BYTES, facts_of
+from stegcli.methods.base import Secret
+from stegcli.methods.coded.names import COEFFICIENTS, DEVICE, FAMILY, PIXELS
 from stegcli.progress import tell
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from stegcli.envelope.opening import Opened
-    from stegcli.methods.base import Job
+    from stegcli.methods.base import Facts, Job, Stego
     from stegcli.models.loading import Models
     from stegcli.progress import Progress
 
@@ -42,7 +42,7 @@ class CodedMethod:
     """Hiding as coded bits (the Method protocol)."""
 
     family: str = FAMILY
-    channels: Collection[int] = (pixels.CHANNEL, jpeg.CHANNEL)
+    channels: Collection[int] = (PIXELS, COEFFICIENTS)
     has_models: bool = False
     takes: Collection[str] = ("gray", "colour", "file")
     has_key: bool = True
@@ -50,6 +50,8 @@ class CodedMethod:
 
     def hide(self, job: Job) -> Stego:
         """See `Method.hide`. A picture has the quality that is wished for, or the best one that fits."""
+        from stegcli.methods.coded import jpeg, pixels
+
         return pixels.hide(job) if job.cover.jpeg is None else jpeg.hide(job, job.cover.jpeg)
 
     def reveal(self, opened: Opened, models: Models, progress: Progress | None = None) -> Secret:
@@ -59,6 +61,9 @@ class CodedMethod:
             ChangedError: the head opened, and the body did not.
             SecretError: the body opened, and holds no secret that this program decodes.
         """
+        from stegcli.codecs import choice
+        from stegcli.methods.coded import jpeg, pixels
+
         del models  # needs none
         found = _ours(opened)
         tell(progress, "decode")
@@ -67,6 +72,8 @@ class CodedMethod:
 
     def facts(self, opened: Opened) -> Facts:
         """See `Method.facts`."""
+        from stegcli.methods.coded.body import facts_of
+
         found = _ours(opened)
         samples = found.pixels if isinstance(found, SamplesOpened) else found.values
         return facts_of(found.header, len(samples))
@@ -79,7 +86,9 @@ class CodedMethod:
 
 def _ours(opened: Opened) -> _Ours:
     """NothingFoundError if the stego was opened by another way, or the head says what it cannot hold."""
-    wanted = {SamplesOpened: pixels.CHANNEL, CoefficientsOpened: jpeg.CHANNEL}
+    from stegcli.methods.coded.body import TAG_BYTES
+
+    wanted = {SamplesOpened: PIXELS, CoefficientsOpened: COEFFICIENTS}
     if not isinstance(opened, SamplesOpened | CoefficientsOpened):
         raise NothingFoundError
     if wanted[type(opened)] != opened.header.channel or opened.header.body_bytes <= TAG_BYTES:

@@ -13,7 +13,7 @@ from stegcli.carriers.pixels import carriers, put_back, usable_pixels
 from stegcli.carriers.prices import colour_precision
 from stegcli.envelope import head, keys
 from stegcli.methods.base import Stego, alpha_notices, check_room
-from stegcli.methods.coded import body
+from stegcli.methods.coded import body, names
 from stegcli.methods.phase.costs import model_cost
 from stegcli.pictures import luma
 from stegcli.progress import tell
@@ -27,10 +27,7 @@ if TYPE_CHECKING:
 
     U8 = NDArray[np.uint8]
 
-__all__ = ["CHANNEL", "hide", "payload"]
-
-CHANNEL: Final = 16
-"""How a head names this way of carrying."""
+__all__ = ["hide", "payload"]
 
 _COSTS: Final = "phase"
 """The family whose models bring the network that corrects costs."""
@@ -55,7 +52,7 @@ def hide(job: Job) -> Stego:
     cover, cover_rho = np.take(pixels, rest, axis=0), np.take(rho, rest)
     found, notices = body.encoded(job, samples.room(cover) - body.TAG_BYTES)
     tell(job.progress, "write")
-    first = body.unmarked(job, found, CHANNEL)
+    first = body.unmarked(job, found, names.PIXELS)
     sealed = body.sealed(first, found.payload, subkeys)
     written = samples.write(cover, cover_rho, precision, sealed, subkeys)
     last = body.with_marks(first, written.marks)
@@ -65,7 +62,7 @@ def hide(job: Job) -> Stego:
     stego[places] = head.write(pixels[places], rho[places], precision, message, locator)
     told = (*alpha_notices(job.cover.alpha, usable), *notices)
     stego_rgb = put_back(cover_rgb, usable, stego)
-    return Stego(stego_rgb, found.decoded, last, body.facts_of(last, room), body.DEVICE, told)
+    return Stego(stego_rgb, found.decoded, last, body.facts_of(last, room), names.DEVICE, told)
 
 
 def payload(opened: SamplesOpened) -> bytes:

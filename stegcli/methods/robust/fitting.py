@@ -22,6 +22,7 @@ from stegcli.envelope.sturdy import SturdyHead
 from stegcli.errors import ImageError, UsageError
 from stegcli.methods.robust import strength
 from stegcli.methods.robust.covers import FORBIDDEN
+from stegcli.methods.robust.names import CHANNEL
 from stegcli.pictures import metrics
 from stegcli.progress import tell, within
 
@@ -33,10 +34,7 @@ if TYPE_CHECKING:
     from stegcli.methods.robust.profiles import Promise
     from stegcli.methods.robust.strength import Best
 
-__all__ = ["CHANNEL", "Fitted", "fitted"]
-
-CHANNEL: Final = 18
-"""How a head names this way of carrying."""
+__all__ = ["Fitted", "fitted"]
 
 _FAVOR: Final = {"cover": Target(30.0), "balanced": Target(33.3), "secret": Target(37.0)}
 """What `--favor` means here, where every byte is dear."""

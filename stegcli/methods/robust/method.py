@@ -6,6 +6,8 @@ whatever became of the stego ──sturdy head──> keys, layout ──soft bi
 
 All or nothing: after everything that was promised the secret is what it was, and beyond that it is gone. What
 it costs is stealth: a stego of this family differs more from its cover than one of any other.
+
+Coders, codecs and channels are loaded when a secret is hidden or revealed this way: other ways need none.
 """
 
 from __future__ import annotations
@@ -15,14 +17,11 @@ from dataclasses import dataclass
 from os import urandom
 from typing import TYPE_CHECKING, Final
 
-from stegcli.codecs import choice
-from stegcli.envelope import sturdy
-from stegcli.envelope.sturdy_opening import SturdyOpened
+from stegcli.envelope.opening import SturdyOpened
 from stegcli.errors import ImageError, NothingFoundError
 from stegcli.methods.base import Facts, Secret, Stego
 from stegcli.methods.phase.planes import ALL_PLANES
-from stegcli.methods.robust import fitting, profiles
-from stegcli.methods.robust.covers import JpegCarrier, PixelsCarrier
+from stegcli.methods.robust.names import CHANNEL, DEFAULT, DEVICE, FAMILY
 from stegcli.progress import tell
 
 if TYPE_CHECKING:
@@ -32,11 +31,8 @@ if TYPE_CHECKING:
     from stegcli.models.loading import Models
     from stegcli.progress import Progress
 
-__all__ = ["CHANNEL", "FAMILY", "RobustMethod"]
+__all__ = ["RobustMethod"]
 
-FAMILY: Final = "robust"
-CHANNEL: Final = fitting.CHANNEL
-_DEVICE: Final = "cpu"
 _LEAST_SIDE: Final = 128
 
 
@@ -53,7 +49,10 @@ class RobustMethod:
 
     def hide(self, job: Job) -> Stego:
         """See `Method.hide`. Everything that is promised was tried before this returns."""
-        promise = profiles.promise_of(job.wishes.survive or profiles.DEFAULT)
+        from stegcli.envelope import sturdy
+        from stegcli.methods.robust import fitting, profiles
+
+        promise = profiles.promise_of(job.wishes.survive or DEFAULT)
         carrier = _carrier(job)
         salt = urandom(sturdy.SHORT_SALT_BYTES) if job.salt is None else job.salt[: sturdy.SHORT_SALT_BYTES]
         tell(job.progress, "encode")
@@ -65,7 +64,7 @@ class RobustMethod:
             _facts_of(
                 made.head.secret_shape, made.head.hidden_shape, carrier.rgb.shape[0] * carrier.rgb.shape[1]
             ),
-            _DEVICE,
+            DEVICE,
             made.notices,
             jpeg=made.best.written.jpeg,
             proofs=made.best.proofs,
@@ -77,10 +76,12 @@ class RobustMethod:
         Raises:
             SecretError: the body opened, and holds no secret that this program decodes.
         """
+        from stegcli.codecs import choice
+
         del models  # needs none
         found = _ours(opened)
         tell(progress, "decode")
-        return Secret(choice.decode(found.header.codec, found.payload, found.header.shape), FAMILY, _DEVICE)
+        return Secret(choice.decode(found.header.codec, found.payload, found.header.shape), FAMILY, DEVICE)
 
     def facts(self, opened: Opened) -> Facts:
         """See `Method.facts`."""
@@ -95,6 +96,9 @@ class RobustMethod:
 
 
 def _carrier(job: Job) -> Carrier:
+    from stegcli.envelope import sturdy
+    from stegcli.methods.robust.covers import JpegCarrier, PixelsCarrier
+
     height, width = job.cover.rgb.shape[:2]
     if min(height, width) < _LEAST_SIDE:
         raise ImageError(

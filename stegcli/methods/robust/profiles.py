@@ -7,8 +7,9 @@ from typing import Final
 
 from stegcli.errors import UsageError
 from stegcli.methods.robust.channels import Channel, Jpeg, OtherEncoder, Twice, Webp
+from stegcli.methods.robust.names import DEFAULT
 
-__all__ = ["DEFAULT", "PROFILES", "PROMISES", "Profile", "Promise", "notices_of", "promise_of"]
+__all__ = ["PROFILES", "PROMISES", "Profile", "Promise", "notices_of", "promise_of"]
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,6 @@ PROMISES: Final[dict[str, Promise]] = {
     "webp:80": Promise(35, (Webp(80), Webp(90), Jpeg(50))),
 }
 """By name. Each promises all qualities above its own as well: they do less harm."""
-
-DEFAULT: Final = "jpeg:75"
 
 PROFILES: Final[dict[str, Profile]] = {
     "signal": Profile(
