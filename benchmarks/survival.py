@@ -147,7 +147,8 @@ def main() -> None:
             for promise in options.promises:
                 if (promise, name) in known:
                     continue
-                row = {"promise": promise, "cover": name, **_measured(cover, secret, promise, Path(folder))}
+                found = _measured(cover, secret, promise, Path(folder))
+                row = {"promise": promise, "cover": name, "commit": commit(), **found}
                 done.append(row)
                 print(json.dumps({key: row[key] for key in row if key != "opened"}), flush=True)
                 log.write(json.dumps(row) + "\n")
@@ -155,7 +156,7 @@ def main() -> None:
     values = {
         "what": "survival",
         "command": command("python", "benchmarks/survival.py"),
-        "commit": commit(),
+        "commit": ", ".join(sorted({row["commit"] for row in done})),
         "target_db": TARGET_DB,
         "summary": [_summary(promise, done) for promise in options.promises],
         "rows": [row for row in done if row["promise"] in options.promises],

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Best", "Body", "HeadWriter", "head_change", "weakest"]
 
 _START: Final = 0.6
-_CHEAPEST, _DEAREST = -2.0, 2.2
+_CHEAPEST, _DEAREST = -2.0, 2.8
 """Decimal logarithms of the price of a squared step of the lattice, in bits: dear means a weak stego."""
 _SLOPE: Final = -0.45
 """By how much the share of what is needed changes with that, at first."""
