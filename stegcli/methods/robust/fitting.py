@@ -47,7 +47,7 @@ _WORST_SECRET_DB: Final = 22.0
 _RATE: Final = 0.5
 _MOST_RATE: Final = 0.8
 _LEAST_RATE_PER_MILLE: Final = 120
-_FEW: Final = 12
+_FEW: Final = 9
 """Frequencies up to which rate matters more than how coarse further ones are."""
 
 _DB_PER_DOUBLING: Final = 4.5

@@ -216,14 +216,15 @@ def _price(
 
 def _shares(body: Body, written: Written, channels: Sequence[Channel]) -> dict[str, float]:
     with ThreadPoolExecutor(cores()) as pool:
-        found = pool.map(lambda channel: body.share(channel.luma(written.rgb)), channels)
+        found = pool.map(lambda each: body.share(each.luma(written.rgb)) / (1 + each.doubt), channels)
         return dict(zip((channel.name for channel in channels), found, strict=True))
 
 
 def _proofs(body: Body, written: Written, channels: Sequence[Channel]) -> tuple[Proof, ...]:
     def proof(channel: Channel) -> Proof:
         levels = channel.luma(written.rgb)
-        return Proof(channel.name, body.opens(levels), body.share(levels) - 1)
+        share = body.share(levels)
+        return Proof(channel.name, body.opens(levels) and share >= 1 + channel.doubt, share - 1)
 
     with ThreadPoolExecutor(cores()) as pool:
         return tuple(pool.map(proof, channels))
