@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import stegcli
-from stegcli.cli.app import app
+from stegcli.cli.app import program
 from stegcli.errors import ExitCode, UsageError
 
 PROFILE_QUALITY = 62
@@ -29,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str, code: ExitCode = ExitCode.DONE) -> str:
-    result = CliRunner().invoke(app, list(arguments))
+    result = CliRunner().invoke(program(), list(arguments))
     assert result.exit_code == code, result.output
     return result.output
 
