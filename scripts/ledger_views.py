@@ -243,6 +243,36 @@ def _card(values: Values, chosen: str) -> tables.Table:
     ]
 
 
+def _survival(values: Values, chosen: str) -> tables.Table:
+    """What `benchmarks/survival.py` measured: figures of quality, or with "opened" what opened after what."""
+    promises = values["summary"]
+    if chosen == "opened":
+        names = list(promises[0]["opened"])
+        rows = [
+            [name, *(f"{each['opened'][name]} of {_hidden(each)}" for each in promises)] for name in names
+        ]
+        return [["after", *(each["promise"] for each in promises)], *rows]
+    head = ["promise", "covers", "stego PSNR (dB)", "stego SSIM", "flattest 40 % (dB)", "revealed PSNR (dB)"]
+    figures = (("stego_psnr_db", 2), ("stego_ssim", 4), ("flat_psnr_db", 2), ("revealed_psnr_db", 2))
+    return [
+        [*head, "bits per pixel"],
+        *(
+            [
+                each["promise"],
+                str(_hidden(each)),
+                *(f"{each[key]['mean']:.{n}f} ({each[key]['least']:.{n}f})" for key, n in figures),
+                f"{each['bpp']['mean']:.3f}",
+            ]
+            for each in promises
+        ),
+    ]
+
+
+def _hidden(summary: Values) -> int:
+    """Covers that were not refused."""
+    return int(summary["covers"] - summary["refused"])
+
+
 _PAPER_FIGURES: Final = {
     "stego PSNR (dB)": ("stego_psnr_db", 2),
     "revealed PSNR (dB)": ("revealed_psnr_db", 2),
@@ -354,4 +384,5 @@ VIEWS: Final[dict[str, Callable[[Values, str], tables.Table]]] = {
     "speed": _speed,
     "paper": _paper,
     "judges": _judges,
+    "survival": _survival,
 }

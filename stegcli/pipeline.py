@@ -24,6 +24,7 @@ from stegcli.errors import (
 )
 from stegcli.methods import files, table
 from stegcli.methods.base import Job
+from stegcli.methods.robust.names import FAMILY
 from stegcli.models.loading import Models
 from stegcli.pictures import metrics, reading, writing
 from stegcli.pictures.drafts import check_place
@@ -125,6 +126,7 @@ def hide(
     gray: bool = False,
     as_file: bool = False,
     force_jpeg_cover: bool = False,
+    survive: str | None = None,
     progress: Progress | None = None,
 ) -> HideReport:
     """`hide_as`, with the fields of `HideSettings` as keywords."""
@@ -141,6 +143,7 @@ def hide(
         gray,
         as_file,
         force_jpeg_cover,
+        survive=survive,
     )
     return hide_as(cover, secret, out, settings, passphrase=passphrase, force=force, progress=progress)
 
@@ -245,6 +248,7 @@ def hide_with(
             stego_rgb=again.rgb,
             stego_alpha=again.alpha,
             revealed_secret=quality.seen,
+            proofs=made.proofs,
             notices=(
                 *picture.notices,
                 *lost_meaning(out, picture),
@@ -323,6 +327,7 @@ def reveal(
     size: str = "original",
     force: bool = False,
     max_pixels: int = reading.DEFAULT_MAX_PIXELS,
+    search: bool = False,
     progress: Progress | None = None,
 ) -> RevealReport:
     """Reveal what a stego hides.
@@ -337,13 +342,16 @@ def reveal(
         size: "original" gives back the secret's own size, "hidden" the size that was carried.
         force: replace an existing file.
         max_pixels: refuse larger pictures, be it the stego or what it says that it gives back.
-        progress: told each stage (load, decode, save) and the share of it done.
+        search: look also for a stego that was resized, turned or mirrored.
+        progress: told each stage (load, search, decode, save) and the share of it done.
 
     Raises:
         StegError: one of its children, by what went wrong; then no file is left.
     """
     tools = Tools(Models(weights, device), Keyring(passphrase))
-    return reveal_with(tools, stego, out, size=size, force=force, max_pixels=max_pixels, progress=progress)
+    return reveal_with(
+        tools, stego, out, size=size, force=force, max_pixels=max_pixels, search=search, progress=progress
+    )
 
 
 @_memory_told()
@@ -355,6 +363,7 @@ def reveal_with(
     size: str = "original",
     force: bool = False,
     max_pixels: int = reading.DEFAULT_MAX_PIXELS,
+    search: bool = False,
     progress: Progress | None = None,
 ) -> RevealReport:
     """As `reveal`, for one stego of many, which share their `tools`."""
@@ -365,7 +374,9 @@ def reveal_with(
         check_place(out, force, inputs=paths_among(stego))
     tell(progress, "load")
     picture = load_stego(stego, max_pixels)
-    method, opened = table.open_stego(picture.rgb, picture.alpha, tools.keyring, picture.jpeg)
+    method, opened = table.open_stego(
+        picture.rgb, picture.alpha, tools.keyring, picture.jpeg, search, progress
+    )
     check_sizes(opened.header, max_pixels, original=size == "original")
     if isinstance(out, str | os.PathLike) and not opened.header.is_file:
         writing.check_writable(out, force, inputs=paths_among(stego))
@@ -476,6 +487,10 @@ def _cover(
 ) -> tuple[Picture, Cover]:
     """The cover, as what shall be written wants it."""
     limit, scale = settings.max_pixels, settings.scale_cover
+    if settings.model == FAMILY:
+        return files.cover_to_survive(
+            cover, out, limit, scale, settings.survive, keep_metadata=settings.keep_metadata
+        )
     if files.asks_jpeg(settings.model, out, cover):
         return files.cover_in_jpeg(cover, out, limit, scale, keep_metadata=settings.keep_metadata)
     refuse = method.shuns_jpeg_pixels and not settings.force_jpeg_cover

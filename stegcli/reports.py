@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from stegcli.methods.base import JpegLoad
+    from stegcli.methods.base import JpegLoad, Proof
 
     Array = NDArray[np.uint8]
 
@@ -55,6 +55,7 @@ class HideReport:
         stego_rgb: (H, W, 3) uint8, as read again from the file.
         stego_alpha: (H, W) uint8 or None.
         revealed_secret: (h, w) or (h, w, 3) uint8, what the receiver will see, or a file.
+        proofs: what the stego was tried on and survived, if that was promised.
         notices: what the user may not expect, one sentence each.
         load: how much a JPEG file carries; None where pixels do.
     """
@@ -82,6 +83,7 @@ class HideReport:
     stego_rgb: Array = field(repr=False)
     stego_alpha: Array | None = field(repr=False)
     revealed_secret: Array | FileSecret = field(repr=False)
+    proofs: tuple[Proof, ...] = ()
     notices: tuple[str, ...] = ()
     load: JpegLoad | None = None
 
@@ -92,7 +94,11 @@ class HideReport:
 
     def as_json(self) -> dict[str, Any]:
         """Keys of `hide --json`."""
-        return _plain(self, _HIDE_KEYS, self.secret_bytes)
+        values = _plain(self, _HIDE_KEYS, self.secret_bytes)
+        if not self.proofs:
+            return values
+        proofs = [{"channel": each.channel, "margin": round(each.margin, 3)} for each in self.proofs]
+        return {**values, "survives": proofs}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from stegcli.errors import UsageError
 from stegcli.methods.base import Wishes
+from stegcli.methods.robust.names import FAMILY
 from stegcli.pictures import reading
 
 if TYPE_CHECKING:
@@ -33,12 +34,14 @@ class HideSettings:
         gray: hide a colour secret in gray, also where the method would keep its colours.
         as_file: hide the secret's file byte for byte, also where it is a picture.
         force_jpeg_cover: hide in pixels of a decoded JPEG also by a method that refuses them.
+        survive: what the secret shall survive: a name of `methods.robust.profiles`; takes the model robust.
         ceiling: what a stego of coded bits must stay under, see `detection.risk.Bound`.
         floor: PSNR in dB of the revealed picture below which no stego is written; None for what a flat gray
             picture has (`floor.least_db`). A dry run refuses nothing: the report says how it went.
 
     Raises:
-        UsageError: a target that is no number of decibels, or a limit that leaves no pixel.
+        UsageError: a target that is no number of decibels, a limit that leaves no pixel, or a promise that
+            there is not, or that the model does not make.
     """
 
     model: str | None = None
@@ -54,13 +57,23 @@ class HideSettings:
     as_file: bool = False
     force_jpeg_cover: bool = False
     ceiling: Ceiling | None = None
+    survive: str | None = None
 
     @property
     def wishes(self) -> Wishes:
         """As a method takes them."""
-        return Wishes(self.favor, self.target, self.ceiling)
+        return Wishes(self.favor, self.target, self.ceiling, self.survive)
 
     def __post_init__(self) -> None:
+        if self.survive is not None:
+            from stegcli.methods.robust.profiles import promise_of
+
+            promise_of(self.survive)
+            if self.model not in (None, FAMILY):
+                raise UsageError(
+                    f"{self.model} makes nothing that survives", f"Take --model {FAMILY}, or no --survive."
+                )
+            object.__setattr__(self, "model", FAMILY)
         if self.target is not None and not math.isfinite(self.target):
             raise UsageError(f"cannot aim at {self.target} dB", "Give a PSNR in decibels, such as 32.")
         if self.max_pixels < 1:

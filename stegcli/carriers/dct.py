@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BASIS", "SIDE", "forward", "inverse", "join_blocks", "split_blocks"]
+__all__ = ["BASIS", "SIDE", "forward", "inverse", "join_blocks", "rows_of", "split_blocks"]
 
 F32 = NDArray[np.float32]
 
@@ -36,6 +36,11 @@ def forward(samples: F32) -> F32:
 def inverse(coefficients: F32) -> F32:
     """(..., 8, 8) float32 coefficients, vertical frequency first -> (..., 8, 8) float32 samples."""
     return (coefficients.reshape(-1, SIDE * SIDE) @ _BOTH_WAYS).reshape(coefficients.shape)
+
+
+def rows_of(frequencies: tuple[int, ...]) -> F32:
+    """(k, 64) float32: samples of a block for frequencies, 8 times the vertical one plus the horizontal."""
+    return _BOTH_WAYS[list(frequencies)]
 
 
 def split_blocks(picture: F32) -> F32:

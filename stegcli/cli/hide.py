@@ -15,6 +15,7 @@ from stegcli.errors import UsageError
 
 if TYPE_CHECKING:
     from stegcli.detection.forecast import Ranked
+    from stegcli.methods.base import Proof
     from stegcli.pictures.encoded import PathLike
     from stegcli.pipeline import HideReport, HideSettings
 
@@ -30,7 +31,9 @@ def hide(
     ],
     secret: Annotated[
         str | None,
-        typer.Argument(metavar="SECRET", help="Picture to hide, or with --model coded any file; - is stdin."),
+        typer.Argument(
+            metavar="SECRET", help="Picture to hide, or with --model coded or --survive any file; - is stdin."
+        ),
     ] = None,
     more: Annotated[
         list[str] | None,
@@ -58,7 +61,7 @@ def hide(
             "--output",
             metavar="STEGO",
             help="File to write, - for stdout "
-            "(default: <cover stem>.stego.png; .jpg for a JPEG and --model coded).",
+            "(default: <cover stem>.stego.png; .jpg for a JPEG and --model coded or --survive).",
         ),
     ] = None,
     favor: options.Favor = "balanced",
@@ -74,11 +77,24 @@ def hide(
         ),
     ] = None,
     gray: Annotated[
-        bool, typer.Option("--gray", help="Hide a colour secret in shades of gray (coded keeps colours).")
+        bool,
+        typer.Option(
+            "--gray", help="Hide a colour secret in shades of gray (coded and robust keep colours)."
+        ),
     ] = False,
     as_file: Annotated[
-        bool, typer.Option("--as-file", help="Hide SECRET's file byte for byte (coded only).")
+        bool, typer.Option("--as-file", help="Hide SECRET's file byte for byte (coded and robust).")
     ] = False,
+    survive: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHAT",
+            help="Hide so that the secret survives: jpeg:85, jpeg:75, jpeg:60, jpeg:50 (and better quality), "
+            "webp:90, webp:80, or what a service does: signal, signal-high, telegram, x, whatsapp. "
+            "Implies --model robust.",
+            show_default=False,
+        ),
+    ] = None,
     passphrase: options.AskPassphrase = False,
     passphrase_file: options.PassphraseFile = None,
     model: options.Model = None,
@@ -107,6 +123,10 @@ def hide(
 
     With --covers, the bits of coded are shared out over the pixels of two covers or more: each gets as much
     as it bears. Without all of the stegos nothing is revealed.
+
+    With --survive, everything that is promised is done to the stego before it is written, and it is made
+    stronger until the secret comes back from all of it. What services do is taken from what is known of
+    them: nothing was sent through any.
     """
     from stegcli import pipeline
     from stegcli.cli.passphrase import find_passphrase
@@ -127,6 +147,7 @@ def hide(
         as_file=as_file,
         force_jpeg_cover=force_jpeg_cover,
         risk=risk,
+        survive=survive,
     )
     if covers and cover_from is not None:
         raise UsageError("--covers and --cover-from at once", "Keep one of them.")
@@ -145,8 +166,10 @@ def hide(
     hidden = read_once(secret, settings.max_pixels)
     ranking = [] if cover_from is None else _ranked(talk, cover_from, hidden, settings)
     cover = ranking[0].cover if ranking else cover
-    stego = options.output_for(output, cover, options.stego_ending(model, cover))
-    out = options.checked_stego(stego, model, force, [cover, secret])  # before a passphrase is asked for
+    stego = options.output_for(output, cover, options.stego_ending(settings.model, cover))
+    out = options.checked_stego(
+        stego, settings.model, force, [cover, secret]
+    )  # before a passphrase is asked for
     words = find_passphrase(ask=passphrase, file=passphrase_file, twice=True)
     with if_interrupted(options.whether_written(stego)), talk.progress() as progress:
         report = pipeline.hide_as(
@@ -239,7 +262,12 @@ def _lines(report: HideReport) -> list[str]:
         f"{report.bpp:.2f} bits per pixel, {report.seconds:.1f} s on {report.device}",
         f"  stego against cover      {_quality(report.stego_psnr_db, report.stego_ssim)}",
         f"  revealed against secret  {_quality(report.revealed_psnr_db, report.revealed_ssim)}",
+        *(f"  survives                 {_proof(proof)}" for proof in report.proofs),
     ]
+
+
+def _proof(proof: Proof) -> str:
+    return f"{proof.channel}, with {proof.margin:.0%} to spare"
 
 
 def _hidden(report: HideReport) -> str:

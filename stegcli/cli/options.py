@@ -125,6 +125,7 @@ def hide_settings(
     as_file: bool = False,
     force_jpeg_cover: bool = False,
     risk: float | None = None,
+    survive: str | None = None,
 ) -> HideSettings:
     """The options of `hide` and `check` as the pipeline takes them."""
     from stegcli.pipeline import HideSettings
@@ -143,6 +144,7 @@ def hide_settings(
         as_file,
         force_jpeg_cover,
         None if risk is None else _bound(risk, model),
+        survive,
     )
 
 

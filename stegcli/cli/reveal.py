@@ -35,6 +35,13 @@ def reveal(
         Literal["original", "hidden"],
         typer.Option(help="Size of the secret before it was hidden, or the size that was hidden."),
     ] = "original",
+    search: Annotated[
+        bool,
+        typer.Option(
+            "--search",
+            help="Look also for what --survive hid in a picture that was resized, turned or mirrored.",
+        ),
+    ] = False,
     passphrase: options.AskPassphrase = False,
     passphrase_file: options.PassphraseFile = None,
     weights: options.Weights = None,
@@ -73,6 +80,7 @@ def reveal(
                 size=size,
                 force=force,
                 max_pixels=limit,
+                search=search,
                 progress=progress,
             )
         else:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from stegcli.envelope.head import Head
     from stegcli.envelope.header import Header
     from stegcli.envelope.keys import Keyring
+    from stegcli.envelope.sturdy import SturdyHead
 
     I16 = NDArray[np.int16]
     Gray = NDArray[np.uint8]
@@ -39,6 +40,7 @@ __all__ = [
     "ParitiesOpened",
     "PixelsOpened",
     "SamplesOpened",
+    "SturdyOpened",
     "by_pixels",
     "check_sizes",
     "enough",
@@ -115,6 +117,20 @@ class CoefficientsOpened(Opened):
     header: Head
     values: I16
     places: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SturdyOpened(Opened):
+    """By a sturdy head: its body is open as well.
+
+    Attributes:
+        sturdy: what the head says.
+        payload: of the secret's codec.
+    """
+
+    header: Head
+    sturdy: SturdyHead
+    payload: bytes
 
 
 def check_sizes(header: Header | Head, max_pixels: int, *, original: bool = True) -> None:

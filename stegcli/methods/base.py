@@ -42,6 +42,7 @@ __all__ = [
     "Job",
     "JpegLoad",
     "Method",
+    "Proof",
     "Secret",
     "Stego",
     "Wishes",
@@ -91,11 +92,13 @@ class Wishes:
             None for all that the method can give.
         ceiling: what the stego must stay under; then the secret is as good as that allows, and no better
             than `target`.
+        survive: what the secret shall survive, a name of `methods.robust.profiles`; None for nothing.
     """
 
     favor: str = "balanced"
     target: float | None = None
     ceiling: Ceiling | None = None
+    survive: str | None = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,21 @@ class JpegLoad:
 
 
 @dataclass(frozen=True)
+class Proof:
+    """That a secret was read again after something had been done to its stego.
+
+    Attributes:
+        channel: what was done, as users say it.
+        opened: whether the secret came back.
+        margin: by what share more information arrived than is needed.
+    """
+
+    channel: str
+    opened: bool
+    margin: float
+
+
+@dataclass(frozen=True)
 class Stego:
     """A stego and how it was made.
 
@@ -184,6 +202,7 @@ class Stego:
         notices: what the user may not expect, one sentence each.
         jpeg: the whole file, where coefficients carry.
         load: how much they carry.
+        proofs: what it was tried on, if the method promises that it survives anything.
     """
 
     pixels: Rgb | None
@@ -194,6 +213,7 @@ class Stego:
     notices: tuple[str, ...]
     jpeg: bytes | None = field(default=None, repr=False)
     load: JpegLoad | None = None
+    proofs: tuple[Proof, ...] = ()
 
     @property
     def rgb(self) -> Rgb:

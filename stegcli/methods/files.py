@@ -13,6 +13,7 @@ from stegcli.codecs.file_secret import FileSecret
 from stegcli.errors import ImageError, UsageError, one_line
 from stegcli.methods import table
 from stegcli.methods.base import Cover
+from stegcli.methods.robust.names import DEFAULT
 from stegcli.models.files import read_regular
 from stegcli.pictures import colour, reading, writing
 from stegcli.pictures.drafts import check_place
@@ -32,7 +33,15 @@ if TYPE_CHECKING:
     U8 = NDArray[np.uint8]
     Source = PathLike | U8
 
-__all__ = ["SEEN_AGAIN", "asks_jpeg", "check_output", "cover_in_jpeg", "cover_in_pixels", "secret_for"]
+__all__ = [
+    "SEEN_AGAIN",
+    "asks_jpeg",
+    "check_output",
+    "cover_in_jpeg",
+    "cover_in_pixels",
+    "cover_to_survive",
+    "secret_for",
+]
 
 _QUALITY: Final = 95
 """Of a JPEG that is made here, with chroma at full resolution."""
@@ -117,6 +126,37 @@ def cover_in_jpeg(
     jpeg = open_cover(picture.jpeg, max_pixels=max_pixels)
     notices = (_ORIGINAL, _METADATA) if picture.exif else (_ORIGINAL,)
     return replace(picture, notices=notices), Cover(picture.rgb, jpeg=jpeg)
+
+
+def cover_to_survive(
+    source: Source,
+    out: PathLike | Sink | None,
+    max_pixels: int,
+    scale: float,
+    survive: str | None,
+    *,
+    keep_metadata: bool,
+) -> tuple[Picture, Cover]:
+    """A cover that no service has to shrink any more; a fresh JPEG if the stego shall be one.
+
+    Raises:
+        ImageError: it cannot be read.
+        OutputError: `out` cannot hold it.
+    """
+    from stegcli.methods.robust import profiles
+
+    reading.check_scale(scale)
+    picture = load_upright(source, max_pixels)
+    longest = profiles.promise_of(survive or DEFAULT).longest_side
+    fits = 1.0 if longest is None else longest / max(picture.rgb.shape[:2])
+    shrunk = replace(picture, notices=(*picture.notices, *profiles.notices_of(survive, fits < scale)))
+    if min(scale, fits) < 1:
+        shrunk = reading.as_cover(shrunk, min(scale, fits))
+    if isinstance(out, str | os.PathLike) and writing.is_jpeg_name(out):
+        return _fresh(shrunk, out, keep_metadata)
+    if isinstance(out, str | os.PathLike):
+        writing.check_holds(out, shrunk.rgb.shape, shrunk.alpha)
+    return shrunk, Cover(shrunk.rgb, shrunk.alpha)
 
 
 def _fresh(picture: Picture, out: PathLike | Sink | None, keep_metadata: bool) -> tuple[Picture, Cover]:

@@ -13,6 +13,7 @@ from stegcli.errors import ModelError, NothingFoundError
 from stegcli.methods.coded.method import CodedMethod
 from stegcli.methods.isgan import IsganMethod
 from stegcli.methods.phase.method import PhaseMethod
+from stegcli.methods.robust.method import RobustMethod
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
     from stegcli.envelope.opening import Opened
     from stegcli.methods.base import Method
     from stegcli.models.loading import Loader, Models
+    from stegcli.progress import Progress
 
     Array = NDArray[np.uint8]
     Opener = Callable[[Array, Array | None, Keyring], Opened]
+    Way = Callable[[], Opened]
 
 __all__ = [
     "METHODS",
@@ -39,7 +42,7 @@ __all__ = [
     "writes_jpeg",
 ]
 
-METHODS: Final[tuple[Method, ...]] = (PhaseMethod(), IsganMethod(), CodedMethod())
+METHODS: Final[tuple[Method, ...]] = (PhaseMethod(), IsganMethod(), CodedMethod(), RobustMethod())
 
 
 def _open_samples(stego_rgb: Array, alpha: Array | None, keyring: Keyring) -> Opened:
@@ -54,12 +57,36 @@ def _open_coefficients(jpeg: bytes, max_pixels: int, keyring: Keyring) -> Opened
     return open_coefficients(jpeg, max_pixels, keyring)
 
 
+def _open_sturdy(stego_rgb: Array, keyring: Keyring, jpeg: bytes | None) -> Opened:
+    from stegcli.envelope.sturdy_opening import luma_of, open_sturdy
+
+    return open_sturdy(luma_of(stego_rgb, jpeg), keyring)
+
+
+def _open_shifted(stego_rgb: Array, keyring: Keyring, jpeg: bytes | None) -> Opened:
+    from stegcli.envelope.sturdy_opening import luma_of, open_sturdy_shifted
+
+    return open_sturdy_shifted(luma_of(stego_rgb, jpeg), keyring)
+
+
+def _open_anyhow(stego_rgb: Array, keyring: Keyring, jpeg: bytes | None, progress: Progress | None) -> Opened:
+    from stegcli.envelope.sturdy_opening import luma_of
+    from stegcli.envelope.sturdy_search import open_sturdy_anyhow
+
+    return open_sturdy_anyhow(luma_of(stego_rgb, jpeg), keyring, progress)
+
+
 OPENERS: Final[tuple[Opener, ...]] = (open_parities, _open_samples, open_parities_of_run)
 """Into pixels, tried in order of cost."""
 
 
 def open_stego(
-    stego_rgb: Array, alpha: Array | None, keyring: Keyring, jpeg: bytes | None = None
+    stego_rgb: Array,
+    alpha: Array | None,
+    keyring: Keyring,
+    jpeg: bytes | None = None,
+    search: bool = False,
+    progress: Progress | None = None,
 ) -> tuple[Method, Opened]:
     """Open a stego by the first way that leads into it. Needs no model.
 
@@ -68,14 +95,17 @@ def open_stego(
         alpha: (H, W) uint8 or None.
         keyring: the passphrase's keys.
         jpeg: the file that it was decoded from, if that is a JPEG: its coefficients are looked at first.
+        search: try other sizes, and turned and mirrored, when nothing else finds anything.
+        progress: told of that search.
 
     Raises:
         NothingFoundError: nothing is hidden, the passphrase is wrong, or too much was destroyed.
+        ChangedError: something is hidden, and too much of it was destroyed.
         ModelError: it was hidden in a way that this version does not know.
     """
-    ways = [partial(opener, stego_rgb, alpha, keyring) for opener in OPENERS]
-    if jpeg is not None:
-        ways.insert(0, partial(_open_coefficients, jpeg, stego_rgb.size, keyring))
+    ways = _ways(stego_rgb, alpha, keyring, jpeg)
+    if search:
+        ways.append(partial(_open_anyhow, stego_rgb, keyring, jpeg, progress))
     for way in ways:
         try:
             opened = way()
@@ -85,6 +115,16 @@ def open_stego(
             continue
         return method, opened
     raise NothingFoundError
+
+
+def _ways(stego_rgb: Array, alpha: Array | None, keyring: Keyring, jpeg: bytes | None) -> list[Way]:
+    """All ways, in order of cost and likelihood: a JPEG is what a stego that survived has become."""
+    ways: list[Way] = [partial(opener, stego_rgb, alpha, keyring) for opener in OPENERS]
+    as_it_is = partial(_open_sturdy, stego_rgb, keyring, jpeg)
+    shifted = partial(_open_shifted, stego_rgb, keyring, jpeg)
+    if jpeg is None:
+        return [*ways, as_it_is, shifted]
+    return [as_it_is, partial(_open_coefficients, jpeg, stego_rgb.size, keyring), *ways, shifted]
 
 
 def writes_jpeg(name: str | None) -> bool:

@@ -1,0 +1,1 @@
+"""Hiding a secret so that it survives JPEG and messengers (family `robust`)."""

@@ -1,0 +1,230 @@
+"""How strongly a body must be written so that it opens after everything that was promised, and no stronger.
+
+The writer knows the bits, and so how much information of them arrives; what the code needs of it is known as
+well. Strength is found by that measure, on the channels that leave least, and then proved by opening.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from stegcli.carriers import lattice
+from stegcli.carriers.blocks import Blocks, activity
+from stegcli.carriers.sturdy import activity_classes
+from stegcli.cores import cores
+from stegcli.envelope import sturdy
+from stegcli.errors import NothingFoundError
+from stegcli.methods.base import Proof
+from stegcli.methods.robust.covers import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from stegcli.carriers.tiles import Tile
+    from stegcli.envelope.sturdy_body import Layout
+    from stegcli.methods.robust.channels import Channel
+    from stegcli.methods.robust.covers import Carrier, Written
+
+    Bits = NDArray[np.uint8]
+    F32 = NDArray[np.float32]
+
+__all__ = ["Best", "Body", "HeadWriter", "head_change", "weakest"]
+
+_START: Final = 0.6
+_CHEAPEST, _DEAREST = -2.0, 2.8
+"""Decimal logarithms of the price of a squared step of the lattice, in bits: dear means a weak stego."""
+_SLOPE: Final = -0.45
+"""By how much the share of what is needed changes with that, at first."""
+_STEPS: Final = 7
+_NEAR: Final = 0.015
+_CLOSE_WATCH: Final = 2
+"""Channels on which strength is sought, those that leave least."""
+_SAFE: Final = 0.02
+_HARDER: Final = 0.12
+_TRIES: Final = 5
+
+_LONG_BITS: Final = 1 << 14
+_HEAD_PRICES: Final = (1.6, 1.4, 1.2, 1.0, 0.8, 0.6, 0.4, 0.2, 0.0, -0.4)
+_SPARE: Final = 1
+"""How many steps of these a head is written more strongly than opens just now: it must outlive the body."""
+
+
+def needed(bits: int) -> float:
+    """Information that a piece of so many bits needs, in its own: a short code needs more."""
+    return float(1.08 + 0.025 * (_LONG_BITS / bits) ** 0.5)
+
+
+@dataclass(frozen=True)
+class Best:
+    """The weakest stego that opens after everything.
+
+    Attributes:
+        written: it.
+        proofs: what it was tried on.
+    """
+
+    written: Written
+    proofs: tuple[Proof, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """What is to be written, and how its arrival is measured.
+
+    Attributes:
+        carrier: the cover.
+        layout: where the body lies.
+        coded: its bits, in the keyed order.
+        head: the change that writes the head.
+    """
+
+    carrier: Carrier
+    layout: Layout
+    coded: Bits
+    head: Change
+
+    @cached_property
+    def _coefficients(self) -> F32:
+        return self.carrier.blocks.coefficients(self.layout.ground.frequencies)
+
+    def written(self, log_price: float) -> Written:
+        """The stego at a price."""
+        prices = self.carrier.prices + np.float32(log_price)
+        ground = self.layout.ground
+        change = Change(ground.frequencies, ground.change(self._coefficients, self.coded, prices))
+        return self.carrier.written([self.head, change])
+
+    def share(self, levels: F32) -> float:
+        """Of the information that is needed: what arrives in luma as received. 1 and more should open."""
+        soft = self._soft(levels)
+        pieces = self.layout.pieces
+        return lattice.information(soft, self.coded) / (pieces.rate * needed(pieces.bits))
+
+    def opens(self, levels: F32) -> bool:
+        """Whether all pieces are decoded to what was written."""
+        pieces = self.layout.pieces
+        found, _ = pieces.decode(self._soft(levels), cores())
+        return bool(np.array_equal(pieces.encode(found), self.coded))
+
+    def _soft(self, levels: F32) -> F32:
+        blocks, ground = Blocks.of(levels), self.layout.ground
+        classes = activity_classes(activity(blocks).ravel())
+        return ground.soft(blocks.coefficients(ground.frequencies), classes)[: len(self.coded)]
+
+
+@dataclass(frozen=True)
+class HeadWriter:
+    """Writes and reads the head of a cover.
+
+    Attributes:
+        carrier: the cover.
+        tile: where it lies.
+        bits: of a tile.
+        locator: the key.
+    """
+
+    carrier: Carrier
+    tile: Tile
+    bits: Bits
+    locator: bytes
+
+    def change(self, log_price: float) -> Change:
+        """What writes it."""
+        prices = self.carrier.prices + np.float32(log_price)
+        return Change(*self.tile.change(self.carrier.blocks, self.bits, prices))
+
+    def opens(self, levels: F32) -> bool:
+        """Whether luma as received opens, and its middle quarter by itself if that holds a tile."""
+        blocks = Blocks.of(levels)
+        classes = activity_classes(activity(blocks).ravel())
+        soft = self.tile.soft(blocks, classes)
+        try:
+            sturdy.opened(soft, self.locator)
+        except NothingFoundError:
+            return False
+        return True
+
+
+def head_change(writer: HeadWriter, channels: Sequence[Channel]) -> Change | None:
+    """The change that writes the head so that it opens after all channels, with something to spare.
+
+    None if no strength suffices.
+    """
+    for number, price in enumerate(_HEAD_PRICES):
+        stego = writer.carrier.written([writer.change(price)]).rgb
+        if all(writer.opens(channel.luma(stego)) for channel in channels):
+            return writer.change(_HEAD_PRICES[min(number + _SPARE, len(_HEAD_PRICES) - 1)])
+    return None
+
+
+def weakest(body: Body, channels: Sequence[Channel], tried: Callable[[float], None]) -> Best | None:
+    """The weakest stego that opens after all channels; None if none does.
+
+    Args:
+        body: to be written.
+        channels: all that were promised.
+        tried: told the share of the work that is done.
+    """
+    shares = _shares(body, body.written(_START), channels)
+    watched = sorted(channels, key=lambda channel: shares[channel.name])[:_CLOSE_WATCH]
+    price = _price(body, watched, min(shares.values()), tried)
+    if price is None:
+        return None
+    for _ in range(_TRIES):
+        written = body.written(price)
+        proofs = _proofs(body, written, channels)
+        if all(proof.opened for proof in proofs):
+            return Best(written, proofs)
+        price -= _HARDER
+    return None
+
+
+def _price(
+    body: Body, watched: Sequence[Channel], share: float, tried: Callable[[float], None]
+) -> float | None:
+    """The price at which just enough arrives on the channels that are watched; None if there is none."""
+    low, high = _CHEAPEST, _DEAREST  # enough arrives at the low end, if at all
+    price, slope = _START, _SLOPE
+    goal, best = 1 + _SAFE, None
+    for step in range(_STEPS):
+        if share >= goal:
+            low, best = price, price
+            if share < goal + _NEAR:
+                break
+        else:
+            high = price
+        ahead = price + float(np.clip((goal + _NEAR / 2 - share) / slope, -0.9, 0.9))
+        if not low < ahead < high:
+            ahead = (low + high) / 2
+        if high - low < _NEAR:
+            break
+        before, price_before, price = share, price, ahead
+        share = min(_shares(body, body.written(price), watched).values())
+        slope = min(-0.1, max(-3.0, (share - before) / (price - price_before)))
+        tried((step + 1) / (_STEPS + 1))
+    if best is None and share >= goal:
+        return price
+    return best
+
+
+def _shares(body: Body, written: Written, channels: Sequence[Channel]) -> dict[str, float]:
+    with ThreadPoolExecutor(cores()) as pool:
+        found = pool.map(lambda each: body.share(each.luma(written.rgb)) / (1 + each.doubt), channels)
+        return dict(zip((channel.name for channel in channels), found, strict=True))
+
+
+def _proofs(body: Body, written: Written, channels: Sequence[Channel]) -> tuple[Proof, ...]:
+    def proof(channel: Channel) -> Proof:
+        levels = channel.luma(written.rgb)
+        share = body.share(levels)
+        return Proof(channel.name, body.opens(levels) and share >= 1 + channel.doubt, share - 1)
+
+    with ThreadPoolExecutor(cores()) as pool:
+        return tuple(pool.map(proof, channels))

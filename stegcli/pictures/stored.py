@@ -1,0 +1,34 @@
+"""Luma as a JPEG file stores it: a decoder's way to RGB clips, and most of what it clips is the secret."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from stegcli.pictures.files import DECODER_ERRORS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["stored_luma"]
+
+_FORMATS = ("JPEG", "MPO")
+
+
+def stored_luma(jpeg: bytes) -> NDArray[np.uint8] | None:
+    """(H, W) uint8: luma of a JPEG file; None for one that has none, as CMYK, or that is damaged.
+
+    The file was opened before, so that its size is within somebody's limit.
+    """
+    try:
+        with Image.open(io.BytesIO(jpeg), formats=_FORMATS) as image:
+            image.draft("YCbCr", image.size)
+            image.load()
+            if image.mode not in ("L", "YCbCr"):
+                return None
+            return np.asarray(image.getchannel(0))
+    except DECODER_ERRORS:
+        return None
