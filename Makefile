@@ -7,13 +7,14 @@ PYTEST_ARGS ?= -n auto --dist loadfile
 TABLE ?= 5
 BUDGET ?= 2
 MINUTES ?= 9
+EXAMPLES ?= 2000
 STATE ?= build/campaign
 
 RUNNABLE := $(VENV)/.runnable
 COMPLETE := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lint types bench dist-test floors train-smoke reproduce campaign clean
+.PHONY: help demo test check fmt lint types bench dist-test floors train-smoke reproduce campaign docs fuzz chaos clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -58,6 +59,17 @@ reproduce: $(COMPLETE)  ## measure a table of the paper anew: TABLE=4|5|6 BUDGET
 campaign: $(COMPLETE)  ## work on the list of trainings for MINUTES=9: STATE=folder DATA_ROOT=folder
 	$(BIN)/python -m stegcli.training.campaign --minutes $(MINUTES) --state $(STATE) \
 		$(if $(DATA_ROOT),--data-root $(DATA_ROOT)) $(CAMPAIGN_ARGS)
+
+docs: $(COMPLETE)  ## build the documentation as a site in build/site
+	$(PIP) install --editable '.[docs]'
+	$(BIN)/python scripts/docs.py
+	$(BIN)/zensical build --strict
+
+fuzz: $(COMPLETE)  ## throw EXAMPLES=2000 mutated stegos, headers, bodies, manifests and journals at their readers
+	STEGCLI_FUZZ=$(EXAMPLES) $(BIN)/python -m pytest tests/fuzz $(PYTEST_ARGS)
+
+chaos: $(COMPLETE)  ## kill hide and batch at random moments, fill the disk, race fifty writers
+	STEGCLI_CHAOS=full $(BIN)/python -m pytest tests/chaos
 
 clean:  ## remove everything that the targets made
 	rm -rf $(VENV) build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis stegcli.egg-info

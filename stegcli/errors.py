@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import ClassVar, Final
 
 __all__ = [
+    "BatchError",
     "DeviceError",
     "MEANINGS",
     "ChangedError",
@@ -15,6 +16,7 @@ __all__ = [
     "ModelError",
     "NothingFoundError",
     "OutputError",
+    "PartsError",
     "PrintError",
     "ReaderGoneError",
     "StegError",
@@ -38,6 +40,7 @@ class ExitCode(IntEnum):
     EXTRA = 7
     TRAINING = 8
     SYSTEM = 9
+    SOME_FAILED = 10
     INTERRUPTED = 130
     READER_GONE = 141
 
@@ -53,6 +56,7 @@ MEANINGS: Final = {
     ExitCode.EXTRA: "A part of the installation is missing or cannot be loaded.",
     ExitCode.TRAINING: "Training cannot start or continue.",
     ExitCode.SYSTEM: "The system refused: there is not enough memory, or a file or a disk failed.",
+    ExitCode.SOME_FAILED: "Some pictures of a batch failed; all others are done.",
     ExitCode.INTERRUPTED: "The command was interrupted by SIGINT (Ctrl-C), SIGTERM or SIGHUP.",
     ExitCode.READER_GONE: "Whoever read the output closed it early, as head does.",
 }
@@ -74,6 +78,16 @@ class StegError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """For its way from one process to another: as it is, whatever its class's own arguments are."""
+        return _rebuilt, (type(self), self.message, self.hint)
+
+
+def _rebuilt(kind: type[StegError], message: str, hint: str) -> StegError:
+    error = kind.__new__(kind, message)
+    StegError.__init__(error, message, hint)
+    return error
 
 
 class UsageError(StegError):
@@ -133,6 +147,13 @@ class ChangedError(StegError):
     exit_code = ExitCode.NOTHING_FOUND
 
 
+class PartsError(StegError):
+    """Of a secret over several covers, not all parts are there, or not of one secret."""
+
+    kind = "parts"
+    exit_code = ExitCode.NOTHING_FOUND
+
+
 class ModelError(StegError):
     """Weights that are missing, damaged, or not what they should be."""
 
@@ -152,6 +173,13 @@ class MissingExtraError(StegError):
 
     kind = "extra"
     exit_code = ExitCode.EXTRA
+
+
+class BatchError(StegError):
+    """Some of many pictures failed; the others are done."""
+
+    kind = "batch"
+    exit_code = ExitCode.SOME_FAILED
 
 
 class TrainingError(StegError):

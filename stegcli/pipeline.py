@@ -31,7 +31,7 @@ from stegcli.progress import tell
 from stegcli.reports import HideReport, InfoReport, RevealReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     import numpy as np
@@ -57,11 +57,17 @@ __all__ = [
     "HideReport",
     "HideSettings",
     "InfoReport",
+    "Quality",
     "RevealReport",
+    "Tools",
     "hide",
     "hide_as",
+    "hide_with",
     "info",
+    "quality_of",
     "reveal",
+    "reveal_with",
+    "saved_as",
     "trial",
 ]
 
@@ -78,6 +84,19 @@ def _memory_told() -> Iterator[None]:
         yield
     except MemoryError as error:
         raise out_of_memory() from error
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What many pictures may share, so that nothing is loaded or derived twice.
+
+    Attributes:
+        models: the networks.
+        keyring: the passphrase's keys.
+    """
+
+    models: Models
+    keyring: Keyring
 
 
 @dataclass(frozen=True)
@@ -199,26 +218,53 @@ def hide_as(
     Raises:
         StegError: one of its children, by what went wrong; then no file is left.
     """
+    tools = Tools(Models(settings.weights, settings.device), Keyring(passphrase))
+    return hide_with(tools, cover, secret, out, settings, force=force, progress=progress)
+
+
+@_memory_told()
+def hide_with(
+    tools: Tools,
+    cover: Source,
+    secret: Source,
+    out: PathLike | Sink | None,
+    settings: HideSettings,
+    *,
+    force: bool = False,
+    salt: bytes | None = None,
+    progress: Progress | None = None,
+) -> HideReport:
+    """As `hide_as`, for one picture of many.
+
+    Args:
+        tools: of all of them; their device and place of weights count, not those of the settings.
+        cover: as for `hide_as`.
+        secret: likewise.
+        out: likewise.
+        settings: likewise.
+        force: likewise.
+        salt: 16 bytes, never the same for two stegos; None draws them.
+        progress: likewise.
+    """
     start = time.perf_counter()
-    keyring = Keyring(passphrase)
+    keyring, models = tools.keyring, tools.models
     if isinstance(out, str | os.PathLike):
         files.check_output(settings.model, out, force, paths_among(cover, secret))
     tell(progress, "load")
-    models = Models(settings.weights, settings.device)
     method, chosen = table.chosen(settings.model, models, progressive=settings.target is not None)
     name = method.family if chosen is None else chosen.id
     picture, carrier = _cover(cover, out, settings)
     hidden, secret_notices = files.secret_for(
         method, secret, settings.max_pixels, gray=settings.gray, as_file=settings.as_file
     )
-    wishes = Wishes(settings.favor, settings.target, settings.survive)
-    made = method.hide(Job(carrier, hidden, models, chosen, keyring, wishes, progress=progress))
+    wishes = Wishes(settings.favor, settings.target, survive=settings.survive)
+    made = method.hide(Job(carrier, hidden, models, chosen, keyring, wishes, salt, progress))
     tell(progress, "save")
     place = Place(out, force, settings.max_pixels, settings.keep_metadata)
     with _draft(place, picture, made) as again:
         revealed = _read_back(again, keyring, models, progress)
         tell(progress, "measure")
-        quality = _quality(hidden, revealed.content)
+        quality = quality_of(hidden, revealed.content)
         if out is not None and not isinstance(hidden, FileSecret):
             check_revealed(hidden, quality.psnr_db, name, settings.floor)
         return HideReport(
@@ -235,7 +281,7 @@ def hide_as(
             stego_ssim=_ssim(picture.rgb, again.rgb),
             revealed_psnr_db=quality.psnr_db,
             revealed_ssim=quality.ssim,
-            keyed=passphrase is not None,
+            keyed=not keyring.is_public,
             has_key=method.has_key,
             family=method.family,
             device=made.device,
@@ -277,7 +323,7 @@ def trial(cover: Source, secret: Source, settings: HideSettings, models: Models)
     hidden, _ = files.secret_for(
         method, secret, settings.max_pixels, gray=settings.gray, as_file=settings.as_file
     )
-    wishes = Wishes(settings.favor, settings.target, settings.survive)
+    wishes = Wishes(settings.favor, settings.target, survive=settings.survive)
     made = method.hide(Job(carrier, hidden, models, chosen, Keyring(None), wishes, salt=_TRIAL_SALT))
     return picture.rgb, made.rgb, made.facts.spread
 
@@ -314,6 +360,25 @@ def reveal(
     Raises:
         StegError: one of its children, by what went wrong; then no file is left.
     """
+    tools = Tools(Models(weights, device), Keyring(passphrase))
+    return reveal_with(
+        tools, stego, out, size=size, force=force, max_pixels=max_pixels, search=search, progress=progress
+    )
+
+
+@_memory_told()
+def reveal_with(
+    tools: Tools,
+    stego: Source,
+    out: PathLike | Sink | Naming | None,
+    *,
+    size: str = "original",
+    force: bool = False,
+    max_pixels: int = reading.DEFAULT_MAX_PIXELS,
+    search: bool = False,
+    progress: Progress | None = None,
+) -> RevealReport:
+    """As `reveal`, for one stego of many, which share their `tools`."""
     start = time.perf_counter()
     if size not in SIZES:
         raise UsageError(f"there is no size {size!r}", f"Choices: {', '.join(SIZES)}.")
@@ -321,19 +386,20 @@ def reveal(
         check_place(out, force, inputs=paths_among(stego))
     tell(progress, "load")
     picture = load_stego(stego, max_pixels)
-    keyring = Keyring(passphrase)
-    method, opened = table.open_stego(picture.rgb, picture.alpha, keyring, picture.jpeg, search, progress)
+    method, opened = table.open_stego(
+        picture.rgb, picture.alpha, tools.keyring, picture.jpeg, search, progress
+    )
     check_sizes(opened.header, max_pixels, original=size == "original")
     if isinstance(out, str | os.PathLike) and not opened.header.is_file:
         writing.check_writable(out, force, inputs=paths_among(stego))
         if size == "original":
             writing.check_holds(out, opened.header.secret_shape)
-    secret = method.reveal(opened, Models(weights, device), progress)
+    secret = method.reveal(opened, tools.models, progress)
     found = secret.content
     if size == "original" and not isinstance(found, FileSecret):
         found = reading.resize(found, opened.header.secret_shape)
     tell(progress, "save")
-    written = _saved(found, out, stego, force)
+    written = saved_as(found, out, paths_among(stego), force)
     return RevealReport(
         revealed=written,
         model=secret.model,
@@ -379,7 +445,7 @@ def info(
 
 
 @dataclass(frozen=True)
-class _Quality:
+class Quality:
     """A revealed secret against the one that was hidden: as seen at its own size, PSNR in dB and SSIM."""
 
     seen: Array | FileSecret
@@ -387,27 +453,34 @@ class _Quality:
     ssim: float | None
 
 
-def _quality(hidden: Array | FileSecret, revealed: Array | FileSecret) -> _Quality:
-    """Raises OutputError for a file that came back as another."""
+def quality_of(hidden: Array | FileSecret, revealed: Array | FileSecret) -> Quality:
+    """A revealed secret against the one that was hidden.
+
+    Raises:
+        OutputError: a file came back as another.
+    """
     if isinstance(hidden, FileSecret):
         if not isinstance(revealed, FileSecret) or revealed.content != hidden.content:
             raise unread("the stego")
-        return _Quality(revealed, math.inf, None)
+        return Quality(revealed, math.inf, None)
     if isinstance(revealed, FileSecret):
         raise unread("the stego")
     seen = reading.resize(revealed, (hidden.shape[0], hidden.shape[1]))
-    return _Quality(seen, metrics.psnr(hidden, seen), _ssim(hidden, seen))
+    return Quality(seen, metrics.psnr(hidden, seen), _ssim(hidden, seen))
 
 
-def _saved(
-    found: Array | FileSecret, out: PathLike | Sink | Naming | None, stego: Source, force: bool
+def saved_as(
+    found: Array | FileSecret,
+    out: PathLike | Sink | Naming | None,
+    inputs: Sequence[PathLike],
+    force: bool,
 ) -> str | None:
-    """Write what was revealed; the name of the file, if one was written."""
+    """Write what was revealed, but never over an input; the name of the file, if one was written."""
     if out is None:
         return None
     if callable(out):
         out = out(found.name if isinstance(found, FileSecret) else None)
-        check_place(out, force, inputs=paths_among(stego))
+        check_place(out, force, inputs)
     if isinstance(out, str | os.PathLike):
         if isinstance(found, FileSecret):
             writing.save_bytes(out, found.content, force)

@@ -27,6 +27,8 @@ from stegcli.carriers.ternary import two_layers
 from stegcli.errors import ImageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from stegcli.carriers.keyed_order import KeyedOrder
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     F32 = NDArray[np.float32]
     F64 = NDArray[np.float64]
 
-__all__ = ["LAYERS", "Written", "read", "room", "write"]
+__all__ = ["LAYERS", "Written", "entropies", "read", "room", "write"]
 
 _CHUNK: Final = 1 << 17
 _DRAWS: Final = 4
@@ -67,6 +69,22 @@ def room(pixels: U8, bits_per_pixel: float = 8.0) -> int:
     """(n, 3) uint8 -> the most bytes that `write` takes with any prices, and that stay under a ceiling."""
     most = _SAFE * Layout(len(pixels)).usable * greatest_entropy(pixels)
     return int(min(most, bits_per_pixel * len(pixels)) / 8)
+
+
+def entropies(pixels: U8, rho: F32, precision: F64) -> tuple[Callable[[float], float], float]:
+    """What pixels carry, by lambda: lambda > 0 -> bits, falling; and a price that is usual there.
+
+    Covers that carry at one lambda share out a payload so that together they are least distorted, as if they
+    were one picture (the "image merging sender" of Cogranne, Sedighi and Fridrich, "Practical strategies for
+    content-adaptive batch steganography and pooled steganalysis", 2017).
+
+    Args:
+        pixels: (n, 3) uint8 cover.
+        rho: as for `write`.
+        precision: likewise.
+    """
+    cells, usable = Cells(pixels, rho, precision), Layout(len(pixels)).usable
+    return lambda lam: usable * float(cells.layer_entropies(lam).sum()), cells.unit
 
 
 def write(

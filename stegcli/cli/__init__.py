@@ -16,9 +16,10 @@ __all__ = ["main"]
 def main() -> None:
     """Run the program and leave with its exit code."""
     signals.take()
-    from stegcli.cli import streams
+    from stegcli.cli import memory, streams
 
     streams.repair()
+    memory.share()
     from stegcli.cli.app import program
 
     try:

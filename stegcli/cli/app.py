@@ -91,10 +91,28 @@ def _add_check(app: typer.Typer) -> None:
     app.command()(check)
 
 
-def _add_models(app: typer.Typer) -> None:
-    from stegcli.cli.models import models
+def _add_capacity(app: typer.Typer) -> None:
+    from stegcli.cli.capacity import capacity
 
-    app.command()(models)
+    app.command()(capacity)
+
+
+def _add_models(app: typer.Typer) -> None:
+    from stegcli.cli import models
+
+    app.add_typer(models.app, name="models")
+
+
+def _add_batch(app: typer.Typer) -> None:
+    from stegcli.cli import batch
+
+    app.add_typer(batch.app, name="batch")
+
+
+def _add_ui(app: typer.Typer) -> None:
+    from stegcli.cli.ui import ui
+
+    app.command()(ui)
 
 
 def _add_train(app: typer.Typer) -> None:
@@ -120,6 +138,9 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "reveal": _add_reveal,
     "info": _add_info,
     "check": _add_check,
+    "capacity": _add_capacity,
+    "batch": _add_batch,
+    "ui": _add_ui,
     "models": _add_models,
     "train": _add_train,
     "export": _add_export,

@@ -25,6 +25,7 @@ PUBLIC = "without a passphrase, anybody with stegcli can reveal this; use --pass
 
 
 def hide(
+    context: typer.Context,
     cover: Annotated[
         str, typer.Argument(metavar="COVER", help="Picture that will carry the secret; - is stdin.")
     ],
@@ -34,6 +35,17 @@ def hide(
             metavar="SECRET", help="Picture to hide, or with --model coded or --survive any file; - is stdin."
         ),
     ] = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[COVER]...", help="More covers, with --covers.", show_default=False),
+    ] = None,
+    covers: Annotated[
+        bool,
+        typer.Option(
+            "--covers",
+            help="Hide one secret over several covers: give SECRET and the covers, and a folder as -o.",
+        ),
+    ] = False,
     cover_from: Annotated[
         Path | None,
         typer.Option(
@@ -109,6 +121,9 @@ def hide(
     With --survive, everything that is promised is done to the stego before it is written, and it is made
     stronger until the secret comes back from all of it. What services do is taken from what is known of
     them: nothing was sent through any.
+
+    With --covers, the bits of coded are shared out over the pixels of two covers or more: each gets as much
+    as it bears. Without all of the stegos nothing is revealed.
     """
     from stegcli import pipeline
     from stegcli.cli.passphrase import find_passphrase
@@ -129,6 +144,15 @@ def hide(
         as_file=as_file,
         survive=survive,
     )
+    if covers and cover_from is not None:
+        raise UsageError("--covers and --cover-from at once", "Keep one of them.")
+    if covers:
+        names = [name for name in (cover, secret, *(more or ())) if name is not None]
+        _over_several(talk, names, output, model, settings, (passphrase, passphrase_file), force)
+        return
+    if more:
+        named = " ".join(more)
+        raise typer.BadParameter(f"several covers for one secret need --covers: {named}", ctx=context)
     if cover_from is not None:
         cover, secret = "", _only_secret(cover, secret)
     if secret is None:
@@ -158,6 +182,41 @@ def hide(
     if ranking:
         values["ranking"] = [ranked.as_json() for ranked in ranking]
     talk.result(values, [*_ranking_lines(ranking), *_lines(report)], [] if talk.aside else [stego])
+
+
+def _over_several(
+    talk: Talk,
+    names: list[str],
+    output: str | None,
+    model: str | None,
+    settings: HideSettings,
+    asked: tuple[bool, str | None],
+    force: bool,
+) -> None:
+    """SECRET and its covers."""
+    from stegcli import several
+    from stegcli.cli.passphrase import find_passphrase
+
+    if options.STREAM in names or output == options.STREAM:
+        raise UsageError("several covers and a stream", "Give files, and with -o a folder.")
+    if model not in (None, "coded"):
+        raise UsageError(f"--covers with {model}", "Only coded shares a secret out over several covers.")
+    secret, *covers = names
+    folder = Path(f"{Path(secret).stem}.stegos" if output is None else output)
+    words = find_passphrase(ask=asked[0], file=asked[1], twice=True)
+    with if_interrupted(lambda: "No stego was written."), talk.progress() as progress:
+        report = several.hide_over(
+            secret, covers, folder, settings, passphrase=words, force=force, progress=progress
+        )
+    notices = [*report.notices, *([] if report.keyed else [PUBLIC])]
+    talk.notes(notices)
+    lines = [
+        f"{part.stego}: {part.part_bytes:,} bytes in {_size(part.cover_size)} cover, "
+        f"{part.bpp:.2f} bits per pixel, PSNR {part.stego_psnr_db:.2f} dB"
+        for part in report.parts
+    ]
+    lines.append(f"  revealed against secret  {_quality(report.revealed_psnr_db, None)}")
+    talk.result({**report.as_json(), "notices": notices}, lines, [part.stego for part in report.parts])
 
 
 def _only_secret(first: str, second: str | None) -> str:

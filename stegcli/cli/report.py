@@ -64,6 +64,13 @@ class Talk:
         stream.write(whole)
         stream.flush()
 
+    def line(self, text: str, brief: str) -> None:
+        """Print one of many results at once, for whoever waits for it; when quiet, in brief or not at all."""
+        shown = printable(brief) if self.quiet else text
+        if shown:
+            sys.stdout.write(f"{shown}\n")
+            sys.stdout.flush()
+
     def notes(self, texts: Iterable[str]) -> None:
         """Tell what the user may not expect, on stderr."""
         if not self.is_silent:
@@ -88,6 +95,20 @@ class Talk:
                 show(_STAGES.get(stage, stage), share)
 
             yield both
+
+    @contextmanager
+    def counting(self, total: int) -> Iterator[Callable[[bool], None]]:
+        """A bar with rate and time left if stderr is a terminal, else now and then a line of the same.
+
+        What is given is to be told of each thing, and whether it was done before.
+        """
+        if self.is_silent:
+            yield lambda _before: None
+        elif sys.stderr.isatty():
+            with _counting_bar(total) as step:
+                yield step
+        else:
+            yield _Milestones(total).step
 
     @contextmanager
     def listening(self, logger_name: str) -> Iterator[None]:
@@ -135,6 +156,68 @@ class _Stages:
         self._end()
 
 
+@dataclass
+class _Milestones:
+    """Says at every twentieth of the way how far it is, how fast it goes and how long it will take."""
+
+    total: int
+    clock: Callable[[], float] = time.perf_counter
+    done: int = field(default=0, init=False)
+    worked: int = field(default=0, init=False)
+    said: int = field(default=0, init=False)
+    since: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self.since = self.clock()
+
+    def step(self, before: bool) -> None:
+        """One more; work that was done before says nothing about the rate."""
+        self.done += 1
+        self.worked += not before
+        milestone = _MILESTONES * self.done // self.total
+        if milestone > self.said and self.worked:
+            self.said = milestone
+            rate = self.worked / max(self.clock() - self.since, 1e-9)
+            left = (self.total - self.done) / rate
+            say(f"{self.done:,} of {self.total:,}, {rate:.1f} a second, {_span(left)} left")
+
+
+_MILESTONES = 20
+
+
+def _span(seconds: float) -> str:
+    """Hours, minutes and seconds, as clocks show them."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}"
+
+
+@contextmanager
+def _counting_bar(total: int) -> Iterator[Callable[[bool], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    with Bar(
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        speed_estimate_period=60,
+        redirect_stdout=sys.stdout.isatty(),  # above the bar, if both are on one terminal; else where it goes
+    ) as bar:
+        task = bar.add_task("", total=total, rate="")
+
+        def step(before: bool) -> None:
+            if before:
+                bar.update(task, total=(bar.tasks[0].total or 1) - 1)
+                return
+            speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
+            bar.update(task, advance=1, rate=f"{speed:.1f} a second" if speed else "")
+
+        yield step
+
+
 @contextmanager
 def _bar() -> Iterator[Progress]:
     """A bar that is gone when the work is done."""
@@ -145,7 +228,12 @@ def _bar() -> Iterator[Progress]:
     columns = (TextColumn("{task.description:<26}"), BarColumn(), TimeElapsedColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=1.0)
-        yield lambda stage, share: bar.update(task, description=stage, completed=share)
+
+        def show(stage: str, share: float) -> None:
+            begins = bar.tasks[0].description != stage  # a short stage would be over before the next look
+            bar.update(task, description=stage, completed=share, refresh=begins)
+
+        yield show
 
 
 def say(text: str) -> None:

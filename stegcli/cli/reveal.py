@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -15,7 +16,11 @@ __all__ = ["reveal"]
 
 def reveal(
     stego: Annotated[
-        str, typer.Argument(metavar="STEGO", help="File that `stegcli hide` wrote; - is stdin.")
+        str,
+        typer.Argument(
+            metavar="STEGO",
+            help="File that `stegcli hide` wrote, or the folder of `hide --covers`; - is stdin.",
+        ),
     ],
     output: Annotated[
         str | None,
@@ -48,7 +53,7 @@ def reveal(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Reveal the picture, or the file, that STEGO hides.
+    """Reveal what STEGO, or a folder of stegos, hides.
 
     A file gets the name that it had, in the current folder. With -o - the picture goes to stdout as a PNG, or
     the file as it is, and the report to stderr.
@@ -59,23 +64,31 @@ def reveal(
 
     talk = Talk(as_json, quiet, verbose, aside=output == options.STREAM)
     options.check_one_stdin(stego, passphrase_file)
-    picture = options.output_for(output, stego, "revealed.png")
+    folder = Path(stego) if Path(stego).is_dir() else None
+    picture = options.output_for(output, stego if folder is None else folder.resolve().name, "revealed.png")
     out = options.checked_reveal(output, picture, force, [stego])  # before a passphrase is asked for
     words = find_passphrase(ask=passphrase, file=passphrase_file, twice=False)
     limit = options.pixel_limit(max_pixels)
     with if_interrupted(options.whether_written(picture)), talk.progress() as progress:
-        report = pipeline.reveal(
-            read_once(stego, limit),
-            out,
-            weights=weights,
-            device=device,
-            passphrase=words,
-            size=size,
-            force=force,
-            max_pixels=limit,
-            search=search,
-            progress=progress,
-        )
+        if folder is None:
+            report = pipeline.reveal(
+                read_once(stego, limit),
+                out,
+                weights=weights,
+                device=device,
+                passphrase=words,
+                size=size,
+                force=force,
+                max_pixels=limit,
+                search=search,
+                progress=progress,
+            )
+        else:
+            from stegcli import several
+
+            report = several.reveal_from(
+                folder, out, passphrase=words, size=size, force=force, max_pixels=limit, progress=progress
+            )
     talk.notes(report.notices)
     name = "stdout" if talk.aside else report.revealed or ""
     what = f"{report.size[0]}x{report.size[1]}" if report.size else f"{report.secret_bytes:,} bytes"

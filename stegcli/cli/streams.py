@@ -19,7 +19,7 @@ from stegcli.errors import PrintError, ReaderGoneError, UsageError, one_line
 
 __all__ = ["BinaryStdout", "repair"]
 
-_QUIET_COMMANDS = frozenset({"hide", "reveal", "info", "check"})
+_QUIET_COMMANDS = frozenset({"hide", "reveal", "info", "check", "capacity"})
 _held: Final[list[IO[str]]] = []
 """A stream that nobody holds is closed, and with it those that were made from it."""
 

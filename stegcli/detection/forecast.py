@@ -44,6 +44,7 @@ __all__ = [
     "covers_in",
     "exposure",
     "rank_covers",
+    "risk_of",
 ]
 
 _KNOWN_SIZES: Final = 2
@@ -137,7 +138,7 @@ def check(
         raise UsageError("the forecast is for pictures; a file is hidden as it is", "Use `stegcli hide`.")
     measured = table()
     known = _in_phases(report)
-    risk = risk_at(report.spread, math.prod(report.cover_size)) if known else None
+    risk = risk_of(report)
     return CheckReport(
         model=report.model,
         cover_size=report.cover_size,
@@ -155,6 +156,11 @@ def check(
         jpeg_errors=tuple((row["spread"], row["as_is"], row["scaled"]) for row in measured["jpeg"]),
         detector=measured["detector"],
     )
+
+
+def risk_of(report: HideReport) -> Risk | None:
+    """Detection error of what was hidden, in covers of this size, estimated; None if nobody measured it."""
+    return risk_at(report.spread, math.prod(report.cover_size)) if _in_phases(report) else None
 
 
 def rank_covers(
@@ -211,7 +217,9 @@ def exposure(cover_rgb: Array, stego_rgb: Array) -> float:
     return float((costs * steps).sum() / math.sqrt(costs.size))
 
 
-_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+_SUFFIXES: Final = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
+)
 
 
 def _try(

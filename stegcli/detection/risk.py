@@ -23,7 +23,7 @@ from stegcli.errors import StegError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["RISK_FILE", "Risk", "deflection", "risk_at", "table"]
+__all__ = ["RISK_FILE", "Risk", "coded_rate", "deflection", "error_of", "risk_at", "secret_rates", "table"]
 
 RISK_FILE: Final = Path(__file__).with_name("risk.json")
 _NORMAL: Final = NormalDist()
@@ -82,6 +82,23 @@ def deflection(error: float) -> float:
     Finite at an error of 0, which says no more than that some hundred pairs had none.
     """
     return -2 * _NORMAL.inv_cdf(min(max(error, _LEAST_ERROR), 1 - _LEAST_ERROR))
+
+
+def error_of(apart: float) -> float:
+    """Inverse of `deflection`, at most 0.5."""
+    return _error(apart)
+
+
+def coded_rate() -> Mapping[str, float]:
+    """What was measured of coded bits in pixels: bits_per_pixel, and the error with low and high."""
+    found: Mapping[str, float] = table()["coded"]
+    return found
+
+
+def secret_rates() -> Mapping[str, Any]:
+    """Bits per pixel of a photograph as a secret: kind (colour, gray) -> `--favor` -> median_bpp."""
+    found: Mapping[str, Any] = table()["secret_rates"]
+    return found
 
 
 def _error(apart: float) -> float:

@@ -21,6 +21,8 @@ TAIL_BITS: Final = CONSTRAINT_LENGTH - 1
 _STATES: Final = 1 << TAIL_BITS
 _UNREACHABLE: Final = 1 << 40
 _REGISTERS: Final = np.arange(2 * _STATES)  # newest bit first: register = bit << 8 | state
+_CAME_FROM: Final = _REGISTERS % _STATES
+"""State before each register."""
 
 
 def _outputs() -> npt.NDArray[np.uint8]:
@@ -55,11 +57,12 @@ def decode(votes: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
     scores = np.full(_STATES, -_UNREACHABLE)
     scores[0] = 0
     decisions = np.empty((len(gains), _STATES), dtype=np.uint8)
-    for step, gain in enumerate(gains):
+    for gain, decision in zip(gains, decisions.view(np.bool_), strict=True):
         # Registers 2s and 2s + 1 both shift into state s.
-        ways = (scores[_REGISTERS % _STATES] + gain).reshape(_STATES, 2)
-        decisions[step] = ways[:, 1] > ways[:, 0]
-        scores = ways.max(axis=1)
+        ways = scores.take(_CAME_FROM)
+        ways += gain
+        np.greater(ways[1::2], ways[::2], out=decision)
+        np.maximum(ways[1::2], ways[::2], out=scores)
     return _follow_back(decisions)[:-TAIL_BITS]
 
 

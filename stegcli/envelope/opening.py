@@ -45,6 +45,7 @@ __all__ = [
     "check_sizes",
     "enough",
     "open_parities",
+    "open_parities_of_run",
 ]
 
 
@@ -171,6 +172,11 @@ def open_parities(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Opene
     return by_pixels(stego_rgb, alpha, keyring, _open_parities)
 
 
+def open_parities_of_run(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Opened:
+    """Open one that was hidden in a run with a master key of its own (see `keys`); as `open_parities`."""
+    return by_pixels(stego_rgb, alpha, keyring, _open_parities_of_run)
+
+
 def by_pixels(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring, way: Way) -> Opened:
     """What `way` opens with the pixels that shall carry, or else with all that may have carried.
 
@@ -193,11 +199,32 @@ def by_pixels(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring, way: Way) ->
 
 
 def _open_parities(stego_rgb: Rgb, usable: Mask, keyring: Keyring) -> ParitiesOpened:
+    return _open_parities_by(keyring.keys, stego_rgb, usable, keyring)
+
+
+def _open_parities_of_run(stego_rgb: Rgb, usable: Mask, keyring: Keyring) -> ParitiesOpened:
+    met: list[bytes] = []
+
+    def keys_of(salt: bytes) -> Keys:
+        met.append(salt)
+        return keyring.keys_in_run(salt)
+
+    try:
+        return _open_parities_by(keys_of, stego_rgb, usable, keyring)
+    except NothingFoundError:
+        for salt in met:
+            keyring.forget_run(salt)
+        raise
+
+
+def _open_parities_by(
+    keys_of: Callable[[bytes], Keys], stego_rgb: Rgb, usable: Mask, keyring: Keyring
+) -> ParitiesOpened:
     pixels = enough(stego_rgb, usable)
     count = len(pixels)
     places = draw_places(count, keyring.locator(count))
     salt, group = read_salt(pixels, places)
-    keys = keyring.keys(salt)
+    keys = keys_of(salt)
     header = open_header(pixels, keys, places, group)
     plan = parity_plan(count, salt, seal(header, keys), places, group)
     return ParitiesOpened(keys, header, stego_rgb, pixels, usable, plan)

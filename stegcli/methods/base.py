@@ -235,6 +235,10 @@ class Method(Protocol):
         """Whether a passphrase keeps the secret itself private, not only the header."""
 
     @property
+    def has_runs(self) -> bool:
+        """Whether the salts of many stegos may begin alike, and save most of their keys' work: see `keys`."""
+
+    @property
     def has_jpeg(self) -> bool:
         """Whether it also hides in the coefficients of a JPEG file: see `Cover.jpeg`."""
 

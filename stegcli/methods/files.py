@@ -17,7 +17,7 @@ from stegcli.methods.robust.names import DEFAULT
 from stegcli.models.files import read_regular
 from stegcli.pictures import colour, reading, writing
 from stegcli.pictures.drafts import check_place
-from stegcli.pictures.encoded import Encoded
+from stegcli.pictures.encoded import STDIN, Encoded
 from stegcli.pictures.sources import load_colour_secret, load_cover, load_secret, load_upright
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _file(source: Source, method: Method) -> FileSecret:
     if isinstance(source, np.ndarray):
         raise UsageError("an array is no file", "Give the name of a file.")
     if isinstance(source, Encoded):
-        return FileSecret("secret", source.content)
+        return FileSecret("secret" if source.name == STDIN else source.name, source.content)
     try:
         return FileSecret(Path(source).name, read_regular(Path(source), MAX_BYTES))
     except OSError as error:

@@ -68,6 +68,7 @@ class IsganMethod:
     has_models: bool = True
     takes: Collection[str] = ("gray",)
     has_key: bool = False
+    has_runs: bool = True
     has_jpeg: bool = False
 
     def hide(self, job: Job) -> Stego:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from stegcli.envelope.opening import open_parities
+from stegcli.envelope.opening import open_parities, open_parities_of_run
 from stegcli.errors import ModelError, NothingFoundError
 from stegcli.methods.coded.method import CodedMethod
 from stegcli.methods.isgan import IsganMethod
@@ -67,7 +67,7 @@ def _open_anyhow(stego_rgb: Array, keyring: Keyring, jpeg: bytes | None, progres
     return open_sturdy_anyhow(luma_of(stego_rgb, jpeg), keyring, progress)
 
 
-OPENERS: Final[tuple[Opener, ...]] = (open_parities, _open_samples)
+OPENERS: Final[tuple[Opener, ...]] = (open_parities, _open_samples, open_parities_of_run)
 """Into pixels, tried in order of cost."""
 
 

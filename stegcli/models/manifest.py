@@ -63,7 +63,7 @@ class ModelEntry:
                 f"{role}_sha256 must be 64 hexadecimal digits",
             )
         if self.hub:
-            _require(re.fullmatch(r"[\w.-]+/[\w.-]+", self.hub), 'hub must be "owner/name"')
+            _require(is_repository(self.hub), 'hub must be "owner/name"')
             _require(is_revision(self.revision), "revision must be a commit, 40 hexadecimal digits")
 
     @property
@@ -132,6 +132,11 @@ def is_inside(path: str) -> bool:
     """Whether a relative path with forward slashes stays below its folder, on every system."""
     parts = path.split("/")
     return bool(path) and all(re.fullmatch(r"[\w.-]+", part) and part not in (".", "..") for part in parts)
+
+
+def is_repository(text: str) -> bool:
+    """Whether this names a repository of the Hub."""
+    return re.fullmatch(r"[\w.-]+/[\w.-]+", text) is not None
 
 
 def is_revision(text: str) -> bool:

@@ -8,14 +8,13 @@ whose manifest entry names a hub repository and whose files lie nowhere here.
 from __future__ import annotations
 
 import hashlib
-import io
-from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stegcli.errors import ModelError, UsageError, one_line
+from stegcli.models import hub
 from stegcli.models.files import read_regular
 from stegcli.models.graphs import MAX_BYTES
 from stegcli.models.manifest import Manifest, ModelEntry, is_revision, parse_manifest
@@ -25,11 +24,10 @@ if TYPE_CHECKING:
 
     PathLike = str | os.PathLike[str]
 
-__all__ = ["ModelFiles", "catalog", "find", "find_by_fingerprint", "is_folder_of_weights"]
+__all__ = ["ModelFiles", "catalog", "find", "find_by_fingerprint", "is_folder_of_weights", "pinned"]
 
 MANIFEST = "manifest.toml"
 _MANIFEST_BYTES = 1 << 20
-_HUB_SCHEME = "hf://"
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class ModelFiles:
     def _locate(self, role: str) -> Path:
         path = self.folder / self.entry.files[role]
         if self.entry.hub and not path.is_file():
-            return _fetch(self.entry.hub, self.entry.revision, self.entry.files[role])
+            return hub.fetch(self.entry.hub, self.entry.revision, self.entry.files[role])
         return path
 
 
@@ -112,6 +110,19 @@ def find_by_fingerprint(fingerprint: bytes, weights: PathLike | None = None) -> 
     )
 
 
+def pinned(address: str) -> str:
+    """A hub's address with its commit: that of the main branch, as it is now, where none is given.
+
+    Raises:
+        UsageError: it is no address of the hub.
+        ModelError: the Hub cannot be asked.
+    """
+    repository, at, _ = address.removeprefix(hub.SCHEME).partition("@")
+    if not address.startswith(hub.SCHEME) or repository.count("/") != 1:
+        raise UsageError(f"{address}: not an address of the hub", "Write hf://owner/repo@REVISION.")
+    return address if at else f"{address}@{hub.latest(repository)}"
+
+
 def is_folder_of_weights(name: str) -> bool:
     """Whether a name that may be a model's id is a folder with a manifest."""
     return (Path(name) / MANIFEST).is_file()
@@ -126,7 +137,7 @@ def catalog(weights: PathLike | None = None) -> tuple[ModelFiles, ...]:
 def _open(weights: PathLike | None) -> tuple[Manifest, Path]:
     if weights is None:
         return _open_folder(_bundled_folder())
-    if str(weights).startswith(_HUB_SCHEME):
+    if str(weights).startswith(hub.SCHEME):
         return _open_hub(str(weights))
     return _open_folder(Path(weights))
 
@@ -144,13 +155,13 @@ def _open_folder(folder: Path) -> tuple[Manifest, Path]:
 
 
 def _open_hub(address: str) -> tuple[Manifest, Path]:
-    repository, _, revision = address.removeprefix(_HUB_SCHEME).partition("@")
+    repository, _, revision = address.removeprefix(hub.SCHEME).partition("@")
     if repository.count("/") != 1 or not is_revision(revision):
         raise UsageError(
             f"{address} does not pin a commit",
             "Write hf://owner/repo@REVISION with all 40 digits: a branch may change under you.",
         )
-    manifest, folder = _open_folder(_fetch(repository, revision, MANIFEST).parent)
+    manifest, folder = _open_folder(hub.fetch(repository, revision, MANIFEST).parent)
     return Manifest(tuple(_in_hub(entry, repository, revision) for entry in manifest.models)), folder
 
 
@@ -166,25 +177,3 @@ def _bundled_folder() -> Path:
             "the models of the program are not installed",
             "Install it with `pip install .`, or give --weights DIR.",
         ) from error
-
-
-def _fetch(repository: str, revision: str, name: str) -> Path:
-    """Path of one file in the Hugging Face cache; the network is asked only if it is not there."""
-    try:
-        with redirect_stdout(io.StringIO()):  # where it says so, too, if a setting of its own is no number
-            from huggingface_hub import hf_hub_download
-            from huggingface_hub.utils.tqdm import disable_progress_bars
-
-        disable_progress_bars()  # the caller owns the terminal
-        return Path(hf_hub_download(repository, name, revision=revision))
-    except Exception as error:  # whatever its HTTP client raises, which is another from release to release
-        raise ModelError(
-            f"cannot fetch {name} from {repository} at {revision[:12]}: {one_line(error)}", _fetch_hint(error)
-        ) from error
-
-
-def _fetch_hint(error: Exception) -> str:
-    by_hand = "or copy the folder of the weights here and give --weights DIR."
-    if isinstance(error, ImportError):
-        return f"Install what it names, unset the variables of the proxy (ALL_PROXY, HTTPS_PROXY), {by_hand}"
-    return f"Check the network, the proxy and the address, and try again, {by_hand}"

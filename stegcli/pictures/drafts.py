@@ -69,7 +69,7 @@ def replacing(path: PathLike, force: bool) -> Iterator[Draft]:
         place = _followed(target)
         draft, named = _new_draft(place)
     try:
-        with draft.file:
+        with _closing(draft.file):
             yield draft
             with explained(target):
                 refuse_existing(target, force)
@@ -158,6 +158,18 @@ def _unnamed(folder: Path) -> int | None:
         if error.errno in _NO_UNNAMED:
             return None
         raise
+
+
+@contextmanager
+def _closing(file: IO[bytes]) -> Iterator[None]:
+    """Close a file; where the work failed, what it still held may fail as well, and is not the reason."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            file.close()
+        raise
+    file.close()
 
 
 def _sync(file: IO[bytes]) -> None:

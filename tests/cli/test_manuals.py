@@ -14,7 +14,19 @@ from desk import Desk, command
 from stegcli.errors import MEANINGS, ExitCode
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["hide", "reveal", "info", "check", "models", "train", "export", "evaluate"]
+COMMANDS = [
+    "batch",
+    "hide",
+    "reveal",
+    "info",
+    "check",
+    "capacity",
+    "models",
+    "train",
+    "export",
+    "evaluate",
+    "ui",
+]
 COMPLETION = {
     "bash": ("complete -o default -F", {"COMP_WORDS": "stegcli re", "COMP_CWORD": "1"}),
     "zsh": ("#compdef", {"_TYPER_COMPLETE_ARGS": "stegcli re"}),
@@ -79,7 +91,13 @@ def test_summaries_of_commands_fit_their_line(desk: Desk) -> None:
         assert max(map(len, shown.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, "evaluate damage", "evaluate security"])
+SUBCOMMANDS = [
+    "batch hide", "batch reveal", "evaluate damage", "evaluate security", "models list", "models pull",
+    "models push", "models verify",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*COMMANDS[1:], *SUBCOMMANDS])
 def test_every_option_says_what_it_does_in_a_sentence(desk: Desk, name: str) -> None:
     from typer.main import get_command
 

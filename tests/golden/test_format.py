@@ -16,6 +16,8 @@ from stegcli.carriers.phases.channel import LUMA_JOINT, LUMA_PHASE, numbered
 from stegcli.carriers.phases.choice import wrap
 from stegcli.envelope import keys
 from stegcli.envelope.header import draw_places, open_header, read_salt
+from stegcli.envelope.opening import open_parities, open_parities_of_run
+from stegcli.errors import NothingFoundError
 from stegcli.methods.phase.body import Body
 from stegcli.methods.phase.planes import count_sent
 
@@ -66,6 +68,31 @@ def test_groups_and_planes_are_as_committed() -> None:
 def test_multipliers_and_keystream_of_blocks_are_as_committed() -> None:
     computed = format_vectors.joint_vectors()
     assert computed == {name: JOINT_VECTORS[name] for name in computed}
+
+
+RUN, RUN_VECTORS = _later_vectors("format-1-run")
+
+
+def test_keys_of_a_run_are_as_committed() -> None:
+    computed = format_vectors.run_vectors()
+    assert computed == {name: RUN_VECTORS[name] for name in computed}
+
+
+@pytest.mark.parametrize("name", sorted(format_vectors.STEGOS))
+def test_committed_stego_of_a_run_reads_as_on_the_day_it_was_made(name: str) -> None:
+    passphrase, spread = format_vectors.STEGOS[name]
+    stego = np.asarray(Image.open(RUN / f"{name}.png"))
+    keyring = keys.Keyring(passphrase)
+    with pytest.raises(NothingFoundError):
+        open_parities(stego, None, keyring)
+    opened = open_parities_of_run(stego, None, keyring)
+    assert opened.header.to_bytes().hex() == RUN_VECTORS["stegos"][name]["header"]
+    again = open_parities(stego, None, keyring)  # which knows the run by now
+    assert again.header == opened.header
+    body = Body.from_bytes(opened.header.own)
+    symbols = count_sent(opened.header.hidden_shape, body.planes)
+    phases = single.read(opened.pixels, opened.keys, symbols, spread)
+    assert format_vectors.digest(phases) == RUN_VECTORS["stegos"][name]["phases"]
 
 
 @pytest.mark.parametrize(

@@ -346,10 +346,11 @@ def test_a_limit_belongs_to_its_graph(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 LONG_RUN = """
-import sys
+import signal, sys
 from pathlib import Path
 import numpy as np
 from stegcli.models import session
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the parent ignores it
 network = session.open_network(Path(sys.argv[1]).read_bytes(), "x.onnx", "cpu")
 print("running", flush=True)
 network.run(np.zeros((1, 1, 512, 512), np.float32), {"sigma": 0.1})
@@ -369,7 +370,10 @@ def test_a_long_run_hears_ctrl_c(tmp_path: Path) -> None:
     ) as process:
         assert process.stdout.readline() == b"running\n"
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=30)  # without an ear it takes longer
+        try:
+            _, told = process.communicate(timeout=30)  # without an ear it takes longer
+        finally:
+            process.kill()
     assert b"KeyboardInterrupt" in told
 
 

@@ -128,3 +128,10 @@ def test_file_that_does_not_read_back(desk: Desk, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(reading, "load_stego", damaged)
     desk.refuses(2, *HIDE, "-o", "out.png", words="read back")
+
+
+def test_a_disk_without_room_for_a_small_file(desk: Desk, cover_rgb) -> None:
+    """What is small waits in a buffer until the file is closed."""
+    desk.put("small.png", cover_rgb[::4, ::4])
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))"
+    desk.refuses(2, "hide", "small.png", "secret.png", words="disk is full", process=limit)

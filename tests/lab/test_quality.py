@@ -62,8 +62,8 @@ def test_a_row_holds_every_figure(pair: Pair) -> None:
     assert json.dumps(measured.row())
 
 
-def test_a_network_survives_damage_that_ends_a_file(source: PairSource, hiders: list) -> None:
-    rows = damage.assess(hiders, source)
+def test_a_network_survives_damage_that_ends_a_file(photo_folder: Path, hiders: list) -> None:
+    rows = damage.assess(hiders, from_dataset(f"folder:{photo_folder}", None, 1, 0))
     psnr = {(row.hider, row.damage, row.level): row for row in rows}
     network, file = (psnr[name, "overwrite", 0.03] for name in ("phase-v1", "avif-lsbm"))
     assert network.opened == 1

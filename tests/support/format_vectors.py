@@ -7,7 +7,7 @@ cannot be read any more, so these vectors are never updated; a new format versio
 
 What a later program writes besides, under the same version, has a folder beside it: `format-1-groups` pins
 parities of groups of pixels, and maps of which not all planes are sent; `format-1-joint` the channel in which
-four symbols share their pixels.
+four symbols share their pixels; `format-1-run` the keys of files that were hidden in a run of many.
 """
 
 from __future__ import annotations
@@ -146,7 +146,13 @@ def make_stego(name: str) -> tuple[np.ndarray, dict[str, Any]]:
 
 
 def _written(
-    cover: np.ndarray, passphrase: str | None, group: int, way: Channel, body: Body, **sizes: int
+    cover: np.ndarray,
+    passphrase: str | None,
+    group: int,
+    way: Channel,
+    body: Body,
+    subkeys: streams.Keys | None = None,
+    **sizes: int,
 ) -> tuple[np.ndarray, dict[str, Any]]:
     header = Header(
         channel=way.number,
@@ -155,7 +161,7 @@ def _written(
         **sizes,
     )
     pixels = cover.reshape(-1, 3)
-    subkeys = keys.derive(passphrase, SALT)
+    subkeys = subkeys or keys.derive(passphrase, SALT)
     places = draw_places(len(pixels), keys.derive_locator(passphrase, len(pixels)))
     plan = parity_plan(len(pixels), SALT, seal(header, subkeys), places, group)
     parity = pixel_parities(pixels, *plan, None)
@@ -202,6 +208,30 @@ def make_joint(name: str) -> tuple[np.ndarray, dict[str, Any]]:
     return stego, {**told, "group": group}
 
 
+def run_vectors() -> dict[str, Any]:
+    """The keys of a file whose salt begins as those of a whole run do."""
+    vectors: dict[str, Any] = {}
+    for name, passphrase in PASSPHRASES.items():
+        master = keys.derive_run(passphrase, SALT[: keys.RUN_BYTES])
+        k = keys.derive_in_run(master, SALT)
+        vectors[name] = {
+            "header": k.header.hex(),
+            "keystream": k.keystream.hex(),
+            "permutation": k.permutation.hex(),
+        }
+    return vectors
+
+
+def make_of_run(name: str) -> tuple[np.ndarray, dict[str, Any]]:
+    """As `make_stego`, under the keys of a run."""
+    passphrase, spread = STEGOS[name]
+    master = keys.derive_run(passphrase, SALT[: keys.RUN_BYTES])
+    sizes = {"secret_height": 120, "secret_width": 132, "hidden_height": 30, "hidden_width": 33}
+    body = Body(b"hand", spread, 100)
+    subkeys = keys.derive_in_run(master, SALT)
+    return _written(handmade_cover(72, 80), passphrase, 1, PLAIN, body, subkeys, **sizes)
+
+
 def write_folder(
     folder: Path,
     vectors: dict[str, Any],
@@ -225,3 +255,4 @@ if __name__ == "__main__":
     write_folder(root, everything, STEGOS, make_stego)
     write_folder(root.with_name(root.name + "-groups"), group_vectors(), GROUPED, make_grouped)
     write_folder(root.with_name(root.name + "-joint"), joint_vectors(), JOINT, make_joint)
+    write_folder(root.with_name(root.name + "-run"), run_vectors(), STEGOS, make_of_run)

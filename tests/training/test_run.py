@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -167,24 +168,31 @@ def test_the_image_networks_train_in_the_same_loop(tmp_path, album):
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 
 
-def train_album(launcher, recipe, album, folder):
-    """`stegcli train` as a command -> its JSON and the run."""
+def train_alone(recipe, album, folder):
+    """A run in this process -> its figures and the run."""
+    (folder.parent / "recipe.toml").write_text(recipe, encoding="utf-8")
+    recipe = replace(run.read_recipe(folder.parent / "recipe.toml"), data={f"folder:{album}": 1.0})
+    return run.start(recipe, folder, CPU).figures, Run(folder)
+
+
+def train_as_two(recipe, album, folder):
+    """The same by `stegcli train` in two processes."""
     (folder.parent / "recipe.toml").write_text(recipe, encoding="utf-8")
     train = ["-m", "stegcli", "train", "--recipe", str(folder.parent / "recipe.toml"), "--device", "cpu"]
-    command = [*launcher, *train, "--dataset", f"folder:{album}", "--out", str(folder), "--json"]
+    command = [*TORCHRUN, *train, "--dataset", f"folder:{album}", "--out", str(folder), "--json"]
     alone = {**os.environ, "OMP_NUM_THREADS": "1"}  # threads of two processes would wait for each other
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=alone)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout), Run(folder)
+    return json.loads(done.stdout)["figures"], Run(folder)
 
 
 @pytest.mark.slow  # two more processes that import torch
 def test_two_processes_train_one_network(tmp_path, album):
     """Rows of a batch are shared out; only the noise, which each process draws for its own, differs."""
-    one, _ = train_album([sys.executable], RECIPE, album, tmp_path / "one")
-    two, run_of_two = train_album(TORCHRUN, RECIPE, album, tmp_path / "two")
-    for name, figure in one["figures"].items():
-        assert two["figures"][name] == pytest.approx(figure, abs=0.5), name
+    one, _ = train_alone(RECIPE, album, tmp_path / "one")
+    two, run_of_two = train_as_two(RECIPE, album, tmp_path / "two")
+    for name, figure in one.items():
+        assert two[name] == pytest.approx(figure, abs=0.5), name
     assert run_of_two.facts()["processes"] == 2
     assert len(list(run_of_two.folder.glob("events.*"))) == 1
 
@@ -202,8 +210,8 @@ def test_two_processes_have_the_loss_of_one_with_both_their_rows(tmp_path, album
     The losses agree to a millionth at the first step and drift apart from there, since stegos are rounded to
     8 bits: by 0.0002 of themselves after four steps, by 0.006 after a dozen. Here, after three: 0.001.
     """
-    _, one = train_album([sys.executable], BASIC_RECIPE, album, tmp_path / "one")
-    _, two = train_album(TORCHRUN, BASIC_RECIPE, album, tmp_path / "two")
+    _, one = train_alone(BASIC_RECIPE, album, tmp_path / "one")
+    _, two = train_as_two(BASIC_RECIPE, album, tmp_path / "two")
     assert (one.facts()["processes"], two.facts()["processes"]) == (1, 2)
     expected, found = last_scalars(one), last_scalars(two)
     for name in ("train/loss", "train/cover_loss", "train/secret_loss"):

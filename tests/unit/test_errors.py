@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from stegcli import errors
@@ -15,7 +17,17 @@ CHILDREN = [
     (errors.MissingExtraError, 7, "extra"),
     (errors.TrainingError, 8, "training"),
     (errors.ChangedError, 4, "changed"),
+    (errors.PartsError, 4, "parts"),
+    (errors.BatchError, 10, "batch"),
 ]
+
+
+@pytest.mark.parametrize("error", [child("what", "cure") for child, _, _ in CHILDREN] + [ReaderGoneError()])
+def test_an_error_passes_from_process_to_process(error: StegError) -> None:
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), again.message, again.hint, str(again)) == (
+        type(error), error.message, error.hint, str(error),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("child", "code", "kind"), CHILDREN)
@@ -56,6 +68,7 @@ def test_exit_codes_are_the_published_ones() -> None:
         "EXTRA": 7,
         "TRAINING": 8,
         "SYSTEM": 9,
+        "SOME_FAILED": 10,
         "INTERRUPTED": 130,
         "READER_GONE": 141,
     }

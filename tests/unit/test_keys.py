@@ -46,6 +46,30 @@ def test_keyring_gives_the_same_and_derives_once(monkeypatch: pytest.MonkeyPatch
     assert [keys.Keyring(passphrase).is_public for passphrase in (None, "one")] == [True, False]
 
 
+def test_files_of_a_run_have_keys_of_their_own_and_one_argon2id(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = bytes(range(keys.RUN_BYTES))
+    salts = [run + bytes([number]) * keys.RUN_BYTES for number in range(3)]
+    keyring = keys.Keyring("one")
+    keyring.begin_run(run)
+    monkeypatch.setattr(keys, "Argon2id", None)
+    found = [keyring.keys(salt) for salt in salts]
+    assert len({key for each in found for key in (each.header, each.keystream, each.permutation)}) == 9
+    monkeypatch.undo()
+    assert keys.derive_run("one", run) != keys.derive_run("two", run)
+    assert keys.derive("one", salts[0]) not in found
+    keyring.forget_run(salts[0])
+    assert keyring.keys(salts[0]) == keys.derive("one", salts[0])
+
+
+def test_a_keyring_holds_no_more_than_so_many_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "_argon2", lambda _passphrase, salt: salt * 2)
+    keyring = keys.Keyring(None)
+    for number in range(2 * keys._REMEMBERED):
+        keyring.keys(number.to_bytes(16, "big"))
+        keyring.locator(number)
+    assert len(keyring._keys) == len(keyring._locators) == keys._REMEMBERED
+
+
 def test_two_threads_may_derive_at_the_same_time() -> None:
     """Left to itself, OpenSSL then waits for ever."""
     threads = [threading.Thread(target=keys.derive, args=("one", SALT), daemon=True) for _ in range(4)]

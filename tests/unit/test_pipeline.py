@@ -25,21 +25,21 @@ def photo(height, width, seed=0):
     return np.clip(np.asarray(smooth) + grain, 0, 255).astype(np.uint8)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cover():
     return photo(96, 128)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def secret():
     """Mid greys: at black and white the exact codec is within noise of the circle's seam."""
     return 64 + photo(96, 128, seed=5)[..., 0] // 2
 
 
-@pytest.fixture
-def hidden_file(tmp_path, cover, secret, exact_weights):
-    """(path of a stego, its report)."""
-    path = tmp_path / "stego.png"
+@pytest.fixture(scope="module")
+def hidden_file(tmp_path_factory, cover, secret, exact_weights):
+    """(path of a stego that stays as it is, its report)."""
+    path = tmp_path_factory.mktemp("hidden") / "stego.png"
     return path, stegcli.hide(cover, secret, path, weights=exact_weights)
 
 

@@ -14,6 +14,13 @@ from stegcli.models.contract import Contract
 from stegcli.models.loading import Models
 
 SIGMA = {"sigma": 0.03}
+
+
+@pytest.fixture(autouse=True)
+def each_network_once():
+    """Here every network is loaded."""
+
+
 _OTHERS = (
     *("SessionOptions", "RunOptions", "OrtMemoryInfo", "OrtAllocatorType", "OrtMemType", "OrtArenaCfg"),
     "create_and_register_allocator",

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -129,13 +130,19 @@ class ChoiceTable:
         price = np.empty((KINDS, MILLI), dtype=np.float32)
         size_price = LEVEL_COSTS * np.float32(lam)
         for kind in kinds:
-            constraint, level = divmod(int(kind), COST_LEVELS)
-            allowed = allowed_offsets(*divmod(constraint, CLIP_CLASSES))
-            candidates = _SQUARED_ERRORS[:, allowed] + size_price[level] * SQUARED_SIZES[allowed]
-            best = candidates.argmin(axis=1)
-            offset[kind] = allowed[best]
-            price[kind] = candidates[np.arange(MILLI), best]
+            offset[kind], price[kind] = _row(int(kind), lam)
         return cls(offset.ravel(), price.ravel(), size_price)
+
+
+@lru_cache(maxsize=1024)
+def _row(kind: int, lam: float) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    """Offset and price at each residue of one kind; kept, for pictures have most of their kinds in common."""
+    constraint, level = divmod(kind, COST_LEVELS)
+    allowed = allowed_offsets(*divmod(constraint, CLIP_CLASSES))
+    size_price = LEVEL_COSTS * np.float32(lam)
+    candidates = _SQUARED_ERRORS[:, allowed] + size_price[level] * SQUARED_SIZES[allowed]
+    best = candidates.argmin(axis=1)
+    return allowed[best].astype(np.uint8), candidates[np.arange(MILLI), best]
 
 
 def noise_table(lam: float) -> npt.NDArray[np.float32]:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     I16 = NDArray[np.int16]
     Places = NDArray[np.int64]
 
-__all__ = ["hide", "payload"]
+__all__ = ["hide", "most_bytes_by_rate", "payload"]
 
 _SALTS: Final = 4
 """Tried where the forbidden steps of a cover leave no way, each with keys of its own."""
@@ -60,6 +60,12 @@ def hide(job: Job, cover: JpegCover) -> Stego:
     return Stego(None, found.decoded, last, body.facts_of(last, room), names.DEVICE, told, jpeg=data)
 
 
+def most_bytes_by_rate(cover: JpegCover) -> dict[float, int]:
+    """Bits per coefficient of luma that is not zero -> the largest payload, never below 0."""
+    prices = coefficients.step_prices(cover)
+    return {rate: max(0, _most_at(rate, cover, prices)) for rate in (QUIET_RATE, MOST_RATE)}
+
+
 def payload(opened: CoefficientsOpened) -> bytes:
     """What the coefficients of an opened stego carry; ChangedError if it is not what was written."""
     values = opened.values[_all_but(opened.places, len(opened.values))]
@@ -82,6 +88,10 @@ def _most_bytes(job: Job, cover: JpegCover, prices: Prices) -> int:
     """Of a payload: as many as the rate allows that the user's wishes stand for, and as steps can carry."""
     asks_much = isinstance(job.secret, FileSecret) or job.wishes.target is not None
     rate = MOST_RATE if asks_much or job.wishes.favor == "secret" else QUIET_RATE
+    return _most_at(rate, cover, prices)
+
+
+def _most_at(rate: float, cover: JpegCover, prices: Prices) -> int:
     most = min(coefficients.most_bytes(cover, rate), ternary.room(prices) // 2)
     return most - head.MESSAGE_BYTES - body.TAG_BYTES
 

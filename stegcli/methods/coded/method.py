@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stegcli.envelope.opening import CoefficientsOpened, SamplesOpened
-from stegcli.errors import NothingFoundError
+from stegcli.errors import NothingFoundError, PartsError
 from stegcli.methods.base import Secret
-from stegcli.methods.coded.names import COEFFICIENTS, DEVICE, FAMILY, PIXELS
+from stegcli.methods.coded.names import COEFFICIENTS, DEVICE, FAMILY, PART_PIXELS, PIXELS
 from stegcli.progress import tell
 
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 
     from stegcli.envelope.opening import Opened
     from stegcli.methods.base import Facts, Job, Stego
+    from stegcli.methods.coded.parts import Part
     from stegcli.models.loading import Models
     from stegcli.progress import Progress
 
-__all__ = ["CodedMethod"]
+__all__ = ["CodedMethod", "part_of"]
 
 _Ours = SamplesOpened | CoefficientsOpened
 
@@ -42,10 +43,11 @@ class CodedMethod:
     """Hiding as coded bits (the Method protocol)."""
 
     family: str = FAMILY
-    channels: Collection[int] = (PIXELS, COEFFICIENTS)
+    channels: Collection[int] = (PIXELS, COEFFICIENTS, PART_PIXELS)
     has_models: bool = False
     takes: Collection[str] = ("gray", "colour", "file")
     has_key: bool = True
+    has_runs: bool = False
     has_jpeg: bool = True
 
     def hide(self, job: Job) -> Stego:
@@ -66,6 +68,12 @@ class CodedMethod:
 
         del models  # needs none
         found = _ours(opened)
+        if found.header.channel == PART_PIXELS:
+            part = part_of(found)
+            raise PartsError(
+                f"this is part {part.index + 1} of {part.count} of a secret that lies over several covers",
+                "Put all parts into one folder, and reveal that.",
+            )
         tell(progress, "decode")
         payload = pixels.payload(found) if isinstance(found, SamplesOpened) else jpeg.payload(found)
         return Secret(choice.decode(found.header.codec, payload, found.header.shape), FAMILY, DEVICE)
@@ -84,13 +92,32 @@ class CodedMethod:
         return 0.0
 
 
+def part_of(opened: Opened) -> Part:
+    """What an opened stego carries of a secret that lies over several covers.
+
+    Raises:
+        NothingFoundError: it carries none.
+        ChangedError: the head opened, and the body did not.
+    """
+    from stegcli.methods.coded import pixels
+    from stegcli.methods.coded.parts import Part
+
+    found = _ours(opened)
+    if found.header.channel != PART_PIXELS or not isinstance(found, SamplesOpened):
+        raise NothingFoundError
+    try:
+        return Part.from_bytes(pixels.payload(found))
+    except ValueError:
+        raise NothingFoundError from None
+
+
 def _ours(opened: Opened) -> _Ours:
     """NothingFoundError if the stego was opened by another way, or the head says what it cannot hold."""
     from stegcli.methods.coded.body import TAG_BYTES
 
-    wanted = {SamplesOpened: PIXELS, CoefficientsOpened: COEFFICIENTS}
+    wanted = {SamplesOpened: (PIXELS, PART_PIXELS), CoefficientsOpened: (COEFFICIENTS,)}
     if not isinstance(opened, SamplesOpened | CoefficientsOpened):
         raise NothingFoundError
-    if wanted[type(opened)] != opened.header.channel or opened.header.body_bytes <= TAG_BYTES:
+    if opened.header.channel not in wanted[type(opened)] or opened.header.body_bytes <= TAG_BYTES:
         raise NothingFoundError
     return opened

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["COEFFICIENTS", "DEVICE", "FAMILY", "PIXELS"]
+__all__ = ["COEFFICIENTS", "DEVICE", "FAMILY", "PART_PIXELS", "PIXELS"]
 
 FAMILY: Final = "coded"
 DEVICE: Final = "cpu"
 PIXELS, COEFFICIENTS = 16, 17
 """Channels of a head: what carries the bits."""
+PART_PIXELS: Final = 18
+"""In pixels, a part of a secret that lies over several covers; head and codec are those of the whole."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from os import urandom
 from typing import TYPE_CHECKING, Final
 
@@ -19,15 +20,20 @@ from stegcli.pictures import luma
 from stegcli.progress import tell
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+    from stegcli.carriers.streams import Keys
+    from stegcli.envelope.head import Head
+    from stegcli.envelope.keys import Keyring
     from stegcli.envelope.opening import SamplesOpened
-    from stegcli.methods.base import Job
+    from stegcli.methods.base import Cover, Job
     from stegcli.models.loading import Models
 
     U8 = NDArray[np.uint8]
 
-__all__ = ["hide", "payload"]
+__all__ = ["Ground", "hide", "most_bytes", "payload"]
 
 _COSTS: Final = "phase"
 """The family whose models bring the network that corrects costs."""
@@ -35,34 +41,95 @@ _COSTS: Final = "phase"
 
 def hide(job: Job) -> Stego:
     """A secret in the pixels of a cover; see `Method.hide`."""
-    cover_rgb = job.cover.rgb
-    usable = usable_pixels(job.cover.alpha)
-    pixels = carriers(cover_rgb, usable)
-    room = check_room(cover_rgb, len(pixels))
     salt = urandom(keys.SALT_BYTES) if job.salt is None else job.salt
+    tell(job.progress, "encode")
     with ThreadPoolExecutor(max_workers=1) as aside:
-        # Argon2id takes 0.1 s a key, off the interpreter lock.
-        deriving, locating = aside.submit(job.keyring.keys, salt), aside.submit(job.keyring.locator, room)
-        tell(job.progress, "encode")
-        precision = colour_precision(cover_rgb)
-        rho = _costs(cover_rgb, usable, job.models)
-        subkeys, locator = deriving.result(), locating.result()
-    places = head.PIXELS.draw(room, locator)
-    rest = _rest(room, places)
-    cover, cover_rho = np.take(pixels, rest, axis=0), np.take(rho, rest)
-    found, notices = body.encoded(job, samples.room(cover) - body.TAG_BYTES)
+        deriving = aside.submit(job.keyring.keys, salt)  # 0.1 s, off the interpreter lock
+        ground = Ground.of(job.cover, job.keyring, job.models)
+        subkeys = deriving.result()
+    found, notices = body.encoded(job, ground.most_bytes)
     tell(job.progress, "write")
     first = body.unmarked(job, found, names.PIXELS)
-    sealed = body.sealed(first, found.payload, subkeys)
-    written = samples.write(cover, cover_rho, precision, sealed, subkeys)
-    last = body.with_marks(first, written.marks)
-    message = salt + head.seal_head(last, subkeys)
-    stego = np.empty_like(pixels)
-    stego[rest] = written.pixels
-    stego[places] = head.write(pixels[places], rho[places], precision, message, locator)
-    told = (*alpha_notices(job.cover.alpha, usable), *notices)
-    stego_rgb = put_back(cover_rgb, usable, stego)
-    return Stego(stego_rgb, found.decoded, last, body.facts_of(last, room), names.DEVICE, told)
+    stego_rgb, last = ground.written(first, found.payload, salt, subkeys)
+    told = (*ground.notices, *notices)
+    return Stego(stego_rgb, found.decoded, last, body.facts_of(last, ground.room), names.DEVICE, told)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A cover made ready to be written to.
+
+    Attributes:
+        rgb: (H, W, 3) uint8.
+        usable: (H, W) bool, which pixels carry; None if all do.
+        notices: what the user must know of them.
+        pixels: (n, 3) uint8, those that carry.
+        rho: (n,) float32 > 0, what a step costs at each.
+        precision: of the channels.
+        places: (m,) int64 of `pixels`, which the head has to itself.
+        rest: (n - m,) the others.
+        locator: of the head.
+    """
+
+    rgb: U8
+    usable: NDArray[np.bool_] | None
+    notices: tuple[str, ...]
+    pixels: U8
+    rho: NDArray[np.float32]
+    precision: NDArray[np.float64]
+    places: NDArray[np.int64]
+    rest: NDArray[np.intp]
+    locator: bytes
+
+    @classmethod
+    def of(cls, cover: Cover, keyring: Keyring, models: Models) -> Ground:
+        """Costs and keyed places; ImageError if the cover is too small."""
+        usable = usable_pixels(cover.alpha)
+        pixels = carriers(cover.rgb, usable)
+        room = check_room(cover.rgb, len(pixels))
+        with ThreadPoolExecutor(max_workers=1) as aside:
+            locating = aside.submit(keyring.locator, room)
+            precision = colour_precision(cover.rgb)
+            rho = _costs(cover.rgb, usable, models)
+            locator = locating.result()
+        places = head.PIXELS.draw(room, locator)
+        notices = alpha_notices(cover.alpha, usable)
+        return cls(cover.rgb, usable, notices, pixels, rho, precision, places, _rest(room, places), locator)
+
+    @property
+    def room(self) -> int:
+        """Pixels that carry."""
+        return len(self.pixels)
+
+    @property
+    def most_bytes(self) -> int:
+        """Of a payload."""
+        return samples.room(np.take(self.pixels, self.rest, axis=0)) - body.TAG_BYTES
+
+    def entropies(self) -> tuple[Callable[[float], float], float]:
+        """See `samples.entropies`, of the pixels that carry a body."""
+        pixels, rho = np.take(self.pixels, self.rest, axis=0), np.take(self.rho, self.rest)
+        return samples.entropies(pixels, rho, self.precision)
+
+    def written(self, first: Head, payload: bytes, salt: bytes, subkeys: Keys) -> tuple[U8, Head]:
+        """(H, W, 3) uint8 stego with head and body, and the head with its marks."""
+        cover, rho = np.take(self.pixels, self.rest, axis=0), np.take(self.rho, self.rest)
+        sealed = body.sealed(first, payload, subkeys)
+        written = samples.write(cover, rho, self.precision, sealed, subkeys)
+        last = body.with_marks(first, written.marks)
+        message = salt + head.seal_head(last, subkeys)
+        stego = np.empty_like(self.pixels)
+        stego[self.rest] = written.pixels
+        stego[self.places] = head.write(
+            self.pixels[self.places], self.rho[self.places], self.precision, message, self.locator
+        )
+        return put_back(self.rgb, self.usable, stego), last
+
+
+def most_bytes(pixels: U8, locator: bytes) -> int:
+    """(n, 3) uint8, all that carry -> the largest payload, which is a file's size but for its packing."""
+    rest = _rest(len(pixels), head.PIXELS.draw(len(pixels), locator))
+    return samples.room(np.take(pixels, rest, axis=0)) - body.TAG_BYTES
 
 
 def payload(opened: SamplesOpened) -> bytes:

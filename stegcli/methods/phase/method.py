@@ -74,6 +74,7 @@ class PhaseMethod:
     has_models: bool = True
     takes: Collection[str] = ("gray",)
     has_key: bool = True
+    has_runs: bool = True
     has_jpeg: bool = False
 
     def hide(self, job: Job) -> Stego:

@@ -1,0 +1,178 @@
+"""A batch from beginning to end: what is kept, what is done by whom, and what is told of it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from stegcli.batch import workers
+from stegcli.batch.journal import open_journal, read_journal
+from stegcli.batch.work import Task, chosen_for, problem_of
+from stegcli.envelope.keys import RUN_BYTES, SALT_BYTES
+from stegcli.errors import ImageError, OutputError, UsageError
+from stegcli.pictures.drafts import refuse_existing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Sequence
+    from pathlib import Path
+
+    from stegcli.batch.entries import Entry
+    from stegcli.batch.journal import Journal
+    from stegcli.batch.work import Finished, Hiding, Revealing, Work
+
+__all__ = ["Plan", "Result", "forecast", "hide_all", "reveal_all"]
+
+Engine = Literal["processes", "ray"]
+Status = Literal["done", "kept", "failed", "to-do"]
+
+_INPUTS: Final = {1: ("stego",), 2: ("cover", "secret")}
+_RESULT: Final = {1: "revealed", 2: "stego"}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one entry.
+
+    Attributes:
+        status: done now, kept from an earlier run, or failed; of a dry run, still to do.
+        entry: what was asked for.
+        file: of the result; empty if there is none.
+        values: figures of what was done, or kind, message and hint of a failure.
+    """
+
+    status: Status
+    entry: Entry
+    file: str
+    values: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """One line of the batch's output."""
+        inputs = self.entry.inputs
+        named = dict(zip(_INPUTS[len(inputs)], map(str, inputs), strict=True))
+        if self.status == "failed":
+            return {"status": self.status, **named, "error": self.values}
+        result = {_RESULT[len(inputs)]: self.file or self.entry.name}
+        return {"status": self.status, **named, **self.values, **result}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a batch is worked through.
+
+    Attributes:
+        workers: processes.
+        force: do all anew, and replace whatever has a result's name.
+        engine: who does it: processes of this machine, or actors of Ray.
+    """
+
+    workers: int
+    force: bool = False
+    engine: Engine = "processes"
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise UsageError(f"a batch with {self.workers} workers", "Give 1 or more.")
+
+
+def hide_all(
+    entries: Sequence[Entry], plan: Plan, work: Hiding, draw: Callable[[int], bytes] = os.urandom
+) -> Iterator[Result]:
+    """Hide every pair; results come as they finish.
+
+    Args:
+        entries: of `entries.to_hide`.
+        plan: by how many.
+        work: how and where to; whether salts begin alike is decided here.
+        draw: gives so many bytes; called for the run and, in the entries' order, for each that is to be done.
+
+    Raises:
+        StegError: nothing can be done at all; what is wrong with one picture is its result.
+    """
+    from stegcli.models.loading import Models
+
+    method, _ = chosen_for(work.settings, Models(work.settings.weights, work.settings.device))
+    if not method.has_runs:
+        yield from _done(entries, plan, work, lambda: None)
+        return
+    run = draw(RUN_BYTES)
+    yield from _done(entries, plan, replace(work, run=run), lambda: run + draw(SALT_BYTES - RUN_BYTES))
+
+
+def reveal_all(entries: Sequence[Entry], plan: Plan, work: Revealing) -> Iterator[Result]:
+    """Reveal from every stego; as `hide_all`."""
+    return _done(entries, plan, work, lambda: None)
+
+
+def forecast(entries: Sequence[Entry], plan: Plan, work: Work) -> Iterator[Result]:
+    """What a run would do, by what lies there; no picture is read, no network run, and nothing written."""
+    journal = read_journal(work.folder, work.how)
+    for entry in entries:
+        kept = None if plan.force else journal.kept(entry)
+        if kept is not None:
+            yield Result("kept", entry, kept, {})
+            continue
+        error = _obstacle(entry, work.folder / entry.name, plan.force or journal.owns(entry))
+        yield (
+            Result("to-do", entry, "", {})
+            if error is None
+            else Result("failed", entry, "", problem_of(error))
+        )
+
+
+def _obstacle(entry: Entry, out: Path, replaced: bool) -> Exception | None:
+    """What can be seen already that will stop an entry."""
+    for path in entry.inputs:
+        if not path.is_file():
+            return ImageError(f"{path}: there is no such file", "Check the name.")
+    try:
+        refuse_existing(out, replaced, entry.inputs)
+    except OutputError as error:
+        return error
+    return None
+
+
+def _done(
+    entries: Sequence[Entry], plan: Plan, work: Work, salt: Callable[[], bytes | None]
+) -> Iterator[Result]:
+    with open_journal(work.folder, work.how) as journal:
+        left: list[Entry] = []
+        for entry in entries:
+            kept = None if plan.force else journal.kept(entry)
+            if kept is None:
+                left.append(entry)
+                continue
+            if not journal.is_checked:
+                work.check_kept(kept)
+                journal.is_checked = True
+            yield Result("kept", entry, kept, {})
+        tasks = (_begun(journal, entry, plan.force, salt) for entry in left)
+        with closing(_finished_by(plan, min(plan.workers, len(left) or 1), work, tasks)) as finished:
+            for each in finished:
+                yield _noted(journal, each)
+
+
+def _finished_by(plan: Plan, count: int, work: Work, tasks: Iterator[Task]) -> Generator[Finished]:
+    if plan.engine == "processes":
+        return workers.finished_by(count, work, tasks)
+    from stegcli.batch import ray_engine
+
+    return ray_engine.finished_by(count, work, tasks)
+
+
+def _begun(journal: Journal, entry: Entry, force: bool, salt: Callable[[], bytes | None]) -> Task:
+    """The task, once the journal says that its file is ours; a file that was there before is not."""
+    owned = journal.owns(entry)
+    if owned or force or not os.path.lexists(journal.folder / entry.name):
+        journal.begin(entry)
+    return Task(entry, owned or force, salt())
+
+
+def _noted(journal: Journal, each: Finished) -> Result:
+    entry = each.task.entry
+    if not each.file:
+        return Result("failed", entry, "", each.values)
+    result = Result("done", entry, each.file, each.values)
+    journal.finish(entry, each.file, each.sha256, result.as_json())
+    return result

@@ -1,0 +1,168 @@
+"""What fits into a cover, by method and by how likely a detector finds it. Nothing is hidden to find out.
+
+Sizes are those of the format itself. What a photograph takes as a secret is a median over photographs
+(`benchmarks/secret_rates.py`), and errs for an unusual one. Errors are measured where they were measured, and
+else estimated by the square root law (Ker, Pevny, Kodovsky and Fridrich 2008), as in `risk`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from stegcli.carriers.pixels import carriers, usable_pixels
+from stegcli.codecs.base import FAVOR
+from stegcli.detection.risk import coded_rate, deflection, error_of, risk_at, secret_rates, table
+from stegcli.envelope.keys import Keyring
+from stegcli.errors import ImageError
+from stegcli.methods import files
+from stegcli.methods.base import check_room
+from stegcli.methods.coded import jpeg, pixels
+from stegcli.pictures.sources import load_cover
+
+if TYPE_CHECKING:
+    from stegcli.pictures.encoded import PathLike
+    from stegcli.reports import Size
+
+__all__ = ["CapacityReport", "Fit", "capacity"]
+
+_SPREADS: Final = (1, 2, 4, 8, 16, 64)
+_BLOCK: Final = 8
+"""Sides of a picture in phases are multiples of it."""
+_LEAST_SIDE: Final = 16
+"""A picture with a smaller side is none that somebody wants to hide."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One way of hiding, to one extent.
+
+    Attributes:
+        method: that `hide --model` names.
+        extent: how much of the cover it takes, in words.
+        error: a detector's P_E, 0 is always found, 0.5 never; None where nobody has measured it.
+        is_estimate: whether that is for another size than was measured.
+        gray_size: (width, height) of the largest gray picture, of the cover's shape; None if no picture fits.
+        colour_sizes: the same of a photograph in colour, by `--favor`; empty for a method of gray pictures.
+        file_bytes: of the largest file; None where files are not taken.
+    """
+
+    method: str
+    extent: str
+    error: float | None
+    is_estimate: bool
+    gray_size: Size | None
+    colour_sizes: dict[str, Size | None]
+    file_bytes: int | None
+
+
+@dataclass(frozen=True)
+class CapacityReport:
+    """All of them for one cover.
+
+    Attributes:
+        cover_size: (width, height).
+        fits: the largest secret of each method first.
+        detector: that the errors are of.
+        measured_size: (width, height) of the covers that it was measured on.
+    """
+
+    cover_size: Size
+    fits: tuple[Fit, ...]
+    detector: str
+    measured_size: Size
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it."""
+        return asdict(self)
+
+
+def capacity(cover: PathLike, max_pixels: int) -> CapacityReport:
+    """What fits into a cover.
+
+    Args:
+        cover: file.
+        max_pixels: refuse a larger picture.
+
+    Raises:
+        ImageError: it cannot be read, or is too small for anything.
+    """
+    picture = load_cover(cover, max_pixels, 1.0)
+    height, width = picture.rgb.shape[:2]
+    shape = (width, height)
+    carrying = carriers(picture.rgb, usable_pixels(picture.alpha))
+    room = check_room(picture.rgb, len(carrying))
+    most = pixels.most_bytes(carrying, Keyring(None).locator(room))
+    fits = [
+        *(_in_phases(spread, room, shape) for spread in _SPREADS),
+        *_coded(room, most, shape),
+        *(_in_jpeg(cover, max_pixels, shape) if picture.from_jpeg else ()),
+        Fit("isgan", "every pixel", None, False, shape, {}, None),
+    ]
+    measured = table()
+    fitting = tuple(each for each in fits if each.gray_size or each.file_bytes)
+    return CapacityReport(shape, fitting, measured["detector"], tuple(measured["cover_size"]))
+
+
+def _in_phases(spread: int, room: int, shape: Size) -> Fit:
+    extent = "every pixel" if spread == 1 else f"{spread} pixels for each of the secret's"
+    size = _fitted(room / spread, shape, _BLOCK)
+    return Fit("phase", extent, risk_at(spread, room).error, not _is_measured(room), size, {}, None)
+
+
+def _coded(room: int, most: int, shape: Size) -> list[Fit]:
+    """As much as was measured, the same with as good as that error, and all that fits."""
+    measured = coded_rate()
+    lab_pixels = math.prod(table()["cover_size"])
+    rate, error, apart = measured["bits_per_pixel"], measured["error"], deflection(measured["error"])
+    estimated = not _is_measured(room)
+    quiet = int(rate * math.sqrt(room * lab_pixels) / 8)
+    plain = int(rate * room / 8)
+    levels: list[tuple[int, str, float, bool]] = [
+        (plain, f"{rate:g} bits a pixel", error_of(apart * math.sqrt(room / lab_pixels)), estimated)
+    ]
+    if quiet < plain:
+        levels.insert(0, (quiet, f"{8 * quiet / room:.2f} bits a pixel", error, estimated))
+    fits = [
+        _of_bytes(size, "coded", extent, errs, estimate, shape)
+        for size, extent, errs, estimate in levels
+        if size <= most
+    ]
+    return [*fits, _of_bytes(most, "coded", "all that fits", None, False, shape)]
+
+
+def _in_jpeg(cover: PathLike, max_pixels: int, shape: Size) -> list[Fit]:
+    """In the coefficients of the file itself; nothing if it is a JPEG of a kind that cannot carry."""
+    try:
+        _, carrier = files.cover_in_jpeg(cover, "stego.jpg", max_pixels, 1.0, keep_metadata=False)
+    except ImageError:
+        return []
+    if carrier.jpeg is None:
+        return []
+    return [
+        _of_bytes(most, "coded", f"{rate:g} bits a coefficient of the JPEG", None, False, shape)
+        for rate, most in jpeg.most_bytes_by_rate(carrier.jpeg).items()
+    ]
+
+
+def _of_bytes(size: int, method: str, extent: str, error: float | None, estimated: bool, shape: Size) -> Fit:
+    rates = secret_rates()
+
+    def sized(kind: str, favor: str) -> Size | None:
+        return _fitted(8 * size / rates[kind][favor]["median_bpp"], shape, 1)
+
+    colour = {favor: sized("colour", favor) for favor in FAVOR}
+    return Fit(method, extent, error, estimated, sized("gray", "balanced"), colour, max(0, size))
+
+
+def _fitted(count: float, shape: Size, multiple: int) -> Size | None:
+    """Sides of so many pixels in the cover's shape; None below any use."""
+    width, height = shape
+    scale = math.sqrt(max(0.0, count) / (width * height))
+    sides = tuple(int(side * scale) // multiple * multiple for side in shape)
+    return (sides[0], sides[1]) if min(sides) >= _LEAST_SIDE else None
+
+
+def _is_measured(room: int) -> bool:
+    return bool(room == math.prod(table()["cover_size"]))

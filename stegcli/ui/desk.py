@@ -1,0 +1,209 @@
+"""What the page asks for, in memory: pictures come as bytes, and what is made of them is kept until it ends.
+
+Nothing is written to a disk, but for a stego that is a JPEG, which is in a private folder while it is made.
+"""
+
+from __future__ import annotations
+
+import io
+import secrets
+import tempfile
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from stegcli import pipeline
+from stegcli.codecs.base import FileSecret
+from stegcli.detection.forecast import risk_of
+from stegcli.envelope.keys import Keyring
+from stegcli.errors import ImageError, UsageError
+from stegcli.methods import table
+from stegcli.models.loading import Models
+from stegcli.pictures import reading, writing
+from stegcli.pictures.encoded import Encoded
+from stegcli.pictures.files import is_jpeg
+from stegcli.pipeline import HideSettings, Tools
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from stegcli.reports import HideReport
+
+__all__ = ["Desk", "Made"]
+
+AMPLIFIED: Final = 32
+"""By so much the residual is shown larger than it is."""
+_GRAY: Final = 128
+_MOST_MADE: Final = 12
+"""Results that are kept: of four goes three files each."""
+_METHODS: Final = ("phase", "coded", "isgan")
+_FAVORS: Final = ("cover", "balanced", "secret")
+_LEAST_TARGET, _MOST_TARGET = 10, 60
+
+
+@dataclass(frozen=True)
+class Made:
+    """A file that was made.
+
+    Attributes:
+        name: to save it under.
+        kind: for the browser, as `image/png`.
+        content: all of it.
+    """
+
+    name: str
+    kind: str
+    content: bytes
+
+
+class Desk:
+    """One session: networks, and what was made last.
+
+    Args:
+        weights: folder of weights, or None for the program's own.
+        device: "auto", "cpu" or "cuda".
+        max_pixels: refuse larger pictures.
+    """
+
+    def __init__(self, weights: str | None, device: str, max_pixels: int) -> None:
+        self._models = Models(weights, device)
+        self._max_pixels = max_pixels
+        self._made: OrderedDict[str, Made] = OrderedDict()
+        self._one_at_a_time = threading.Lock()
+
+    def made(self, name: str) -> Made | None:
+        """A file that was made in this session and is not forgotten yet."""
+        return self._made.get(name)
+
+    def hide(self, wishes: dict[str, Any], cover: bytes, secret: bytes) -> dict[str, Any]:
+        """Hide, and tell figures, risk and the names of stego, amplified residual and revealed secret.
+
+        Args:
+            wishes: method, favor, target, passphrase, cover_name and secret_name as the page sends them.
+            cover: file.
+            secret: file.
+
+        Raises:
+            StegError: one of its children, by what went wrong.
+        """
+        settings = self._settings(wishes)
+        cover_file = Encoded(_name(wishes, "cover_name", "cover"), cover)
+        secret_file = Encoded(_name(wishes, "secret_name", "secret"), secret)
+        tools = Tools(self._models, Keyring(_passphrase(wishes)))
+        with self._one_at_a_time:
+            report, stego = _hidden(tools, cover_file, secret_file, settings)
+        return self._told(report, stego)
+
+    def reveal(self, wishes: dict[str, Any], stego: bytes) -> dict[str, Any]:
+        """Reveal, and tell the name of what was hidden.
+
+        Args:
+            wishes: passphrase and stego_name.
+            stego: file.
+
+        Raises:
+            StegError: one of its children, by what went wrong.
+        """
+        name = _name(wishes, "stego_name", "stego")
+        tools = Tools(self._models, Keyring(_passphrase(wishes)))
+        with self._one_at_a_time:
+            report = pipeline.reveal_with(tools, Encoded(name, stego), None, max_pixels=self._max_pixels)
+        found = report.secret
+        if isinstance(found, FileSecret):
+            made = Made(found.name, "application/octet-stream", found.content)
+        else:
+            made = Made(f"{Path(name).stem}.revealed.png", "image/png", writing.png_bytes(found))
+        told = {"secret": self._keep(made), "name": made.name, "is_picture": made.kind == "image/png"}
+        return {**told, **report.as_json(), "notices": list(report.notices)}
+
+    def _settings(self, wishes: dict[str, Any]) -> HideSettings:
+        method, favor, target = wishes.get("method"), wishes.get("favor"), wishes.get("target")
+        if method not in _METHODS or favor not in _FAVORS:
+            raise UsageError("the page asks for a way of hiding that there is not", "Load it again.")
+        if target is not None and not (
+            isinstance(target, int | float) and _LEAST_TARGET <= target <= _MOST_TARGET
+        ):
+            raise UsageError(
+                "that is no quality in decibels", f"Give {_LEAST_TARGET} to {_MOST_TARGET}, or nothing."
+            )
+        return HideSettings(model=method, favor=favor, target=target, max_pixels=self._max_pixels)
+
+    def _told(self, report: HideReport, stego: Made) -> dict[str, Any]:
+        risk = risk_of(report)
+        residual = Made("residual.png", "image/png", writing.png_bytes(_amplified(report)))
+        told = {"stego": self._keep(stego), "name": stego.name, "residual": self._keep(residual)}
+        revealed = report.revealed_secret
+        if not isinstance(revealed, FileSecret):
+            told["revealed"] = self._keep(Made("revealed.png", "image/png", writing.png_bytes(revealed)))
+        return {
+            **told,
+            "risk": None if risk is None else round(risk.error, 3),
+            "amplified": AMPLIFIED,
+            "figures": report.as_json(),
+            "notices": list(report.notices),
+        }
+
+    def _keep(self, made: Made) -> str:
+        name = secrets.token_urlsafe(16)
+        self._made[name] = made
+        while len(self._made) > _MOST_MADE:
+            self._made.popitem(last=False)
+        return name
+
+
+def _hidden(tools: Tools, cover: Encoded, secret: Encoded, settings: HideSettings) -> tuple[HideReport, Made]:
+    """The stego as a file; where the method takes any file, a secret that is no picture is hidden as one."""
+    try:
+        return _hidden_as(tools, cover, secret, settings)
+    except ImageError:
+        if settings.model != "coded" or _is_picture(secret, settings.max_pixels):
+            raise
+        from dataclasses import replace
+
+        return _hidden_as(tools, cover, secret, replace(settings, as_file=True))
+
+
+def _hidden_as(
+    tools: Tools, cover: Encoded, secret: Encoded, settings: HideSettings
+) -> tuple[HideReport, Made]:
+    stem = Path(cover.name).stem
+    if table.writes_jpeg(settings.model) and is_jpeg(cover):
+        with tempfile.TemporaryDirectory(prefix="stegcli-") as folder:
+            out = Path(folder) / "stego.jpg"
+            report = pipeline.hide_with(tools, cover, secret, out, settings)
+            return report, Made(f"{stem}.stego.jpg", "image/jpeg", out.read_bytes())
+    sink = io.BytesIO()
+    report = pipeline.hide_with(tools, cover, secret, sink, settings)
+    return report, Made(f"{stem}.stego.png", "image/png", sink.getvalue())
+
+
+def _is_picture(secret: Encoded, max_pixels: int) -> bool:
+    try:
+        reading.load_upright(secret, max_pixels=max_pixels)
+    except ImageError:
+        return False
+    return True
+
+
+def _amplified(report: HideReport) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8: mid-gray, and every step of the stego against its cover many times as large."""
+    steps = report.stego_rgb.astype(np.int32) - report.cover_rgb
+    shown: NDArray[np.uint8] = np.clip(_GRAY + AMPLIFIED * steps, 0, 255).astype(np.uint8)
+    return shown
+
+
+def _passphrase(wishes: dict[str, Any]) -> str | None:
+    """None for none; what the keyring refuses, it refuses with a sentence."""
+    given = wishes.get("passphrase")
+    return str(given) if given else None
+
+
+def _name(wishes: dict[str, Any], key: str, otherwise: str) -> str:
+    """A file's name as the browser gives it, without folders."""
+    given = str(wishes.get(key) or "").replace("\\", "/").rpartition("/")[2]
+    shown = "".join(c for c in given if c.isprintable())[:200]
+    return shown if shown.strip(". ") else otherwise

@@ -1,0 +1,167 @@
+"""Kills at random moments, races, full disks, places that cannot be written to, one hostile picture of many.
+
+A few of each in an ordinary run; `make chaos` sets STEGCLI_CHAOS=full for tens of kills, fifty writers and a
+thousand pictures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from batch_cases import pairs
+from desk import Desk, Outcome, command
+from hub_server import serving
+
+FULL = os.environ.get("STEGCLI_CHAOS") == "full"
+KILLS = 25 if FULL else 2
+BATCH_KILLS = 12 if FULL else 1
+WRITERS = 50 if FULL else 6
+PICTURES = 1000 if FULL else 6
+BATCH = ("batch", "hide", ".", "--out", "out", "--workers", "2")
+SMALL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))"
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills and limits are POSIX")
+
+
+def _killed(desk: Desk, after: float, *words: str) -> int:
+    """Run a command in a group of processes of its own and kill all of them; the exit code."""
+    running = subprocess.Popen(
+        command(*words),
+        cwd=desk.folder,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        return running.wait(after)
+    except subprocess.TimeoutExpired:
+        os.killpg(running.pid, signal.SIGKILL)
+        return running.wait()
+
+
+def _lines(outcome: Outcome) -> list[dict]:
+    return [json.loads(line) for line in outcome.out.splitlines()]
+
+
+def test_kills_of_hide(desk: Desk) -> None:
+    """No stego, or a whole one; and nothing beside it."""
+    words = ("hide", "cover.png", "secret.png", "-o", "s.png")
+    start = time.perf_counter()
+    assert _killed(desk, 300, *words) == 0
+    usual = time.perf_counter() - start
+    chance = random.Random(1)
+    for _ in range(KILLS):
+        (desk.folder / "s.png").unlink(missing_ok=True)
+        _killed(desk, chance.uniform(0.3, 1.05) * usual, *words)
+        left = {path.name for path in desk.folder.iterdir()} - {"cover.png", "secret.png"}
+        assert left <= {"s.png"}
+        if left:
+            assert desk.run("reveal", "s.png", "-o", "r.png").code == 0
+            (desk.folder / "r.png").unlink()
+
+
+def test_kills_of_a_batch(desk: Desk) -> None:
+    """Whenever it dies, the next run goes on, and what was finished stays byte for byte."""
+    pairs(desk.folder, max(8, PICTURES // 25))
+    chance = random.Random(2)
+    finished: dict[str, str] = {}
+    for _ in range(BATCH_KILLS):
+        _killed(desk, chance.uniform(1.5, 6), *BATCH)
+        for name, digest in _finished(desk.folder / "out").items():
+            assert finished.setdefault(name, digest) == digest
+    last = desk.run_process(*BATCH)
+    assert last.code == 0, last
+    statuses = [line["status"] for line in _lines(last)]
+    assert set(statuses) <= {"done", "kept"}
+    assert statuses.count("kept") >= len(finished)
+    stegos = sorted(path.name for path in (desk.folder / "out").iterdir())
+    assert stegos == ["batch.jsonl", *sorted(f"p{n}.stego.png" for n in range(len(statuses)))]
+    back = desk.run_process("batch", "reveal", "out", "--out", "back", "--workers", "2")
+    assert back.code == 0, back
+
+
+def _finished(out: Path) -> dict[str, str]:
+    """What the journal says is done, and what lies there."""
+    try:
+        lines = (out / "batch.jsonl").read_text().splitlines(keepends=True)
+    except FileNotFoundError:
+        return {}
+    done = [json.loads(line) for line in lines if line.endswith("\n") and '"done"' in line[:8]]
+    for line in done:
+        assert hashlib.sha256((out / line["file"]).read_bytes()).hexdigest() == line["sha256"]
+    return {line["file"]: line["sha256"] for line in done}
+
+
+WRITE = """
+import sys
+from stegcli.errors import OutputError
+from stegcli.pictures.drafts import replacing
+sys.stdin.readline()
+try:
+    with replacing("one.bin", force=len(sys.argv) > 2) as draft:
+        draft.file.write(sys.argv[1].encode() * 100_000)
+except OutputError as error:
+    sys.exit(2 if "exists" in error.message else 3)
+"""
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_writers_of_one_name(tmp_path: Path, force: bool) -> None:
+    """One of them wins, or with --force the last; the file is one writer's, whole."""
+    flags = ["--force"] if force else []
+    commands = [[sys.executable, "-c", WRITE, f"{number:02}", *flags] for number in range(WRITERS)]
+    writers = [subprocess.Popen(words, cwd=tmp_path, stdin=subprocess.PIPE, text=True) for words in commands]
+    for writer in writers:
+        writer.communicate("go\n", timeout=300)
+    codes = [writer.returncode for writer in writers]
+    assert codes.count(0) == (WRITERS if force else 1)
+    assert set(codes) <= {0, 2}
+    content = (tmp_path / "one.bin").read_bytes()
+    assert content == content[:2] * 100_000
+    assert [path.name for path in tmp_path.iterdir()] == ["one.bin"]
+
+
+def test_a_disk_that_fills_up(desk: Desk) -> None:
+    """Each picture says so, and once there is room the same command does them."""
+    pairs(desk.folder, 3)
+    full = desk.run_process(*BATCH, prelude=SMALL_DISK)
+    assert full.code == 10, full
+    assert all("disk is full" in line["error"]["message"] for line in _lines(full)), full.out
+    assert [path.name for path in (desk.folder / "out").iterdir()] == ["batch.jsonl"]
+    assert desk.run_process(*BATCH).code == 0
+
+
+@pytest.mark.skipif(not Path("/proc/1").is_dir(), reason="/proc, where even root may not write, is Linux's")
+def test_caches_that_cannot_be_written_to(desk: Desk) -> None:
+    nowhere = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "HF_HOME", "XDG_CONFIG_HOME"), "/proc/1/nowhere")
+    hidden = desk.run_process("hide", "cover.png", "secret.png", "-o", "s.png", env=nowhere)
+    assert hidden.code == 0, hidden
+    with serving() as hub:
+        commit = hub.put("owner/repo", {"manifest.toml": b"schema = 1\n"})
+        there = hub.settings("/proc/1/nowhere")
+        pulled = desk.run_process("models", "pull", f"hf://owner/repo@{commit}", env=nowhere | there)
+    assert pulled.code == 5, pulled
+    assert len(pulled.err.splitlines()) == 2, pulled.err
+
+
+def test_one_hostile_picture_of_many(desk: Desk) -> None:
+    """A bomb of 10^10 pixels among the covers; memory of a worker is bounded, and all others are done."""
+    import hostile_files
+
+    entries = pairs(desk.folder, PICTURES)
+    entries[PICTURES // 2].inputs[0].write_bytes(hostile_files.header_bomb())
+    done = desk.run_process(*BATCH)
+    assert done.code == 10, done.err
+    failed = [line for line in _lines(done) if line["status"] == "failed"]
+    assert [Path(line["cover"]).name for line in failed] == [f"p{PICTURES // 2}.png"]
+    assert failed[0]["error"]["kind"] == "image"
+    assert sum(path.suffix == ".png" for path in (desk.folder / "out").iterdir()) == PICTURES - 1
