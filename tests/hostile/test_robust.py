@@ -24,7 +24,7 @@ PAYLOAD = b"no picture at all"
 
 def head(**fields: object) -> Head:
     values: dict[str, object] = {
-        "channel": 18,
+        "channel": 19,
         "codec": int(CodecId.AVIF),
         "keyed": False,
         "secret_shape": (32, 32),

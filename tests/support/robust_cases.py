@@ -114,4 +114,4 @@ def forged(
     if body is None:
         return carrier.written([change]).rgb
     layout = sturdy_body.layout_of(head, tile, keys)
-    return strength.Body(carrier, layout, layout.pieces.encode(body), change).written(-1.0).rgb
+    return strength.Body(carrier, layout, layout.pieces.encode(body), change, writer).written(-1.0).rgb

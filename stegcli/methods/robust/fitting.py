@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from stegcli.carriers.streams import Keys
     from stegcli.codecs.base import Encoded
     from stegcli.methods.base import Job, Wishes
-    from stegcli.methods.robust.covers import Carrier, Change
+    from stegcli.methods.robust.covers import Carrier
     from stegcli.methods.robust.profiles import Promise
     from stegcli.methods.robust.strength import Best
 
@@ -184,25 +184,35 @@ def _written(place: _Place, encoded: Encoded, count: int) -> tuple[Best, Head] |
     head_bits = sturdy.coded(short, place.salt, place.locator)
     tell(place.job.progress, "write")
     writer = strength.HeadWriter(place.carrier, place.tile, head_bits, place.locator)
-    head_change = strength.head_change(writer, place.promise.channels)
-    if head_change is None:
-        raise ImageError(
-            "the cover is too small or too flat to carry even the head of a secret that survives",
-            "Take a larger cover, or promise less: --survive jpeg:85.",
-        )
     head = _head(place.job, encoded, size)
-    body = _body(place, short, sturdy_body.sealed(head, encoded.payload, short, place.keys), head_change)
-    best = strength.weakest(body, place.promise.channels, within(place.job.progress, "prove") or _nothing)
-    return None if best is None else (best, head)
+    sealed = sturdy_body.sealed(head, encoded.payload, short, place.keys)
+    for spare in strength.SPARES:
+        body = _body(place, short, sealed, writer, spare)
+        try:
+            tried = within(place.job.progress, "prove") or _nothing
+            best = strength.weakest(body, place.promise.channels, tried)
+        except strength.HeadLostError:
+            continue
+        return None if best is None else (best, head)
+    return None
 
 
 def _nothing(share: float) -> None:
     del share
 
 
-def _body(place: _Place, short: SturdyHead, body: bytes, head_change: Change) -> strength.Body:
+def _body(
+    place: _Place, short: SturdyHead, sealed: bytes, writer: strength.HeadWriter, spare: int
+) -> strength.Body:
+    """What is to be written, its head with so much to spare."""
+    change = strength.head_change(writer, place.promise.channels, spare)
+    if change is None:
+        raise ImageError(
+            "the cover is too small or too flat to carry even the head of a secret that survives",
+            "Take a larger cover, or promise less: --survive jpeg:85.",
+        )
     layout = sturdy_body.layout_of(short, place.tile, place.keys)
-    return strength.Body(place.carrier, layout, layout.pieces.encode(body), head_change)
+    return strength.Body(place.carrier, layout, layout.pieces.encode(sealed), change, writer)
 
 
 def _frequencies(bits: int, blocks: int) -> int | None:

@@ -18,7 +18,7 @@ from os import urandom
 from typing import TYPE_CHECKING, Final
 
 from stegcli.envelope.opening import SturdyOpened
-from stegcli.errors import ImageError, NothingFoundError, UsageError
+from stegcli.errors import ImageError, NothingFoundError
 from stegcli.methods.base import Facts, Secret, Stego
 from stegcli.methods.phase.planes import ALL_PLANES
 from stegcli.methods.robust.names import CHANNEL, DEFAULT, DEVICE, FAMILY
@@ -55,11 +55,6 @@ class RobustMethod:
         from stegcli.envelope import sturdy
         from stegcli.methods.robust import fitting, profiles
 
-        if job.wishes.ceiling is not None:
-            raise UsageError(
-                "how likely a stego that survives is found was not measured",
-                "Leave --survive or the ceiling out.",
-            )
         promise = profiles.promise_of(job.wishes.survive or DEFAULT)
         carrier = _carrier(job)
         salt = urandom(sturdy.SHORT_SALT_BYTES) if job.salt is None else job.salt[: sturdy.SHORT_SALT_BYTES]

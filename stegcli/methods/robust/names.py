@@ -7,7 +7,7 @@ from typing import Final
 __all__ = ["CHANNEL", "DEFAULT", "DEVICE", "FAMILY"]
 
 FAMILY: Final = "robust"
-CHANNEL: Final = 18
+CHANNEL: Final = 19
 """How a head names this way of carrying."""
 DEVICE: Final = "cpu"
 DEFAULT: Final = "jpeg:75"

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Bits = NDArray[np.uint8]
     F32 = NDArray[np.float32]
 
-__all__ = ["Best", "Body", "HeadWriter", "head_change", "weakest"]
+__all__ = ["SPARES", "Best", "Body", "HeadLostError", "HeadWriter", "head_change", "weakest"]
 
 _START: Final = 0.6
 _CHEAPEST, _DEAREST = -2.0, 2.8
@@ -52,8 +52,9 @@ _TRIES: Final = 5
 
 _LONG_BITS: Final = 1 << 14
 _HEAD_PRICES: Final = (1.6, 1.4, 1.2, 1.0, 0.8, 0.6, 0.4, 0.2, 0.0, -0.4)
-_SPARE: Final = 1
-"""How many steps of these a head is written more strongly than opens just now: it must outlive the body."""
+SPARES: Final = (1, 3, 5, len(_HEAD_PRICES))
+"""How many steps of these a head is written more strongly than opens by itself: it must outlive the body, and
+beside it."""
 
 
 def needed(bits: int) -> float:
@@ -74,6 +75,10 @@ class Best:
     proofs: tuple[Proof, ...]
 
 
+class HeadLostError(Exception):
+    """The body opens after all channels, and the head beside it does not."""
+
+
 @dataclass(frozen=True, eq=False)
 class Body:
     """What is to be written, and how its arrival is measured.
@@ -83,12 +88,14 @@ class Body:
         layout: where the body lies.
         coded: its bits, in the keyed order.
         head: the change that writes the head.
+        writer: who wrote that.
     """
 
     carrier: Carrier
     layout: Layout
     coded: Bits
     head: Change
+    writer: HeadWriter
 
     @cached_property
     def _coefficients(self) -> F32:
@@ -141,7 +148,7 @@ class HeadWriter:
         return Change(*self.tile.change(self.carrier.blocks, self.bits, prices))
 
     def opens(self, levels: F32) -> bool:
-        """Whether luma as received opens, and its middle quarter by itself if that holds a tile."""
+        """Whether luma as received opens."""
         blocks = Blocks.of(levels)
         classes = activity_classes(activity(blocks).ravel())
         soft = self.tile.soft(blocks, classes)
@@ -152,15 +159,15 @@ class HeadWriter:
         return True
 
 
-def head_change(writer: HeadWriter, channels: Sequence[Channel]) -> Change | None:
-    """The change that writes the head so that it opens after all channels, with something to spare.
+def head_change(writer: HeadWriter, channels: Sequence[Channel], spare: int) -> Change | None:
+    """The change that writes the head so that it opens after all channels, with steps of strength to spare.
 
     None if no strength suffices.
     """
     for number, price in enumerate(_HEAD_PRICES):
         stego = writer.carrier.written([writer.change(price)]).rgb
         if all(writer.opens(channel.luma(stego)) for channel in channels):
-            return writer.change(_HEAD_PRICES[min(number + _SPARE, len(_HEAD_PRICES) - 1)])
+            return writer.change(_HEAD_PRICES[min(number + spare, len(_HEAD_PRICES) - 1)])
     return None
 
 
@@ -171,6 +178,9 @@ def weakest(body: Body, channels: Sequence[Channel], tried: Callable[[float], No
         body: to be written.
         channels: all that were promised.
         tried: told the share of the work that is done.
+
+    Raises:
+        HeadLostError: the head has to be stronger.
     """
     shares = _shares(body, body.written(_START), channels)
     watched = sorted(channels, key=lambda channel: shares[channel.name])[:_CLOSE_WATCH]
@@ -181,9 +191,15 @@ def weakest(body: Body, channels: Sequence[Channel], tried: Callable[[float], No
         written = body.written(price)
         proofs = _proofs(body, written, channels)
         if all(proof.opened for proof in proofs):
+            _check_head(body, written, channels)
             return Best(written, proofs)
         price -= _HARDER
     return None
+
+
+def _check_head(body: Body, written: Written, channels: Sequence[Channel]) -> None:
+    if not all(body.writer.opens(channel.luma(written.rgb)) for channel in channels):
+        raise HeadLostError
 
 
 def _price(
