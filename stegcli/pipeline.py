@@ -493,8 +493,9 @@ def _cover(
         )
     if files.asks_jpeg(settings.model, out, cover):
         return files.cover_in_jpeg(cover, out, limit, scale, keep_metadata=settings.keep_metadata)
-    refuse = method.shuns_jpeg_pixels and not settings.force_jpeg_cover
-    return files.cover_in_pixels(cover, out, limit, scale, refuse_jpeg=refuse)
+    shuns = method.shuns_jpeg_pixels
+    refuse = shuns and not settings.force_jpeg_cover
+    return files.cover_in_pixels(cover, out, limit, scale, traced=shuns, refuse_jpeg=refuse)
 
 
 def _draft(place: Place, cover: Picture, made: Stego) -> AbstractContextManager[Picture]:

@@ -150,7 +150,9 @@ def hide_over(
     )
     refuse = method.shuns_jpeg_pixels and not settings.force_jpeg_cover
     loaded = [
-        files.cover_in_pixels(cover, out, settings.max_pixels, settings.scale_cover, refuse_jpeg=refuse)
+        files.cover_in_pixels(
+            cover, out, settings.max_pixels, settings.scale_cover, traced=True, refuse_jpeg=refuse
+        )
         for cover, out in zip(covers, outs, strict=True)
     ]
     tell(progress, "encode")

@@ -126,7 +126,7 @@ def _cover(picture: PathLike, settings: HideSettings) -> BearsReport:
         seen, cover = files.cover_in_jpeg(picture, None, limit, scale, keep_metadata=False)
     else:
         refuse = not settings.force_jpeg_cover
-        seen, cover = files.cover_in_pixels(picture, None, limit, scale, refuse_jpeg=refuse)
+        seen, cover = files.cover_in_pixels(picture, None, limit, scale, traced=True, refuse_jpeg=refuse)
     room = _room(cover)
     bears = tuple((error, max(0, min(room, Bound(error).most_bytes(cover)) - TAG_BYTES)) for error in ERRORS)
     return BearsReport(_size(seen), cover.jpeg is not None, bears, seen.notices)

@@ -74,9 +74,23 @@ def check_output(model: str | None, out: PathLike, force: bool, inputs: Sequence
 
 
 def cover_in_pixels(
-    source: Source, out: PathLike | Sink | None, max_pixels: int, scale: float, *, refuse_jpeg: bool
+    source: Source,
+    out: PathLike | Sink | None,
+    max_pixels: int,
+    scale: float,
+    *,
+    traced: bool,
+    refuse_jpeg: bool,
 ) -> tuple[Picture, Cover]:
     """A cover whose pixels carry, shrunk by `scale`.
+
+    Args:
+        source: file or pixels.
+        out: what it becomes.
+        max_pixels: refuse a larger picture.
+        scale: 1 leaves it as it is.
+        traced: look for a decoded JPEG in the pixels of any file, which takes a third of a second.
+        refuse_jpeg: refuse one; else the notices tell of it.
 
     Raises:
         ImageError: it cannot be read; or it is a decoded JPEG as it is, where that is refused.
@@ -85,7 +99,7 @@ def cover_in_pixels(
     picture = load_cover(source, max_pixels, scale)
     if isinstance(out, str | os.PathLike):
         writing.check_holds(out, picture.rgb.shape, picture.alpha)
-    if scale == 1 and (picture.from_jpeg or (refuse_jpeg and _shows_traces(picture.rgb))):
+    if scale == 1 and (picture.from_jpeg or (traced and _shows_traces(picture.rgb))):
         if refuse_jpeg:
             raise _of_a_jpeg(picture)
         picture = replace(picture, from_jpeg=True, notices=(*picture.notices, SEEN_AGAIN))

@@ -35,10 +35,15 @@ def test_missing_file(desk: Desk, role: str) -> None:
     desk.refuses(3, *_using(role, "missing.png"), words="missing.png: no such file")
 
 
-@pytest.mark.parametrize("role", ["cover", "secret", "stego"])
+@pytest.mark.parametrize("role", ["cover", "secret"])
 def test_folder(desk: Desk, role: str) -> None:
     (desk.folder / "folder.png").mkdir()
     desk.refuses(3, *_using(role, "folder.png"), words="folder.png: a folder")
+
+
+def test_a_folder_without_stegos(desk: Desk) -> None:
+    (desk.folder / "folder.png").mkdir()
+    desk.refuses(4, *_using("stego", "folder.png"), words="no hidden picture found")
 
 
 def _using(role: str, name: str) -> tuple[str, ...]:

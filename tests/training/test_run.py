@@ -104,10 +104,10 @@ def test_a_loss_that_is_no_number(tmp_path, album, monkeypatch):
     recipe = album_recipe(album, steps=8, checkpoint_every=2)
     update = train_step.PhaseTask._update
 
-    def poisoned(task, secret, noise, planes, plain_mse):
+    def poisoned(task, plain_mse, secret, *others):
         if task.adam.state and next(iter(task.adam.state.values()))["step"] >= 3:
             secret = secret * float("nan")
-        return update(task, secret, noise, planes, plain_mse)
+        return update(task, plain_mse, secret, *others)
 
     monkeypatch.setattr(train_step.PhaseTask, "_update", poisoned)
     with pytest.raises(TrainingError, match="the loss is nan"):

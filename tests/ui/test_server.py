@@ -66,7 +66,8 @@ def test_any_file_under_its_name_in_a_jpeg(server: Server, desk: Table, cover_rg
     desk.put("photo.jpg", cover_rgb, quality=92)
     wishes = WISHES | {"method": "coded", "cover_name": "photo.jpg", "secret_name": "note.txt"}
     found = _told(server, "/hide", wishes, (desk.folder / "photo.jpg").read_bytes(), b"a note")
-    assert (found["name"], found["risk"]) == ("photo.stego.jpg", None)
+    assert found["name"] == "photo.stego.jpg"
+    assert 0.4 < found["risk"] < 0.5, "a few bits in a file that the lab has measured"
     stego = _ask(server, "GET", f"/made/{found['stego']}")[1]
     again = _told(server, "/reveal", {"passphrase": "words"}, stego)
     assert (again["name"], again["is_picture"]) == ("note.txt", False)
