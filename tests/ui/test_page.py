@@ -19,7 +19,8 @@ from skimage import data
 pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="needs Chromium")
 SHOTS = os.environ.get("STEGCLI_SCREENSHOTS")
 ALONE = """
-import socket
+import signal, socket
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the parent ignores it
 connect, look_up = socket.socket.connect, socket.getaddrinfo
 def refused(*_): raise AssertionError("a host is asked")
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = socket.gethostbyname = refused
