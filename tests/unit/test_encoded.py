@@ -14,6 +14,7 @@ from PIL import Image
 from stegcli import pipeline
 from stegcli.detection import forecast
 from stegcli.errors import ImageError, UsageError
+from stegcli.methods.phase import method as phase
 from stegcli.pictures import encoded
 from stegcli.pictures.encoded import Encoded
 from stegcli.pictures.reading import load_cover, load_stego
@@ -75,12 +76,13 @@ def test_a_stream_is_given_a_png_that_reveals(cover_rgb: np.ndarray, secret_gray
 
 
 def test_settings_and_keywords_are_two_doors_to_one_thing(
-    cover_rgb: np.ndarray, secret_gray: np.ndarray
+    cover_rgb: np.ndarray, secret_gray: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(phase, "urandom", lambda count: b"the same for two"[:count])
     small = secret_gray[::4, ::4]
     one = pipeline.hide(cover_rgb, small, favor="cover")
     other = pipeline.hide_as(cover_rgb, small, None, HideSettings(favor="cover"))
-    assert one.stego_psnr_db == pytest.approx(other.stego_psnr_db, abs=0.3)
+    assert np.array_equal(one.stego_rgb, other.stego_rgb)
     assert np.array_equal(one.cover_rgb, cover_rgb)
 
 
