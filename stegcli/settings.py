@@ -38,6 +38,8 @@ class HideSettings:
         ceiling: what a stego of coded bits must stay under, see `detection.risk.Bound`.
         floor: PSNR in dB of the revealed picture below which no stego is written; None for what a flat gray
             picture has (`floor.least_db`). A dry run refuses nothing: the report says how it went.
+        sampled: of a secret of `pipeline.SAMPLED_FROM` pixels or more, decode parts only to say how well it
+            comes back, if the method reads back all that it wrote.
 
     Raises:
         UsageError: a target that is no number of decibels, a limit that leaves no pixel, or a promise that
@@ -58,6 +60,7 @@ class HideSettings:
     force_jpeg_cover: bool = False
     ceiling: Ceiling | None = None
     survive: str | None = None
+    sampled: bool = False
 
     @property
     def wishes(self) -> Wishes:

@@ -126,6 +126,7 @@ def hide_settings(
     force_jpeg_cover: bool = False,
     risk: float | None = None,
     survive: str | None = None,
+    whole: bool = False,
 ) -> HideSettings:
     """The options of `hide` and `check` as the pipeline takes them."""
     from stegcli.pipeline import HideSettings
@@ -145,6 +146,7 @@ def hide_settings(
         force_jpeg_cover,
         None if risk is None else _bound(risk, model),
         survive,
+        sampled=not whole,
     )
 
 
