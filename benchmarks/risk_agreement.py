@@ -1,0 +1,137 @@
+"""Whether stegos that `hide --risk` makes are missed as often as it says: prediction against measurement.
+
+    python benchmarks/risk_agreement.py --data-root DIR [--risk 0.45] [--skip 500] [--covers 249]
+
+Each cover hides the next one as `stegcli hide cover.png secret.png --model coded --gray --risk E` does it:
+the program chooses the quality, and estimates by its table how often a detector errs. Then detectors are
+trained on these stegos. Covers are pictures that no costs learned from, by default those that come after the
+500 of the security table. The figure to compare is that of colour features, which the program's table is of;
+the others of the lab's suite stand beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stegcli import pipeline
+from stegcli.detection.forecast import risk_of
+from stegcli.detection.risk import Bound
+from stegcli.lab.data import photos
+from stegcli.lab.data.covers import judging_covers, load_cover
+from stegcli.lab.provenance import command, commit
+from stegcli.lab.security import evaluate
+from stegcli.pictures import luma
+from stegcli.settings import HideSettings
+
+U8 = NDArray[np.uint8]
+
+SEED = 0
+TRAININGS = 2
+
+
+@dataclass(frozen=True)
+class Made:
+    """A stego and what was said of it.
+
+    Attributes:
+        stego_rgb: (H, W, 3) uint8.
+        rate: bits of body per pixel.
+        revealed_psnr_db: of the secret.
+        error: estimated detection error.
+    """
+
+    stego_rgb: U8
+    rate: float
+    revealed_psnr_db: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A subject whose stegos were made before.
+
+    Attributes:
+        name: as it stands in the table.
+        stegos: by seed.
+    """
+
+    name: str
+    stegos: Mapping[str, U8]
+
+    def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
+        """As `subjects.Subject`."""
+        del cover_rgb, secret_gray
+        return self.stegos[seed]
+
+
+def main() -> None:
+    """Hide, judge, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data-root", type=Path, required=True)
+    parser.add_argument("--risk", type=float, default=0.45)
+    parser.add_argument("--skip", type=int, default=500, help="covers that the table may have seen")
+    parser.add_argument("--covers", type=int, default=249)
+    parser.add_argument("--features", default="suite")
+    parser.add_argument("--out", type=Path, default=Path("results/risk-agreement.json"))
+    options = parser.parse_args()
+    refs = judging_covers(options.data_root, options.skip + options.covers)[options.skip :]
+    name = f"hide --risk {options.risk:g}"
+    made = hidden(refs, options.risk)
+    stegos = {f"{SEED}/{number}": each.stego_rgb for number, each in enumerate(made)}
+    rows = evaluate.assess(
+        [Stored(name, stegos)], refs, feature_set=options.features, seed=SEED, trainings=TRAININGS, workers=1
+    )
+    values = {
+        "what": "security",
+        "command": command("python", "benchmarks/risk_agreement.py"),
+        "commit": commit(),
+        "covers": len(refs),
+        "covers_sha256": photos.digest(refs),
+        "feature_set": options.features,
+        "risk": options.risk,
+        "predicted": prediction(made),
+        "rows": [asdict(row) for row in rows],
+    }
+    options.out.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps({**values["predicted"], "measured": [row.by_detector for row in rows]}, indent=1))
+
+
+def hidden(refs: Sequence[photos.ImageRef], risk: float) -> list[Made]:
+    """Each cover with the luma of the next one, as the program hides it under this risk."""
+    settings = HideSettings(model="coded", ceiling=Bound(risk))
+    made = []
+    for number, (cover, secret) in enumerate(zip(refs, [*refs[1:], refs[0]], strict=True), start=1):
+        report = pipeline.hide_as(load_cover(cover), luma.gray(load_cover(secret)), None, settings)
+        estimate = risk_of(report)
+        error = math.nan if estimate is None else estimate.error
+        made.append(Made(report.stego_rgb, report.bpp, report.revealed_psnr_db, error))
+        if number % 50 == 0:
+            print(f"hidden in {number} of {len(refs)} covers", flush=True)
+    return made
+
+
+def prediction(made: Sequence[Made]) -> dict[str, Any]:
+    """What the program said of all of them, on average and at both ends."""
+    errors = [each.error for each in made]
+    return {
+        "error": round(float(np.mean(errors)), 4),
+        "least": round(min(errors), 4),
+        "most": round(max(errors), 4),
+        "bits_per_pixel": round(float(np.mean([each.rate for each in made])), 4),
+        "revealed_psnr_db": round(float(np.mean([each.revealed_psnr_db for each in made])), 2),
+    }
+
+
+if __name__ == "__main__":
+    main()
