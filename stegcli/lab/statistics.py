@@ -23,6 +23,7 @@ LOSSLESS_DB = 99.0
 """What a PSNR of equal pictures counts as in a mean; it would be infinite."""
 
 F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,23 @@ def summarise(values: F64, seed: int) -> Summary:
     return Summary(float(finite.mean()), low, high, float(median), float(p5), len(finite))
 
 
-def bootstrap_interval(values: F64, seed: int) -> tuple[float, float]:
-    """95 % percentile interval of the mean (Efron and Tibshirani 1993), pairs drawn with replacement."""
+def bootstrap_interval(values: F64, seed: int, groups: I64 | None = None) -> tuple[float, float]:
+    """95 % percentile interval of the mean (Efron and Tibshirani 1993), pairs drawn with replacement.
+
+    Args:
+        values: (n,) one of each pair.
+        seed: of the draws.
+        groups: (n,) numbers from 0, none left out, of pairs that depend on each other and are drawn together.
+    """
     rng = np.random.default_rng(seed)
-    picks = rng.integers(len(values), size=(RESAMPLES, len(values)))
+    if groups is None:
+        means = values[rng.integers(len(values), size=(RESAMPLES, len(values)))].mean(axis=1)
+    else:
+        sums, counts = np.bincount(groups, weights=values), np.bincount(groups)
+        picks = rng.integers(len(counts), size=(RESAMPLES, len(counts)))
+        means = sums[picks].sum(axis=1) / counts[picks].sum(axis=1)
     tail = 50 * (1 - CONFIDENCE)
-    low, high = np.percentile(values[picks].mean(axis=1), [tail, 100 - tail])
+    low, high = np.percentile(means, [tail, 100 - tail])
     return float(low), float(high)
 
 

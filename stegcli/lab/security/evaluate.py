@@ -3,10 +3,10 @@
 covers ─(from JPEG, shrunk by a quarter)─> pairs (cover, stego) ─> features ─> folds by pair ─> ensemble ─>
 scores
 
-A pair is never split between training and test. The detection error P_E is that of detectors which did not
-see the pair, at the threshold that they chose in training: (false alarms + missed detections) / 2. Two
-controls stand in every table: covers against other covers, where only 0.5 is honest, and LSB matching of
-every sample, which must be caught.
+A pair is never split between training and test, nor are the tiles of one photograph. The detection error P_E
+is that of detectors which did not see the pair, at the threshold that they chose in training: (false alarms +
+missed detections) / 2. Two controls stand in every table: covers against other covers, where only 0.5 is
+honest, and LSB matching of every sample, which must be caught.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from stegcli.cores import cores
 from stegcli.lab.data import photos
 from stegcli.lab.data.covers import SHRINK, covers_of, load_cover, middle
+from stegcli.lab.data.tiles import Tile
 from stegcli.lab.security import ensemble, features, verdicts
 from stegcli.lab.security.subjects import Subject
 from stegcli.lab.security.verdicts import COVER_CONTROL, SecurityRow
@@ -35,19 +36,32 @@ from stegcli.pictures import luma, metrics
 from stegcli.pictures.writing import save_bytes
 from stegcli.progress import Progress
 
-__all__ = ["COVER_CONTROL", "SHRINK", "SecurityRow", "assess", "covers_of", "in_processes", "load_cover"]
+__all__ = [
+    "COVER_CONTROL",
+    "SHRINK",
+    "Cover",
+    "SecurityRow",
+    "assess",
+    "covers_of",
+    "held_out",
+    "in_processes",
+    "load_cover",
+    "pixels",
+]
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
-_Case = tuple[F32, F32, Sequence[int]]
+I64 = NDArray[np.int64]
+Cover = photos.ImageRef | Tile
+_Case = tuple[F32, F32, I64 | None, Sequence[int]]
 
 FOLDS: Final = 5
 
 
 def assess(
     subjects: Sequence[Subject],
-    refs: Sequence[photos.ImageRef],
+    refs: Sequence[Cover],
     *,
     feature_set: str = "colour",
     shrink: float = SHRINK,
@@ -62,9 +76,10 @@ def assess(
 
     Args:
         subjects: what is compared.
-        refs: pictures for the covers, as `covers_of` gives them; secrets are the same ones in another order.
+        refs: pictures for the covers, as `covers_of` or `tiles_of` gives them; secrets are the same ones in
+            another order, for tiles those of another photograph.
         feature_set: one of `features.FEATURES`, or its `SUITE`.
-        shrink: at least so far; 1 leaves a JPEG's block grid in the covers.
+        shrink: at least so far; 1 leaves a JPEG's block grid in the covers. Tiles say for themselves.
         part: of each side of the covers that is kept, for smaller ones with the same pixels.
         seed: of embedding, folds and ensembles.
         trainings: of each detector, with other folds and ensembles each time; their errors are averaged.
@@ -76,11 +91,11 @@ def assess(
     extracts = tuple(dict.fromkeys(name for names in detectors.values() for name in names))
     values, psnr = _collect(subjects, refs, _Look(extracts, shrink, part, kept), seed, workers, progress)
     seeds = [seed + FOLDS * 1000 * number for number in range(trainings)]
-    work = [
-        (*classes, seeds)
+    groups = _photographs(refs)
+    work: list[_Case] = [
+        (*_classes([values[name] for name in names], index, groups), _those(groups, index), seeds)
         for index in range(len(subjects) + 1)
         for names in detectors.values()
-        for classes in [_classes([values[name] for name in names], index)]
     ]
     scores = []
     for found in in_processes(_held_out_scores, work, workers, batch=1):
@@ -91,18 +106,46 @@ def assess(
     rows = zip([COVER_CONTROL, *(subject.name for subject in subjects)], means, strict=True)
     found = iter(scores)
     return [
-        verdicts.worst(name, {each: next(found) for each in detectors}, seed, stego_psnr_db=mean)
-        for name, mean in rows
+        verdicts.worst(
+            name,
+            {each: next(found) for each in detectors},
+            seed,
+            stego_psnr_db=mean,
+            groups=_those(groups, index),
+        )
+        for index, (name, mean) in enumerate(rows)
     ]
 
 
-def _classes(values: Sequence[F32], index: int) -> tuple[F32, F32]:
+def _photographs(refs: Sequence[Cover]) -> I64 | None:
+    """(n,) number of each tile's photograph; None where every cover is a picture of its own."""
+    keys = [ref.photograph.key for ref in refs if isinstance(ref, Tile)]
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return np.array([numbers[key] for key in keys]) if keys else None
+
+
+def _classes(values: Sequence[F32], index: int, groups: I64 | None) -> tuple[F32, F32]:
     """(n, 1 + subjects, d) features -> (n, d) of covers and of one subject's stegos; other covers for 0."""
     covers = np.concatenate([each[:, 0] for each in values], axis=1)
     if index == 0:
-        half = len(covers) // 2
+        half = _half(len(covers), groups)
         return covers[:half], covers[half : 2 * half]
     return covers, np.concatenate([each[:, index] for each in values], axis=1)
+
+
+def _those(groups: I64 | None, index: int) -> I64 | None:
+    """Of the pairs that `_classes` gives: of two covers, the group of the first."""
+    return groups[: _half(len(groups), groups)] if groups is not None and index == 0 else groups
+
+
+def _half(count: int, groups: I64 | None) -> int:
+    """Of the covers, in whole photographs."""
+    each = _largest(groups)
+    return count // (2 * each) * each
+
+
+def _largest(groups: I64 | None) -> int:
+    return 1 if groups is None else int(np.bincount(groups).max())
 
 
 @dataclass(frozen=True)
@@ -117,14 +160,16 @@ class _Look:
 
 def _collect(
     subjects: Sequence[Subject],
-    refs: Sequence[photos.ImageRef],
+    refs: Sequence[Cover],
     look: _Look,
     seed: int,
     workers: int | None,
     progress: Progress | None,
 ) -> tuple[dict[str, F32], F64]:
     """(n, 1 + subjects, d) features by name, covers first; (n, subjects) stego PSNR."""
-    secrets = [*refs[1:], refs[0]]
+    groups = _photographs(refs)
+    apart = _largest(groups)
+    secrets = [*refs[apart:], *refs[:apart]]
     work = [
         (f"{seed}/{i}", cover, secret) for i, (cover, secret) in enumerate(zip(refs, secrets, strict=True))
     ]
@@ -166,7 +211,7 @@ _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS
 def _examine(
     subjects: Sequence[Subject],
     look: _Look,
-    item: tuple[str, photos.ImageRef, photos.ImageRef],
+    item: tuple[str, Cover, Cover],
 ) -> tuple[dict[str, F32], list[float]]:
     """Features of one cover and of its stegos by name, and their PSNR; from what was kept, if it was."""
     path = _kept_at(subjects, look, item)
@@ -174,7 +219,7 @@ def _examine(
         with np.load(path) as kept:
             return {name: kept[name] for name in look.extracts}, kept["psnr"].tolist()
     seed, cover_ref, secret_ref = item
-    cover, secret = (middle(load_cover(ref, look.shrink), look.part) for ref in (cover_ref, secret_ref))
+    cover, secret = (middle(pixels(ref, look.shrink), look.part) for ref in (cover_ref, secret_ref))
     stegos = [subject.stego(cover, luma.gray(secret), seed) for subject in subjects]
     found = {
         name: np.stack([features.features(name)(each) for each in (cover, *stegos)]) for name in look.extracts
@@ -188,9 +233,7 @@ def _examine(
     return found, psnr
 
 
-def _kept_at(
-    subjects: Sequence[Subject], look: _Look, item: tuple[str, photos.ImageRef, photos.ImageRef]
-) -> Path | None:
+def _kept_at(subjects: Sequence[Subject], look: _Look, item: tuple[str, Cover, Cover]) -> Path | None:
     """Where a finished cover is kept: named by all that it depends on, but for the program itself."""
     if look.kept is None:
         return None
@@ -200,20 +243,35 @@ def _kept_at(
     return look.kept / f"{hashlib.sha256(asked.encode()).hexdigest()[:32]}.npz"
 
 
+def pixels(ref: Cover, shrink: float) -> U8:
+    """(192, 256, 3) uint8 of a picture shrunk so far, or of a tile."""
+    return ref.load() if isinstance(ref, Tile) else load_cover(ref, shrink)
+
+
 def _held_out_scores(case: _Case) -> tuple[F64, F64]:
-    """(n, d) features of covers and of stegos, seeds -> (s, n) scores of each: see `_held_out`."""
-    covers, stegos, seeds = case
-    scores = np.stack([_held_out(covers, stegos, seed) for seed in seeds], axis=1)
+    """Covers, stegos, groups and seeds as for `held_out` -> (s, n) scores of each."""
+    covers, stegos, groups, seeds = case
+    groups = np.arange(len(covers)) if groups is None else groups
+    scores = np.stack([held_out(covers, stegos, groups, seed) for seed in seeds], axis=1)
     return scores[0], scores[1]
 
 
-def _held_out(covers: F32, stegos: F32, seed: int) -> F64:
-    """(2, n) scores of covers and of stegos, each by the detector that did not see the pair."""
-    count = len(covers)
-    fold_of = np.random.default_rng(seed).permutation(count) % FOLDS
-    scores = np.empty((2, count))
+def held_out(covers: F32, stegos: F32, groups: I64, seed: int) -> tuple[F64, F64]:
+    """Scores by detectors that saw nothing of a pair's group.
+
+    Args:
+        covers: (n, d) features.
+        stegos: (n, d) features of the same pictures.
+        groups: (n,) numbers from 0, none left out: what is never split between training and test.
+        seed: of folds and ensembles.
+
+    Returns:
+        (n,) scores of covers, and of stegos.
+    """
+    fold_of = (np.random.default_rng(seed).permutation(groups.max() + 1) % FOLDS)[groups]
+    scores = np.empty((2, len(covers)))
     for fold in range(FOLDS):
         test = fold_of == fold
         detector = ensemble.train(covers[~test], stegos[~test], seed + fold)
         scores[0, test], scores[1, test] = detector.scores(covers[test]), detector.scores(stegos[test])
-    return scores
+    return scores[0], scores[1]

@@ -22,9 +22,9 @@ from stegcli.carriers.jpeg_fresh import fresh_cover
 from stegcli.carriers.jpeg_scan import JpegCover
 from stegcli.errors import UsageError
 from stegcli.lab.data import photos
-from stegcli.lab.security import ensemble, verdicts
+from stegcli.lab.security import verdicts
 from stegcli.lab.security.dctr import dctr
-from stegcli.lab.security.evaluate import FOLDS, in_processes
+from stegcli.lab.security.evaluate import FOLDS, held_out, in_processes
 from stegcli.lab.security.jpeg_subjects import CodedJpegSubject, JpegSubject, NsF5Subject
 from stegcli.lab.security.verdicts import COVER_CONTROL, SecurityRow
 from stegcli.progress import Progress
@@ -122,7 +122,7 @@ def assess(
     numbers = np.array([part.photograph for part in parts])
     found = [_control(values[:, 0], numbers, seed, f"{COVER_CONTROL}, q{quality}")]
     for index, subject in enumerate(subjects, start=1):
-        scores = _held_out(values[:, 0], values[:, index], numbers, seed)
+        scores = held_out(values[:, 0], values[:, index], numbers, seed)
         mean = float(qualities[:, index - 1].mean())
         found.append(verdicts.row(subject.name, *scores, seed, stego_psnr_db=mean))
         if progress is not None:
@@ -153,17 +153,4 @@ def _control(covers: F32, photographs: NDArray[np.int64], seed: int, name: str) 
     one, other = covers[photographs % 2 == 0], covers[photographs % 2 == 1]
     half = min(len(one), len(other))
     pairs = np.arange(half) * dct.SIDE // half  # eight groups: neighbours, of one photograph, stay together
-    return verdicts.row(name, *_held_out(one[:half], other[:half], pairs, seed), seed, stego_psnr_db=None)
-
-
-def _held_out(covers: F32, stegos: F32, photographs: NDArray[np.int64], seed: int) -> tuple[F64, F64]:
-    """(n,) scores of covers and of stegos, each by the detector that saw nothing of its photograph."""
-    unique = np.unique(photographs)
-    folds = np.random.default_rng(seed).permutation(len(unique)) % FOLDS
-    fold_of = folds[np.searchsorted(unique, photographs)]
-    scores = np.empty((2, len(covers)))
-    for fold in range(FOLDS):
-        test = fold_of == fold
-        detector = ensemble.train(covers[~test], stegos[~test], seed + fold)
-        scores[0, test], scores[1, test] = detector.scores(covers[test]), detector.scores(stegos[test])
-    return scores[0], scores[1]
+    return verdicts.row(name, *held_out(one[:half], other[:half], pairs, seed), seed, stego_psnr_db=None)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stegcli._version import __version__
 from stegcli.codecs.base import Rate, Target
-from stegcli.lab.data import photos
+from stegcli.lab.data import photos, tiles
 from stegcli.lab.data.covers import unlearned
 from stegcli.lab.quality.baselines import baseline
 from stegcli.lab.quality.hiders import Hider, identities
@@ -42,6 +42,7 @@ class Preset:
         rivals: (baseline, spread) to judge beside it.
         coded: spreads of coded bits, revealed at `CODED_DB`.
         rates: bits per cover pixel of coded bits, and of an ideal coder with HILL costs.
+        tiled: whether covers are tiles, as many of each of a few large photographs.
     """
 
     covers: int
@@ -49,6 +50,7 @@ class Preset:
     rivals: tuple[tuple[str, int], ...]
     coded: tuple[int, ...] = ()
     rates: tuple[float, ...] = ()
+    tiled: bool = False
 
 
 MODEL_SPREADS: Final = (1, 4)
@@ -62,6 +64,7 @@ PRESETS: Final = {
     "small": Preset(300, (1, 4, 16, 64), _RIVALS, (1, 4, 16), (0.5,)),
     "phase": Preset(300, (1, 4, 16, 64), ()),
     "coded": Preset(500, (1,), _RIVALS, (1, 4, 16), (0.5,)),
+    "camera": Preset(336, (), ((_HILL_40, 4),), (4,), (0.5,), tiled=True),
     "full": Preset(
         500,
         (1, 2, 4, 8, 16, 64),
@@ -132,8 +135,8 @@ def run(
         data_root: where the known ones lie.
         models: also judged, with real secrets.
         feature_set: one of `features.FEATURES`, or its `SUITE`.
-        covers: how many instead of the preset's.
-        shrink: as for `security.assess`.
+        covers: how many instead of the preset's; of tiles about so many, as many of each photograph.
+        shrink: as for `security.assess`; tiles are shrunk by a third.
         steganalyzer: the paper's, if it shall judge too.
         seed: of everything random.
         trainings: as for `security.assess`.
@@ -143,12 +146,11 @@ def run(
     """
     chosen = PRESETS[preset]
     refs = [ref for dataset in datasets for ref in unlearned(dataset, data_root)]
-    random.Random(seed).shuffle(refs)  # noqa: S311 - repeatable on purpose
-    refs = evaluate.covers_of(refs, covers or chosen.covers, shrink)
+    shown_refs = _covers(chosen, refs, covers or chosen.covers, shrink, seed)
     subjects = _subjects(chosen, models)
     rows = evaluate.assess(
         subjects,
-        refs,
+        shown_refs,
         feature_set=feature_set,
         shrink=shrink,
         seed=seed,
@@ -159,15 +161,15 @@ def run(
     )
     accuracies = {}
     if steganalyzer is not None:
-        shown = np.stack([evaluate.load_cover(ref, shrink) for ref in refs])
+        shown = np.stack([evaluate.pixels(ref, shrink) for ref in shown_refs])
         for subject in subjects:
             accuracies[subject.name] = steganalyzer(shown, _stegos(subject, shown, seed), seed)
     return SecurityResult(
         sources=_names(datasets),
-        covers=len(refs),
-        covers_sha256=hashlib.sha256("\n".join(ref.key for ref in refs).encode()).hexdigest(),
+        covers=len(shown_refs),
+        covers_sha256=hashlib.sha256("\n".join(ref.key for ref in shown_refs).encode()).hexdigest(),
         feature_set=feature_set,
-        shrink=shrink,
+        shrink=tiles.SHRINK if chosen.tiled else shrink,
         seed=seed,
         models=identities(models),
         rows=tuple(rows),
@@ -220,6 +222,15 @@ def run_jpeg(
         rows=tuple(rows),
         accuracies={},
     )
+
+
+def _covers(
+    preset: Preset, refs: list[photos.ImageRef], count: int, shrink: float, seed: int
+) -> Sequence[evaluate.Cover]:
+    if preset.tiled:
+        return tiles.tiles_of(refs, max(1, round(count / max(1, len(refs)))))
+    random.Random(seed).shuffle(refs)  # noqa: S311 - repeatable on purpose
+    return evaluate.covers_of(refs, count, shrink)
 
 
 def _names(datasets: Sequence[str]) -> tuple[str, ...]:

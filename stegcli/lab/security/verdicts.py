@@ -14,6 +14,7 @@ from stegcli.lab import statistics
 __all__ = ["COVER_CONTROL", "SecurityRow", "row", "worst"]
 
 F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
 
 COVER_CONTROL: Final = "covers against other covers"
 
@@ -57,22 +58,25 @@ def row(
     *,
     stego_psnr_db: float | None,
     threshold: float = 0.0,
+    groups: I64 | None = None,
 ) -> SecurityRow:
     """The row of scores of covers and of their stegos.
 
     Args:
         subject: its name.
-        cover_scores: (n,), the higher, the more like a stego; or (s, n) of s trainings, whose errors are averaged.
+        cover_scores: (n,), the higher, the more like a stego; or (s, n) of s trainings, whose errors are
+            averaged.
         stego_scores: of the same pairs in the same order.
         seed: of the bootstrap.
         stego_psnr_db: mean; None where the pair holds no stego.
         threshold: of alarm, chosen without looking at these pairs.
+        groups: (n,) of pairs that the bootstrap draws together; None for none.
     """
     alarms, misses = np.atleast_2d(cover_scores > threshold), np.atleast_2d(stego_scores <= threshold)
     errors = ((alarms.astype(float) + misses) / 2).mean(axis=0)
-    low, high = statistics.bootstrap_interval(errors, seed)
+    low, high = statistics.bootstrap_interval(errors, seed, groups)
     cover_scores, stego_scores = (np.atleast_2d(each).mean(axis=0) for each in (cover_scores, stego_scores))
-    auc_low, auc_high = _auc_interval(cover_scores, stego_scores, seed)
+    auc_low, auc_high = _auc_interval(cover_scores, stego_scores, seed, groups)
     false, hits = statistics.roc(cover_scores, stego_scores)
     return SecurityRow(
         subject=subject,
@@ -89,7 +93,12 @@ def row(
 
 
 def worst(
-    subject: str, scores: Mapping[str, tuple[F64, F64]], seed: int, *, stego_psnr_db: float | None
+    subject: str,
+    scores: Mapping[str, tuple[F64, F64]],
+    seed: int,
+    *,
+    stego_psnr_db: float | None,
+    groups: I64 | None = None,
 ) -> SecurityRow:
     """The row of the detector that errs least.
 
@@ -98,8 +107,12 @@ def worst(
         scores: detector -> (s, n) scores of covers and of their stegos, by s trainings.
         seed: of the bootstrap.
         stego_psnr_db: as for `row`.
+        groups: likewise.
     """
-    rows = {name: row(subject, *found, seed, stego_psnr_db=stego_psnr_db) for name, found in scores.items()}
+    rows = {
+        name: row(subject, *found, seed, stego_psnr_db=stego_psnr_db, groups=groups)
+        for name, found in scores.items()
+    }
     least = min(rows.values(), key=lambda each: each.detection_error)
     if len(scores) == 1 and len(next(iter(scores.values()))[0]) == 1:
         return least
@@ -112,11 +125,17 @@ def _errors(cover_scores: F64, stego_scores: F64) -> list[float]:
     return [round(statistics.detection_error(covers, stegos), 4) for covers, stegos in pairs]
 
 
-def _auc_interval(cover_scores: F64, stego_scores: F64, seed: int) -> tuple[float, float]:
-    rng = np.random.default_rng(seed)
-    count = len(cover_scores)
-    draws = [rng.integers(count, size=count) for _ in range(statistics.RESAMPLES // 10)]
+def _auc_interval(cover_scores: F64, stego_scores: F64, seed: int, groups: I64 | None) -> tuple[float, float]:
+    groups = np.arange(len(cover_scores)) if groups is None else groups
+    rng, count = np.random.default_rng(seed), groups.max() + 1
+    draws = [_members(groups, rng.integers(count, size=count)) for _ in range(statistics.RESAMPLES // 10)]
     areas = [statistics.auc(cover_scores[draw], stego_scores[draw]) for draw in draws]
     tail = 50 * (1 - statistics.CONFIDENCE)
     low, high = np.percentile(areas, [tail, 100 - tail])
     return float(low), float(high)
+
+
+def _members(groups: I64, drawn: I64) -> I64:
+    """Places of all that are in the groups drawn, as often as each was."""
+    times = np.bincount(drawn, minlength=groups.max() + 1)[groups]
+    return np.repeat(np.arange(len(groups)), times)
