@@ -1,0 +1,74 @@
+"""HILL or S-UNIWARD as the base of what a step costs: the same coder, covers and bits, judged by the suite.
+
+    python benchmarks/bases.py --data-root DIR [--covers 300] [--rate 0.5] [--keep DIR] [--out FILE.json]
+
+Coded bits at half a bit per pixel, written over HILL's costs and over S-UNIWARD's (conseal), each as it is
+and times the correction of the program's network, which learned on HILL's. S-UNIWARD with a network of its
+own is not among them. Covers are pictures that no costs learned from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from stegcli.carriers.costs import hill_cost
+from stegcli.codecs.base import Rate
+from stegcli.lab.data import photos
+from stegcli.lab.data.covers import judging_covers
+from stegcli.lab.provenance import command, commit
+from stegcli.lab.security import evaluate
+from stegcli.lab.security.coded_subjects import CodedSubject
+from stegcli.lab.security.learned_costs import program_cost
+from stegcli.lab.security.subjects import Cost
+from stegcli.lab.security.uniward import corrected_uniward_cost, uniward_cost
+
+BASES: Final[dict[str, Cost]] = {
+    "HILL": hill_cost,
+    "HILL, corrected by the network": program_cost,
+    "S-UNIWARD": uniward_cost,
+    "S-UNIWARD, corrected by the same network": corrected_uniward_cost,
+}
+
+
+def main() -> None:
+    """Measure every base on the same covers, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data-root", type=Path, required=True)
+    parser.add_argument("--covers", type=int, default=300)
+    parser.add_argument("--rate", type=float, default=0.5, help="bits of body per pixel")
+    parser.add_argument("--features", default="suite")
+    parser.add_argument("--trainings", type=int, default=2)
+    parser.add_argument("--workers", type=int)
+    parser.add_argument("--keep", type=Path, help="folder of what was looked at, to go on from")
+    parser.add_argument("--out", type=Path, default=Path("results/bases.json"))
+    options = parser.parse_args()
+    refs = judging_covers(options.data_root, options.covers)
+    rows = evaluate.assess(
+        [CodedSubject(name, Rate(options.rate), cost=cost) for name, cost in BASES.items()],
+        refs,
+        feature_set=options.features,
+        trainings=options.trainings,
+        kept=options.keep,
+        workers=options.workers,
+    )
+    values = {
+        "what": "security",
+        "command": command("python", "benchmarks/bases.py"),
+        "commit": commit(),
+        "covers": len(refs),
+        "covers_sha256": photos.digest(refs),
+        "feature_set": options.features,
+        "rate": options.rate,
+        "rows": [asdict(row) for row in rows],
+    }
+    options.out.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
