@@ -195,9 +195,17 @@ def security(
     features: Annotated[
         str,
         typer.Option(
-            metavar="SET", help="Features of the detector: colour; spam, crm or srmq1 (need stegcli[lab])."
+            metavar="SET",
+            help="Features of the detector: colour; spam, crm or srmq1 (need stegcli[lab]); suite trains on "
+            "colour, spam, crm, and colour with spam, and reports the one that errs least.",
         ),
     ] = "colour",
+    trainings: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Train each detector N times with other seeds, and average its errors."
+        ),
+    ] = 1,
     covers: Annotated[
         int | None, typer.Option(min=20, metavar="N", help="Number of covers (default: the preset's).")
     ] = None,
@@ -217,6 +225,13 @@ def security(
         ),
     ] = False,
     seed: Seed = 0,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keep the features of each cover in DIR, so that the same command resumes if cut short.",
+        ),
+    ] = None,
     report: Reports = None,
     weights: options.Weights = None,
     device: options.Device = "auto",
@@ -251,6 +266,8 @@ def security(
                 shrink=shrink,
                 steganalyzer=open_steganalyzer() if steganalyzer else None,
                 seed=seed,
+                trainings=trainings,
+                kept=keep,
                 progress=progress,
             )
     _write(

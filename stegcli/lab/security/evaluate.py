@@ -11,11 +11,15 @@ every sample, which must be caught.
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -28,6 +32,7 @@ from stegcli.lab.security import ensemble, features, verdicts
 from stegcli.lab.security.subjects import Subject
 from stegcli.lab.security.verdicts import COVER_CONTROL, SecurityRow
 from stegcli.pictures import luma, metrics
+from stegcli.pictures.writing import save_bytes
 from stegcli.progress import Progress
 
 __all__ = ["COVER_CONTROL", "SHRINK", "SecurityRow", "assess", "covers_of", "in_processes", "load_cover"]
@@ -35,7 +40,7 @@ __all__ = ["COVER_CONTROL", "SHRINK", "SecurityRow", "assess", "covers_of", "in_
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
-_Case = tuple[str, F32, F32, float | None, int]
+_Case = tuple[F32, F32, Sequence[int]]
 
 FOLDS: Final = 5
 
@@ -48,6 +53,8 @@ def assess(
     shrink: float = SHRINK,
     part: float = 1.0,
     seed: int = 0,
+    trainings: int = 1,
+    kept: Path | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> list[SecurityRow]:
@@ -56,38 +63,69 @@ def assess(
     Args:
         subjects: what is compared.
         refs: pictures for the covers, as `covers_of` gives them; secrets are the same ones in another order.
-        feature_set: one of `features.FEATURES`.
+        feature_set: one of `features.FEATURES`, or its `SUITE`.
         shrink: at least so far; 1 leaves a JPEG's block grid in the covers.
         part: of each side of the covers that is kept, for smaller ones with the same pixels.
         seed: of embedding, folds and ensembles.
+        trainings: of each detector, with other folds and ensembles each time; their errors are averaged.
+        kept: folder of what was looked at already, so that a run that was cut short goes on from there.
         workers: processes; None for one per core.
         progress: told the share of the work done.
     """
-    features.features(feature_set)  # an unknown name fails here
-    values, psnr = _collect(subjects, refs, (feature_set, shrink, part), seed, workers, progress)
-    covers, half = values[:, 0], len(values) // 2
-    work: list[_Case] = [(COVER_CONTROL, covers[:half], covers[half : 2 * half], None, seed)]
-    work += [
-        (subject.name, covers, values[:, index + 1], float(psnr[:, index].mean()), seed)
-        for index, subject in enumerate(subjects)
+    detectors = features.detectors(feature_set)
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+    extracts = tuple(dict.fromkeys(name for names in detectors.values() for name in names))
+    values, psnr = _collect(subjects, refs, _Look(extracts, shrink, part, kept), seed, workers, progress)
+    seeds = [seed + FOLDS * 1000 * number for number in range(trainings)]
+    work = [
+        (*classes, seeds)
+        for index in range(len(subjects) + 1)
+        for names in detectors.values()
+        for classes in [_classes([values[name] for name in names], index)]
     ]
-    rows = []
-    for row in in_processes(_judge, work, workers, batch=1):
-        rows.append(row)
+    scores = []
+    for found in in_processes(_held_out_scores, work, workers, batch=1):
+        scores.append(found)
         if progress is not None:
-            progress("train", len(rows) / len(work))
-    return rows
+            progress("train", len(scores) / len(work))
+    means = [None, *(float(mean) for mean in psnr.mean(axis=0))]
+    rows = zip([COVER_CONTROL, *(subject.name for subject in subjects)], means, strict=True)
+    found = iter(scores)
+    return [
+        verdicts.worst(name, {each: next(found) for each in detectors}, seed, stego_psnr_db=mean)
+        for name, mean in rows
+    ]
+
+
+def _classes(values: Sequence[F32], index: int) -> tuple[F32, F32]:
+    """(n, 1 + subjects, d) features -> (n, d) of covers and of one subject's stegos; other covers for 0."""
+    covers = np.concatenate([each[:, 0] for each in values], axis=1)
+    if index == 0:
+        half = len(covers) // 2
+        return covers[:half], covers[half : 2 * half]
+    return covers, np.concatenate([each[:, index] for each in values], axis=1)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How pictures are looked at: features by name, see `assess` for the rest."""
+
+    extracts: tuple[str, ...]
+    shrink: float
+    part: float
+    kept: Path | None
 
 
 def _collect(
     subjects: Sequence[Subject],
     refs: Sequence[photos.ImageRef],
-    look: tuple[str, float, float],
+    look: _Look,
     seed: int,
     workers: int | None,
     progress: Progress | None,
-) -> tuple[F32, F64]:
-    """(n, 1 + subjects, d) features, covers first; (n, subjects) stego PSNR."""
+) -> tuple[dict[str, F32], F64]:
+    """(n, 1 + subjects, d) features by name, covers first; (n, subjects) stego PSNR."""
     secrets = [*refs[1:], refs[0]]
     work = [
         (f"{seed}/{i}", cover, secret) for i, (cover, secret) in enumerate(zip(refs, secrets, strict=True))
@@ -100,7 +138,7 @@ def _collect(
         psnr.append(quality)
         if progress is not None:
             progress("features", done / len(work))
-    return np.stack(rows), np.array(psnr)
+    return {name: np.stack([row[name] for row in rows]) for name in look.extracts}, np.array(psnr)
 
 
 def in_processes(
@@ -129,29 +167,50 @@ _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS
 
 def _examine(
     subjects: Sequence[Subject],
-    look: tuple[str, float, float],
+    look: _Look,
     item: tuple[str, photos.ImageRef, photos.ImageRef],
-) -> tuple[NDArray[np.float32], list[float]]:
-    """Features of one cover and of its stegos, and their PSNR."""
+) -> tuple[dict[str, F32], list[float]]:
+    """Features of one cover and of its stegos by name, and their PSNR; from what was kept, if it was."""
+    path = _kept_at(subjects, look, item)
+    if path is not None and path.is_file():
+        with np.load(path) as kept:
+            return {name: kept[name] for name in look.extracts}, kept["psnr"].tolist()
     seed, cover_ref, secret_ref = item
-    feature_set, shrink, part = look
-    extract = features.features(feature_set)
-    cover, secret = (middle(load_cover(ref, shrink), part) for ref in (cover_ref, secret_ref))
+    cover, secret = (middle(load_cover(ref, look.shrink), look.part) for ref in (cover_ref, secret_ref))
     stegos = [subject.stego(cover, luma.gray(secret), seed) for subject in subjects]
-    return np.stack([extract(each) for each in (cover, *stegos)]), [
-        metrics.psnr(cover, each) for each in stegos
-    ]
+    found = {
+        name: np.stack([features.features(name)(each) for each in (cover, *stegos)]) for name in look.extracts
+    }
+    psnr = [metrics.psnr(cover, each) for each in stegos]
+    if path is not None:
+        content = io.BytesIO()
+        arrays: dict[str, Any] = {"psnr": psnr, **found}
+        np.savez(content, **arrays)
+        save_bytes(path, content.getvalue(), force=True)
+    return found, psnr
 
 
-def _judge(item: _Case) -> SecurityRow:
-    """Name, (n, d) features of covers and of stegos, stego PSNR, seed -> the row."""
-    name, covers, stegos, psnr_db, seed = item
-    cover_scores, stego_scores = _held_out_scores(covers, stegos, seed)
-    return verdicts.row(name, cover_scores, stego_scores, seed, stego_psnr_db=psnr_db)
+def _kept_at(
+    subjects: Sequence[Subject], look: _Look, item: tuple[str, photos.ImageRef, photos.ImageRef]
+) -> Path | None:
+    """Where a finished cover is kept: named by all that it depends on, but for the program itself."""
+    if look.kept is None:
+        return None
+    names = [subject.name for subject in subjects]
+    seed, *refs = item
+    asked = repr((names, look.extracts, look.shrink, look.part, seed, [ref.key for ref in refs]))
+    return look.kept / f"{hashlib.sha256(asked.encode()).hexdigest()[:32]}.npz"
 
 
-def _held_out_scores(covers: F32, stegos: F32, seed: int) -> tuple[F64, F64]:
-    """(n,) scores of covers and of stegos, each by the detector that did not see the pair."""
+def _held_out_scores(case: _Case) -> tuple[F64, F64]:
+    """(n, d) features of covers and of stegos, seeds -> (s, n) scores of each: see `_held_out`."""
+    covers, stegos, seeds = case
+    scores = np.stack([_held_out(covers, stegos, seed) for seed in seeds], axis=1)
+    return scores[0], scores[1]
+
+
+def _held_out(covers: F32, stegos: F32, seed: int) -> F64:
+    """(2, n) scores of covers and of stegos, each by the detector that did not see the pair."""
     count = len(covers)
     fold_of = np.random.default_rng(seed).permutation(count) % FOLDS
     scores = np.empty((2, count))
@@ -159,4 +218,4 @@ def _held_out_scores(covers: F32, stegos: F32, seed: int) -> tuple[F64, F64]:
         test = fold_of == fold
         detector = ensemble.train(covers[~test], stegos[~test], seed + fold)
         scores[0, test], scores[1, test] = detector.scores(covers[test]), detector.scores(stegos[test])
-    return scores[0], scores[1]
+    return scores

@@ -16,10 +16,31 @@ from stegcli.detection.residuals import colour
 from stegcli.errors import UsageError
 from stegcli.lab.extras import load
 
-__all__ = ["FEATURES", "features"]
+__all__ = ["FEATURES", "SUITE", "detectors", "features"]
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
+
+
+SUITE: Final = "suite"
+"""Several detectors, of which the one that errs least counts."""
+
+
+def detectors(name: str) -> dict[str, tuple[str, ...]]:
+    """Detectors of a set -> the features that each looks at, side by side.
+
+    Args:
+        name: `SUITE`, or one of `FEATURES`, which is then the only detector.
+
+    Raises:
+        UsageError: there are none of that name.
+    """
+    if name == SUITE:
+        alone = {each: (each,) for each in ("colour", "spam", "crm")}
+        return {**alone, "colour + spam": ("colour", "spam")}
+    if name not in FEATURES:
+        raise UsageError(f"there are no features {name!r}", f"Choices: {', '.join((*FEATURES, SUITE))}.")
+    return {name: (name,)}
 
 
 def features(name: str) -> Callable[[U8], F32]:

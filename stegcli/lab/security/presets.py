@@ -61,7 +61,7 @@ _RIVALS: Final = tuple((_HILL_40, spread) for spread in (1, 4, 16))
 PRESETS: Final = {
     "small": Preset(300, (1, 4, 16, 64), _RIVALS, (1, 4, 16), (0.5,)),
     "phase": Preset(300, (1, 4, 16, 64), ()),
-    "coded": Preset(500, (1, 4, 16), _RIVALS, (1, 4, 16), (0.5,)),
+    "coded": Preset(500, (1,), _RIVALS, (1, 4, 16), (0.5,)),
     "full": Preset(
         500,
         (1, 2, 4, 8, 16, 64),
@@ -119,6 +119,8 @@ def run(
     shrink: float = evaluate.SHRINK,
     steganalyzer: Steganalyzer | None = None,
     seed: int = 0,
+    trainings: int = 1,
+    kept: Path | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> SecurityResult:
@@ -129,11 +131,13 @@ def run(
         datasets: as for `photos.find`; of those that costs learned from, the part that they did not see.
         data_root: where the known ones lie.
         models: also judged, with real secrets.
-        feature_set: one of `features.FEATURES`.
+        feature_set: one of `features.FEATURES`, or its `SUITE`.
         covers: how many instead of the preset's.
         shrink: as for `security.assess`.
         steganalyzer: the paper's, if it shall judge too.
         seed: of everything random.
+        trainings: as for `security.assess`.
+        kept: likewise.
         workers: processes; None for one per core.
         progress: told the stage and its share.
     """
@@ -143,7 +147,15 @@ def run(
     refs = evaluate.covers_of(refs, covers or chosen.covers, shrink)
     subjects = _subjects(chosen, models)
     rows = evaluate.assess(
-        subjects, refs, feature_set=feature_set, shrink=shrink, seed=seed, workers=workers, progress=progress
+        subjects,
+        refs,
+        feature_set=feature_set,
+        shrink=shrink,
+        seed=seed,
+        trainings=trainings,
+        kept=kept,
+        workers=workers,
+        progress=progress,
     )
     accuracies = {}
     if steganalyzer is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from stegcli.lab import statistics
 
-__all__ = ["COVER_CONTROL", "SecurityRow", "row"]
+__all__ = ["COVER_CONTROL", "SecurityRow", "row", "worst"]
 
 F64 = NDArray[np.float64]
 
@@ -32,6 +33,7 @@ class SecurityRow:
         auc_low: lower end of its interval.
         auc_high: upper end.
         roc: [false alarms, detections] at some thresholds.
+        by_detector: P_E of every detector of a suite, one for each seed; this row is that of the least mean.
     """
 
     subject: str
@@ -44,6 +46,7 @@ class SecurityRow:
     auc_low: float
     auc_high: float
     roc: list[list[float]]
+    by_detector: dict[str, list[float]] = field(default_factory=dict)
 
 
 def row(
@@ -55,25 +58,28 @@ def row(
     stego_psnr_db: float | None,
     threshold: float = 0.0,
 ) -> SecurityRow:
-    """The row of (n,) scores of covers and of their stegos.
+    """The row of scores of covers and of their stegos.
 
     Args:
         subject: its name.
-        cover_scores: the higher, the more like a stego.
+        cover_scores: (n,), the higher, the more like a stego; or (s, n) of s trainings, whose errors are
+            averaged.
         stego_scores: of the same pairs in the same order.
         seed: of the bootstrap.
         stego_psnr_db: mean; None where the pair holds no stego.
         threshold: of alarm, chosen without looking at these pairs.
     """
-    alarms, misses = cover_scores > threshold, stego_scores <= threshold
-    low, high = statistics.bootstrap_interval((alarms.astype(float) + misses) / 2, seed)
+    alarms, misses = np.atleast_2d(cover_scores > threshold), np.atleast_2d(stego_scores <= threshold)
+    errors = ((alarms.astype(float) + misses) / 2).mean(axis=0)
+    low, high = statistics.bootstrap_interval(errors, seed)
+    cover_scores, stego_scores = (np.atleast_2d(each).mean(axis=0) for each in (cover_scores, stego_scores))
     auc_low, auc_high = _auc_interval(cover_scores, stego_scores, seed)
     false, hits = statistics.roc(cover_scores, stego_scores)
     return SecurityRow(
         subject=subject,
         pairs=len(cover_scores),
         stego_psnr_db=stego_psnr_db,
-        detection_error=statistics.detection_error(cover_scores, stego_scores, threshold),
+        detection_error=float(errors.mean()),
         error_low=low,
         error_high=high,
         auc=statistics.auc(cover_scores, stego_scores),
@@ -81,6 +87,30 @@ def row(
         auc_high=auc_high,
         roc=[[round(float(x), 4), round(float(y), 4)] for x, y in zip(false, hits, strict=True)],
     )
+
+
+def worst(
+    subject: str, scores: Mapping[str, tuple[F64, F64]], seed: int, *, stego_psnr_db: float | None
+) -> SecurityRow:
+    """The row of the detector that errs least.
+
+    Args:
+        subject: its name.
+        scores: detector -> (s, n) scores of covers and of their stegos, by s trainings.
+        seed: of the bootstrap.
+        stego_psnr_db: as for `row`.
+    """
+    rows = {name: row(subject, *found, seed, stego_psnr_db=stego_psnr_db) for name, found in scores.items()}
+    least = min(rows.values(), key=lambda each: each.detection_error)
+    if len(scores) == 1 and len(next(iter(scores.values()))[0]) == 1:
+        return least
+    return replace(least, by_detector={name: _errors(*found) for name, found in scores.items()})
+
+
+def _errors(cover_scores: F64, stego_scores: F64) -> list[float]:
+    """(s, n) scores -> P_E of each training."""
+    pairs = zip(cover_scores, stego_scores, strict=True)
+    return [round(statistics.detection_error(covers, stegos), 4) for covers, stegos in pairs]
 
 
 def _auc_interval(cover_scores: F64, stego_scores: F64, seed: int) -> tuple[float, float]:
