@@ -61,7 +61,7 @@ _RIVALS: Final = tuple((_HILL_40, spread) for spread in (1, 4, 16))
 PRESETS: Final = {
     "small": Preset(300, (1, 4, 16, 64), _RIVALS, (1, 4, 16), (0.5,)),
     "phase": Preset(300, (1, 4, 16, 64), ()),
-    "coded": Preset(500, (1,), _RIVALS, (1, 4, 16), (0.5,)),
+    "coded": Preset(500, (), _RIVALS[:2], (1, 4), (0.5,)),
     "full": Preset(
         500,
         (1, 2, 4, 8, 16, 64),
