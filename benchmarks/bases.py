@@ -27,11 +27,12 @@ from stegcli.lab.security.subjects import Cost
 from stegcli.lab.security.uniward import corrected_uniward_cost, uniward_cost
 
 BASES: Final[dict[str, Cost]] = {
-    "HILL": hill_cost,
-    "HILL, corrected by the network": program_cost,
-    "S-UNIWARD": uniward_cost,
-    "S-UNIWARD, corrected by the same network": corrected_uniward_cost,
+    "coded": program_cost,
+    "coded over HILL alone": hill_cost,
+    "coded over S-UNIWARD alone": uniward_cost,
+    "coded over S-UNIWARD, corrected": corrected_uniward_cost,
 }
+"""The first one is the program's: HILL, corrected by the network."""
 
 
 def main() -> None:
@@ -50,7 +51,10 @@ def main() -> None:
     options = parser.parse_args()
     refs = judging_covers(options.data_root, options.covers)
     rows = evaluate.assess(
-        [CodedSubject(name, Rate(options.rate), cost=cost) for name, cost in BASES.items()],
+        [
+            CodedSubject(f"{name}, {options.rate:g} bit per pixel", Rate(options.rate), cost=cost)
+            for name, cost in BASES.items()
+        ],
         refs,
         feature_set=options.features,
         trainings=options.trainings,

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -88,6 +88,8 @@ def assess(
         progress: told the share of the work done.
     """
     detectors = features.detectors(feature_set)
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
     extracts = tuple(dict.fromkeys(name for names in detectors.values() for name in names))
     values, psnr = _collect(subjects, refs, _Look(extracts, shrink, part, kept), seed, workers, progress)
     seeds = [seed + FOLDS * 1000 * number for number in range(trainings)]
@@ -213,34 +215,38 @@ def _examine(
     look: _Look,
     item: tuple[str, Cover, Cover],
 ) -> tuple[dict[str, F32], list[float]]:
-    """Features of one cover and of its stegos by name, and their PSNR; from what was kept, if it was."""
-    path = _kept_at(subjects, look, item)
+    """Features of one cover and of its stegos by name, and their PSNR."""
+    seed, *refs = item
+    cover, secret = (middle(pixels(ref, look.shrink), look.part) for ref in refs)
+    asked = (seed, *(ref.key for ref in refs), look.shrink, look.part)
+    found = [_seen(None, look, asked, cover, secret)]
+    found += [_seen(subject, look, asked, cover, secret) for subject in subjects]
+    psnr = [float(each["psnr"]) for each in found[1:]]
+    return {name: np.stack([each[name] for each in found]) for name in look.extracts}, psnr
+
+
+def _seen(
+    subject: Subject | None, look: _Look, asked: tuple[object, ...], cover: U8, secret: U8
+) -> Mapping[str, NDArray[np.floating[Any]]]:
+    """Features of a stego by name, and its PSNR; of the cover for None. From what was kept, if it was."""
+    path = None if look.kept is None else look.kept / _name(subject, look, asked)
     if path is not None and path.is_file():
         with np.load(path) as kept:
-            return {name: kept[name] for name in look.extracts}, kept["psnr"].tolist()
-    seed, cover_ref, secret_ref = item
-    cover, secret = (middle(pixels(ref, look.shrink), look.part) for ref in (cover_ref, secret_ref))
-    stegos = [subject.stego(cover, luma.gray(secret), seed) for subject in subjects]
-    found = {
-        name: np.stack([features.features(name)(each) for each in (cover, *stegos)]) for name in look.extracts
-    }
-    psnr = [metrics.psnr(cover, each) for each in stegos]
+            return dict(kept)
+    stego = cover if subject is None else subject.stego(cover, luma.gray(secret), str(asked[0]))
+    found: dict[str, Any] = {name: features.features(name)(stego) for name in look.extracts}
+    found["psnr"] = np.float64(metrics.psnr(cover, stego))
     if path is not None:
         content = io.BytesIO()
-        arrays: dict[str, Any] = {"psnr": psnr, **found}
-        np.savez(content, **arrays)
+        np.savez(content, **found)
         save_bytes(path, content.getvalue(), force=True)
-    return found, psnr
+    return found
 
 
-def _kept_at(subjects: Sequence[Subject], look: _Look, item: tuple[str, Cover, Cover]) -> Path | None:
-    """Where a finished cover is kept: named by all that it depends on, but for the program itself."""
-    if look.kept is None:
-        return None
-    names = [subject.name for subject in subjects]
-    seed, *refs = item
-    asked = repr((names, look.extracts, look.shrink, look.part, seed, [ref.key for ref in refs]))
-    return look.kept / f"{hashlib.sha256(asked.encode()).hexdigest()[:32]}.npz"
+def _name(subject: Subject | None, look: _Look, asked: tuple[object, ...]) -> str:
+    """Of a file that keeps this, by all that it depends on but the program itself."""
+    who = None if subject is None else subject.name
+    return f"{hashlib.sha256(repr((who, look.extracts, asked)).encode()).hexdigest()[:32]}.npz"
 
 
 def pixels(ref: Cover, shrink: float) -> U8:

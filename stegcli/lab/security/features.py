@@ -36,12 +36,8 @@ def detectors(name: str) -> dict[str, tuple[str, ...]]:
         UsageError: there are none of that name.
     """
     if name == SUITE:
-        return {
-            "colour": ("colour",),
-            "spam": ("spam",),
-            "crm": ("crm",),
-            "colour + spam": ("colour", "spam"),
-        }
+        alone = {each: (each,) for each in ("colour", "spam", "crm")}
+        return {**alone, "colour + spam": ("colour", "spam")}
     if name not in FEATURES:
         raise UsageError(f"there are no features {name!r}", f"Choices: {', '.join((*FEATURES, SUITE))}.")
     return {name: (name,)}
