@@ -132,3 +132,19 @@ def test_the_papers_tables_show_each_reported_row_once() -> None:
 def test_an_unknown_place_in_the_results_is_an_error() -> None:
     with pytest.raises(UsageError, match="hold no rows"):
         render(RESULTS, "rows[hider=other].stego_psnr_db.mean")
+
+
+def test_every_detector_of_a_suite_stands_beside_the_one_that_errs_least() -> None:
+    row = {
+        "subject": "coded",
+        "pairs": 40,
+        "stego_psnr_db": 57.5,
+        "detection_error": 0.4,
+        "error_low": 0.3,
+        "error_high": 0.5,
+        "auc": 0.6,
+        "by_detector": {"colour": [0.39, 0.41], "spam": [0.5, 0.48]},
+    }
+    table = render({"rows": [row]}, "suite").splitlines()
+    assert table[0] == "| method | covers | stego PSNR (dB) | colour | spam | least |"
+    assert table[2] == "| coded | 40 | 57.50 | 0.400 | 0.490 | 0.400 (0.300 to 0.500) |"
