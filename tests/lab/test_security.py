@@ -12,7 +12,7 @@ from stegcli.lab.data.covers import load_cover, middle
 from stegcli.lab.quality.hiders import ModelHider
 from stegcli.lab.security import ensemble, evaluate
 from stegcli.lab.security.coded_subjects import CodedSubject, HillSubject
-from stegcli.lab.security.features import FEATURES, features
+from stegcli.lab.security.features import FEATURES, SUITE, detectors, features
 from stegcli.lab.security.subjects import LSBM_CONTROL, LsbMatchingSubject, PhaseSubject
 from stegcli.lab.writing import IdealCoder
 
@@ -26,6 +26,50 @@ def test_the_controls_give_the_known_answers(photo_folder: Path, monkeypatch: py
     assert errors[LSBM_CONTROL] <= 0.1
     assert 0.25 <= errors[evaluate.COVER_CONTROL] <= 0.75  # ten pairs a class: wide, but far from both ends
     assert errors["spread 64"] > errors[LSBM_CONTROL]
+
+
+@pytest.fixture
+def suite_of_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A suite whose detectors look at parts of the program's own features, for sealwatch may not be here."""
+    monkeypatch.setattr(ensemble, "SUBSPACES", (50,))
+    monkeypatch.setattr(ensemble, "LEARNERS", 5)
+    monkeypatch.setattr(ensemble, "TRIAL_LEARNERS", 3)
+    monkeypatch.setitem(FEATURES, "spam", lambda rgb: features("colour")(rgb)[:60])
+    monkeypatch.setitem(FEATURES, "crm", lambda rgb: features("colour")(rgb)[60:200])
+
+
+@pytest.mark.usefixtures("suite_of_parts")
+def test_the_detector_that_errs_least_is_a_subject_s_figure(photo_folder: Path) -> None:
+    refs = evaluate.covers_of(photos.find(f"folder:{photo_folder}", None), 20)
+    subjects = [LsbMatchingSubject(), LsbMatchingSubject("one in ten", 0.1)]
+    rows = evaluate.assess(subjects, refs, feature_set=SUITE, trainings=2, workers=1)
+    for row in rows:
+        assert list(row.by_detector) == ["colour", "spam", "crm", "colour + spam"]
+        means = {name: np.mean(errors) for name, errors in row.by_detector.items()}
+        assert row.detection_error == pytest.approx(min(means.values()), abs=1e-4)
+        assert row.error_low <= row.detection_error <= row.error_high
+    assert any(first != second for row in rows for first, second in row.by_detector.values())
+
+
+def test_what_was_looked_at_is_not_done_again(
+    photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ensemble, "SUBSPACES", (50,))
+    monkeypatch.setattr(ensemble, "LEARNERS", 5)
+    monkeypatch.setattr(ensemble, "TRIAL_LEARNERS", 3)
+    refs = evaluate.covers_of(photos.find(f"folder:{photo_folder}", None), 20)
+    sparse = LsbMatchingSubject("one in ten", 0.1)
+    first = evaluate.assess([LsbMatchingSubject()], refs, kept=tmp_path / "kept", workers=1)
+    both = evaluate.assess([LsbMatchingSubject(), sparse], refs, kept=tmp_path / "kept", workers=1)
+    assert both[:2] == first
+    monkeypatch.setattr(LsbMatchingSubject, "stego", None)
+    assert evaluate.assess([LsbMatchingSubject(), sparse], refs, kept=tmp_path / "kept", workers=1) == both
+
+
+def test_unknown_features_are_refused() -> None:
+    assert list(detectors("colour").values()) == [("colour",)]
+    with pytest.raises(UsageError, match="best"):
+        detectors("best")
 
 
 def test_covers_are_shrunk_by_a_quarter_and_lie_on_their_side(photo_folder: Path) -> None:
