@@ -199,7 +199,8 @@ def security(
         typer.Option(
             metavar="SET",
             help="Features of the detector: colour; spam, crm or srmq1 (need stegcli[lab]); suite trains on "
-            "colour, spam, crm, and colour with spam, and reports the one that errs least.",
+            "colour, spam, crm, and colour with spam, and reports the one that errs least; so does "
+            "colour+spam, on either and on both.",
         ),
     ] = "colour",
     trainings: Annotated[

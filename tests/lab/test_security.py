@@ -68,6 +68,13 @@ def test_what_was_looked_at_is_not_done_again(
 
 def test_unknown_features_are_refused() -> None:
     assert list(detectors("colour").values()) == [("colour",)]
+    assert detectors("colour+spam") == {
+        "colour": ("colour",),
+        "spam": ("spam",),
+        "colour + spam": ("colour", "spam"),
+    }
+    with pytest.raises(UsageError, match=r"colour\+best"):
+        detectors("colour+best")
     with pytest.raises(UsageError, match="best"):
         detectors("best")
 

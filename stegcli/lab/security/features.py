@@ -30,7 +30,8 @@ def detectors(name: str) -> dict[str, tuple[str, ...]]:
     """Detectors of a set -> the features that each looks at, side by side.
 
     Args:
-        name: `SUITE`, or one of `FEATURES`, which is then the only detector.
+        name: `SUITE`; or one of `FEATURES`, which is then the only detector; or several, joined by plus signs,
+            for each alone and all together.
 
     Raises:
         UsageError: there are none of that name.
@@ -38,9 +39,10 @@ def detectors(name: str) -> dict[str, tuple[str, ...]]:
     if name == SUITE:
         alone = {each: (each,) for each in ("colour", "spam", "crm")}
         return {**alone, "colour + spam": ("colour", "spam")}
-    if name not in FEATURES:
+    names = tuple(dict.fromkeys(name.split("+")))
+    if not FEATURES.keys() >= set(names):
         raise UsageError(f"there are no features {name!r}", f"Choices: {', '.join((*FEATURES, SUITE))}.")
-    return {name: (name,)}
+    return {**{each: (each,) for each in names}, " + ".join(names): names}
 
 
 def features(name: str) -> Callable[[U8], F32]:
