@@ -30,8 +30,8 @@ def detectors(name: str) -> dict[str, tuple[str, ...]]:
     """Detectors of a set -> the features that each looks at, side by side.
 
     Args:
-        name: `SUITE`; or one of `FEATURES`, which is then the only detector; or several, joined by plus signs,
-            for each alone and all together.
+        name: `SUITE`; or one of `FEATURES`, which is then the only detector; or several of them, joined by
+            plus signs: each alone, and all together.
 
     Raises:
         UsageError: there are none of that name.
