@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +23,8 @@ from numpy.typing import NDArray
 
 from stegcli import pipeline
 from stegcli.detection.forecast import risk_of
-from stegcli.detection.risk import Bound
+from stegcli.detection.risk import Bound, Risk
+from stegcli.errors import StegError
 from stegcli.lab.data import photos
 from stegcli.lab.data.covers import judging_covers, load_cover
 from stegcli.lab.provenance import command, commit
@@ -46,13 +46,13 @@ class Made:
         stego_rgb: (H, W, 3) uint8.
         rate: bits of body per pixel.
         revealed_psnr_db: of the secret.
-        error: estimated detection error.
+        risk: estimated detection error with its interval.
     """
 
     stego_rgb: U8
     rate: float
     revealed_psnr_db: float
-    error: float
+    risk: Risk
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,9 @@ def hidden(refs: Sequence[photos.ImageRef], risk: float) -> list[Made]:
     for number, (cover, secret) in enumerate(zip(refs, [*refs[1:], refs[0]], strict=True), start=1):
         report = pipeline.hide_as(load_cover(cover), luma.gray(load_cover(secret)), None, settings)
         estimate = risk_of(report)
-        error = math.nan if estimate is None else estimate.error
-        made.append(Made(report.stego_rgb, report.bpp, report.revealed_psnr_db, error))
+        if estimate is None:
+            raise StegError("the program has no table of coded bits", "Install stegcli again.")
+        made.append(Made(report.stego_rgb, report.bpp, report.revealed_psnr_db, estimate))
         if number % 50 == 0:
             print(f"hidden in {number} of {len(refs)} covers", flush=True)
     return made
@@ -123,9 +124,11 @@ def hidden(refs: Sequence[photos.ImageRef], risk: float) -> list[Made]:
 
 def prediction(made: Sequence[Made]) -> dict[str, Any]:
     """What the program said of all of them, on average and at both ends."""
-    errors = [each.error for each in made]
+    errors = [each.risk.error for each in made]
     return {
         "error": round(float(np.mean(errors)), 4),
+        "low": round(float(np.mean([each.risk.low for each in made])), 4),
+        "high": round(float(np.mean([each.risk.high for each in made])), 4),
         "least": round(min(errors), 4),
         "most": round(max(errors), 4),
         "bits_per_pixel": round(float(np.mean([each.rate for each in made])), 4),
