@@ -299,9 +299,13 @@ def _paper(values: Values, chosen: str) -> tables.Table:
             *_cells(row["paper"], digits),
             "",
         ]
-        ours = [row["ours"][name] for name, _ in _PAPER_FIGURES.values()]
+        ours = _cells([row["ours"][name] for name, _ in _PAPER_FIGURES.values()], digits)
+        for place, (name, places) in enumerate(_PAPER_FIGURES.values()):
+            if "intervals" in row:
+                low, high = row["intervals"][name]
+                ours[place] += f" ({low:.{places}f} to {high:.{places}f})"
         table += [theirs] if row["paper"] and theirs not in table else []
-        table.append([what, row["system"], *_cells(ours, digits), str(row["measured_pairs"])])
+        table.append([what, row["system"], *ours, str(row["measured_pairs"])])
     return table
 
 
@@ -351,14 +355,23 @@ def _below_basic(row: Values) -> str:
     return "" if interval is None else f"{row['below_basic']:.3f} ({interval[0]:.3f} to {interval[1]:.3f})"
 
 
+_TIMED: Final = {
+    "phase": "`phase`, secret as large as the cover",
+    "coded": "`coded`, secret as large, 1 MP at most",
+    "jpeg": "`coded` in a JPEG, a sixteenth of it",
+    "isgan": "`isgan`, as large",
+}
+
+
 def _speed(values: Values, chosen: str) -> tables.Table:
     """What `benchmarks/bench.py` measured."""
     del chosen
-    head = ["cover and secret", "hide", "reveal", "hide again", "reveal again", "peak memory"]
+    head = ["method", "cover", "hide", "reveal", "hide again", "reveal again", "peak memory"]
     return [
         head,
         *(
             [
+                _TIMED[row.get("method", "phase")],
                 row["size"],
                 f"{row['hide']['seconds']:.2f} s",
                 f"{row['reveal']['seconds']:.2f} s",
