@@ -25,6 +25,8 @@ Values = dict[str, Any]
 
 _BLOCK: Final = re.compile(r"(<!-- ledger (\S+\.json) (.+?) -->)(.*?)(<!-- /ledger -->)", re.DOTALL)
 _STEP: Final = re.compile(r"(\w+)(?:\[([^\]]*)\])?")
+_CONDITION: Final = re.compile(r'(\w+)=(?:"([^"]*)"|([^,]*))')
+_PATH_AND_FORMAT: Final = re.compile(r"((?:[^\s\[]|\[[^\]]*\])+) ?(.*)")
 
 
 def filled(text: str, root: Path) -> str:
@@ -54,7 +56,8 @@ def render(values: Values, what: str) -> str:
     Raises:
         UsageError: there is no such view, and no such path.
     """
-    name, _, rest = what.partition(" ")
+    match = _PATH_AND_FORMAT.fullmatch(what)
+    name, rest = match.groups() if match else (what, "")
     if name in VIEWS:
         return tables.markdown(VIEWS[name](values, rest))
     number = _at(values, name)
@@ -62,12 +65,12 @@ def render(values: Values, what: str) -> str:
 
 
 def _at(values: Any, path: str) -> Any:  # noqa: ANN401 - whatever the JSON holds
-    """Follow `name.name[key=value,key=value].name`."""
+    """Follow `name.name[key=value,key="value, with a comma"].name`."""
     for name, conditions in _STEP.findall(path):
         try:
             values = values[name]
             if conditions:
-                wanted = [condition.partition("=")[::2] for condition in conditions.split(",")]
+                wanted = [(key, quoted or plain) for key, quoted, plain in _CONDITION.findall(conditions)]
                 values = next(row for row in values if all(str(row[k]) == v for k, v in wanted))
         except (KeyError, TypeError, StopIteration) as error:
             raise UsageError(f"the results hold no {path}", f"Or a view: {', '.join(VIEWS)}.") from error
