@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from desk import Desk
 from PIL import Image
+from salts import SALTED, Draws
 from skimage import data
 
 from stegcli.envelope import keys
@@ -54,6 +55,29 @@ def each_key_once(monkeypatch: pytest.MonkeyPatch, _argon2: Callable[..., bytes]
     overrides this.
     """
     monkeypatch.setattr(keys, "_argon2", _argon2)
+
+
+@pytest.fixture(scope="session")
+def _draws() -> Iterator[Draws]:
+    draws = Draws()
+    with pytest.MonkeyPatch.context() as patch:
+        for module in SALTED:
+            assert module.urandom is os.urandom, module.__name__
+            patch.setattr(module, "urandom", draws)
+        yield draws
+
+
+@pytest.fixture(autouse=True)
+def salts_in_order(_draws: Draws) -> Iterator[None]:
+    """Methods draw the same salts in every run, so that no figure of a stego is a matter of chance.
+
+    And the same salts give the same keys, which `each_key_once` remembers from test to test. Fixtures of
+    modules are set up outside of tests and have salts of their own. `tests/unit/test_salts.py` looks at what
+    methods draw otherwise.
+    """
+    _draws.begin("test")
+    yield
+    _draws.begin("fixture")
 
 
 @pytest.fixture(scope="session")
