@@ -23,6 +23,7 @@ from skimage import data
 
 from stegcli.envelope import keys
 from stegcli.models import loading
+from stegcli.pictures.writing import png_bytes
 
 _LOCAL = {"127.0.0.1", "::1", "localhost"}
 
@@ -107,14 +108,20 @@ def secret_gray() -> np.ndarray:
     return _resized(data.camera(), 256, 256)
 
 
+@pytest.fixture(scope="session")
+def _files_of_a_desk(cover_rgb: np.ndarray, secret_gray: np.ndarray) -> dict[str, bytes]:
+    """PNG files, compressed once."""
+    return {"cover.png": png_bytes(cover_rgb), "secret.png": png_bytes(secret_gray)}
+
+
 @pytest.fixture
 def desk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cover_rgb: np.ndarray, secret_gray: np.ndarray
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, _files_of_a_desk: dict[str, bytes]
 ) -> Iterator[Desk]:
     """A current folder with cover.png and secret.png in it; whatever happens, they must stay as they are."""
     monkeypatch.chdir(tmp_path)
     desk = Desk(tmp_path)
-    desk.put("cover.png", cover_rgb)
-    desk.put("secret.png", secret_gray)
+    for name, content in _files_of_a_desk.items():
+        desk.put_bytes(name, content)
     yield desk
     desk.check_inputs()

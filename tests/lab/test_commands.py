@@ -141,7 +141,6 @@ def test_check_knows_that_larger_covers_give_more_away(desk: Desk) -> None:
     errors = [report["risk"]["error"] for report in found]
     assert found[0]["measured_risk"]["error"] > errors[0] > errors[1] > errors[2]
     assert found[2]["missed"] is None
-    assert "this very stego          unknown" in desk.run("check", "cover3.png", "secret3.png").out
 
 
 def test_a_cover_that_check_calls_quiet_is_quiet(desk: Desk) -> None:
@@ -172,7 +171,7 @@ def test_check_says_when_a_cover_is_beyond_its_knowledge(desk: Desk) -> None:
     drawn[::7, :, 1], drawn[:, ::5, 0] = 255, 255
     desk.put("drawn.png", drawn)
     assert desk.run("check", "drawn.png", "small.png", "--json").json["missed"] is None
-    assert "unknown" in desk.run("check", "drawn.png", "small.png").out
+    assert "this very stego          unknown" in desk.run("check", "drawn.png", "small.png").out
 
 
 def test_check_warns_of_a_jpeg(desk: Desk) -> None:
@@ -214,6 +213,8 @@ def test_the_judge_is_a_model_that_hides_nothing(desk: Desk) -> None:
 
 
 def test_hiding_imports_neither_lab_nor_torch(desk: Desk, photos: Path) -> None:
+    for path in sorted(photos.iterdir())[2:]:
+        path.unlink()
     prelude = (
         "import atexit, sys\n"
         "atexit.register(lambda: print(any(n.startswith(('stegcli.lab', 'torch')) for n in sys.modules)))"
