@@ -1,13 +1,16 @@
 """Measure the program: time and memory at three sizes, where the time goes, quality on a folder, training.
 
-    python benchmarks/bench.py [--weights DIR] [--folder PHOTOS --pairs 50] [--against STEGCLI]
-        [--out build/bench]
+    python benchmarks/bench.py [--methods phase coded jpeg isgan] [--sizes 256x256 "1 MP" "12 MP"]
+        [--weights DIR] [--folder PHOTOS --pairs 50] [--against STEGCLI] [--out build/bench]
 
 Writes bench.json and bench.md. Cold means a new process per run, as a user's shell starts it; its time and
-its peak resident memory are those the operating system reports. Warm means a second run inside one process.
-With --against, runs of another version's program take turns with this one's, and their ratio is told, which a
-busy machine leaves true. Quality figures come from stego files written and read again. Where PyTorch is
-installed, a few steps of training say how many pairs of cover and secret a second this device trains on.
+its peak resident memory are those the operating system reports; cpu is what all its threads took, which a
+busy machine changes less. The secret is as large as the cover with phase and isgan. With coded and jpeg
+(coded bits in the cover's own JPEG file) it has a megapixel at most, and with jpeg a sixteenth of the cover.
+Warm means a second run inside one process. With --against, runs of another version's program take turns with
+this one's, by the default method, and their ratio is told, which a busy machine leaves true. Quality figures
+come from stego files written and read again. Where PyTorch is installed, a few steps of training say how many
+pairs of cover and secret a second this device trains on.
 """
 
 from __future__ import annotations
@@ -31,11 +34,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import stegcli
+from stegcli import pipeline
 from stegcli.cores import cores
 from stegcli.lab.data.pairs import from_dataset
 from stegcli.lab.data.photos import SIDE
+from stegcli.lab.provenance import command, commit
 from stegcli.lab.quality import evaluate
 from stegcli.lab.quality.hiders import ModelHider
+from stegcli.pipeline import HideSettings
 from stegcli.progress import Progress
 
 PROGRAM = [sys.executable, "-c", "from stegcli.cli import main; main()"]
@@ -47,6 +53,8 @@ COLD_RUNS = 3
 LARGE = 4 << 20
 """Pixels above which one cold run is enough."""
 SPREADS = (1, 4, 16)
+MOST_SECRET = 1024
+"""Pixels a side of a secret that travels as bits."""
 QUALITY = ("stego_psnr_db", "stego_ssim", "revealed_psnr_db", "revealed_ssim")
 SEED = 2024
 
@@ -54,10 +62,34 @@ Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
+class Way:
+    """A way of hiding: its model, the kind of file that carries, and the secret's share of a cover's side."""
+
+    model: str
+    suffix: str = ".png"
+    share: float = 1.0
+    most: int | None = None
+
+    def secret_shape(self, shape: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) of the secret for a cover of that shape."""
+        height, width = (round(side * self.share) for side in shape)
+        return (height, width) if self.most is None else (min(height, self.most), min(width, self.most))
+
+
+WAYS = {
+    "phase": Way("phase"),
+    "coded": Way("coded", most=MOST_SECRET),
+    "jpeg": Way("coded", ".jpg", share=0.25, most=MOST_SECRET),
+    "isgan": Way("isgan"),
+}
+
+
+@dataclass(frozen=True)
 class Cold:
-    """One process."""
+    """One process: seconds by the clock and of all its threads, and its peak memory."""
 
     seconds: float
+    cpu_seconds: float
     peak_mib: float
 
 
@@ -67,12 +99,15 @@ def main() -> None:
     sizes = {name: SIZES[name] for name in options.sizes}
     with tempfile.TemporaryDirectory() as folder:
         results: dict[str, object] = {
-            "command": "python benchmarks/bench.py",
+            "command": command("python", "benchmarks/bench.py"),
+            "commit": commit(),
             "machine": _machine(),
             "version": stegcli.__version__,
         }
         results["speed"] = [
-            _speed(name, shape, Path(folder), options.weights) for name, shape in sizes.items()
+            _speed(method, name, shape, Path(folder), options.weights)
+            for method in options.methods
+            for name, shape in sizes.items()
         ]
         if options.against:
             results["against"] = [
@@ -94,6 +129,9 @@ def _options() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--weights", default=None, help="folder of weights (default: the program's own)")
+    parser.add_argument(
+        "--methods", nargs="*", choices=WAYS, default=["phase", "coded", "jpeg"], help="ways to time"
+    )
     parser.add_argument("--sizes", nargs="*", choices=SIZES, default=list(SIZES), help="sizes to time")
     parser.add_argument("--folder", type=Path, default=None, help="photographs to measure quality on")
     parser.add_argument("--against", default=None, help="stegcli of another version, to compare with")
@@ -114,22 +152,28 @@ def _machine() -> dict[str, object]:
 # --- speed ---
 
 
-def _speed(name: str, shape: tuple[int, int], folder: Path, weights: str | None) -> dict[str, object]:
-    cover, secret, stego, revealed = (
-        folder / f"{each}.png" for each in ("cover", "secret", "stego", "revealed")
-    )
-    Image.fromarray(_mirrored("astronaut", shape)).save(cover, compress_level=1)
-    Image.fromarray(_mirrored("camera", shape)).save(secret, compress_level=1)
+def _speed(
+    method: str, name: str, shape: tuple[int, int], folder: Path, weights: str | None
+) -> dict[str, object]:
+    way = WAYS[method]
+    cover, stego = folder / f"cover{way.suffix}", folder / f"stego{way.suffix}"
+    secret, revealed = folder / "secret.png", folder / "revealed.png"
+    how = {"quality": 90} if way.suffix == ".jpg" else {"compress_level": 1}
+    Image.fromarray(_mirrored("astronaut", shape)).save(cover, **how)
+    Image.fromarray(_mirrored("camera", way.secret_shape(shape))).save(secret, compress_level=1)
     runs = 1 if shape[0] * shape[1] > LARGE else COLD_RUNS
     chosen = [] if weights is None else ["--weights", weights]
-    hide = [_cold(["hide", cover, secret, "-o", stego, "--force", "--quiet", *chosen]) for _ in range(runs)]
+    asked = ["--model", way.model, *chosen]
+    hide = [_cold(["hide", cover, secret, "-o", stego, "--force", "--quiet", *asked]) for _ in range(runs)]
     reveal = [_cold(["reveal", stego, "-o", revealed, "--force", "--quiet", *chosen]) for _ in range(runs)]
+    settings = HideSettings(model=way.model, weights=weights, sampled=True)
     return {
+        "method": method,
         "size": name,
         "hide": _best(hide),
         "reveal": _best(reveal),
         "warm_hide": _warm(
-            lambda tell: stegcli.hide(cover, secret, stego, weights=weights, force=True, progress=tell)
+            lambda tell: pipeline.hide_as(cover, secret, stego, settings, force=True, progress=tell)
         ),
         "warm_reveal": _warm(
             lambda tell: stegcli.reveal(stego, revealed, weights=weights, force=True, progress=tell)
@@ -155,7 +199,7 @@ def _ratios(name: str, shape: tuple[int, int], folder: Path, other: str) -> dict
                     else [stegos[who], "-o", folder / "revealed.png"]
                 )
                 runs[who].append(_cold([verb, *files, "--force", "--quiet"], program))
-        for figure in ("seconds", "peak_mib"):
+        for figure in ("seconds", "cpu_seconds", "peak_mib"):
             this, that = (median(getattr(run, figure) for run in runs[who]) for who in programs)
             found[f"{verb}_{figure}"] = {"this": this, "other": that, "ratio": this / that}
     return found
@@ -187,11 +231,15 @@ def _cold(arguments: list[object], program: Sequence[str] = tuple(PROGRAM)) -> C
             complaint = process.stderr.read().decode() if process.stderr else ""
             raise SystemExit(f"stegcli {arguments[0]} ended with {process.returncode}: {complaint}")
     per_mib = 2**20 if platform.system() == "Darwin" else 2**10  # ru_maxrss: bytes there, KiB on Linux
-    return Cold(seconds, usage.ru_maxrss / per_mib)
+    return Cold(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / per_mib)
 
 
 def _best(runs: list[Cold]) -> dict[str, float]:
-    return {"seconds": min(run.seconds for run in runs), "peak_mib": max(run.peak_mib for run in runs)}
+    return {
+        "seconds": min(run.seconds for run in runs),
+        "cpu_seconds": min(run.cpu_seconds for run in runs),
+        "peak_mib": max(run.peak_mib for run in runs),
+    }
 
 
 def _warm(work: Callable[[Progress | None], object]) -> dict[str, object]:
@@ -239,15 +287,15 @@ def _markdown(results: dict) -> str:  # type: ignore[type-arg]
         f"stegcli {results['version']}, Python {machine['python']}, {machine['system']}, "
         f"{machine['cores']} cores",
         "",
-        "| cover and secret | hide, cold | peak | reveal, cold | peak | hide, warm | reveal, warm |",
-        "|---|---|---|---|---|---|---|",
+        "| | cover | hide, cold | cpu | peak | reveal, cold | cpu | peak | hide, warm | reveal, warm |",
+        "|---|---|---|---|---|---|---|---|---|---|",
         *(_speed_row(row) for row in results["speed"]),
         "",
         f"`{HELP}`: {results['help_seconds']:.2f} s",
         "",
         "Stages of a warm run, seconds:",
         "",
-        *(f"- {row['size']} {_stages(row)}" for row in results["speed"]),
+        *(f"- {row['method']}, {row['size']}: {_stages(row)}" for row in results["speed"]),
     ]
     if "against" in results:
         lines += ["", *(_ratio_line(row) for row in results["against"])]
@@ -261,10 +309,13 @@ def _markdown(results: dict) -> str:  # type: ignore[type-arg]
 def _speed_row(row: dict) -> str:  # type: ignore[type-arg]
     hide, reveal = row["hide"], row["reveal"]
     cells = [
+        row["method"],
         row["size"],
         f"{hide['seconds']:.2f} s",
+        f"{hide['cpu_seconds']:.2f} s",
         f"{hide['peak_mib']:.0f} MiB",
         f"{reveal['seconds']:.2f} s",
+        f"{reveal['cpu_seconds']:.2f} s",
         f"{reveal['peak_mib']:.0f} MiB",
         f"{row['warm_hide']['seconds']:.2f} s",
         f"{row['warm_reveal']['seconds']:.2f} s",

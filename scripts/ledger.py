@@ -17,7 +17,14 @@ ROOT = Path(__file__).parent.parent
 
 def pages() -> list[Path]:
     """Markdown that may hold figures."""
-    return sorted([*ROOT.glob("*.md"), *ROOT.glob("weights/*/*.md"), *ROOT.glob("results/*.md")])
+    return sorted(
+        [
+            *ROOT.glob("*.md"),
+            *ROOT.glob("weights/*/*.md"),
+            *ROOT.glob("docs/*.md"),
+            *ROOT.glob("results/*.md"),
+        ]
+    )
 
 
 def main() -> None:

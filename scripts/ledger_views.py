@@ -25,6 +25,8 @@ Values = dict[str, Any]
 
 _BLOCK: Final = re.compile(r"(<!-- ledger (\S+\.json) (.+?) -->)(.*?)(<!-- /ledger -->)", re.DOTALL)
 _STEP: Final = re.compile(r"(\w+)(?:\[([^\]]*)\])?")
+_CONDITION: Final = re.compile(r'(\w+)=(?:"([^"]*)"|([^,]*))')
+_PATH_AND_FORMAT: Final = re.compile(r"((?:[^\s\[]|\[[^\]]*\])+) ?(.*)")
 
 
 def filled(text: str, root: Path) -> str:
@@ -54,7 +56,8 @@ def render(values: Values, what: str) -> str:
     Raises:
         UsageError: there is no such view, and no such path.
     """
-    name, _, rest = what.partition(" ")
+    match = _PATH_AND_FORMAT.fullmatch(what)
+    name, rest = match.groups() if match else (what, "")
     if name in VIEWS:
         return tables.markdown(VIEWS[name](values, rest))
     number = _at(values, name)
@@ -62,12 +65,12 @@ def render(values: Values, what: str) -> str:
 
 
 def _at(values: Any, path: str) -> Any:  # noqa: ANN401 - whatever the JSON holds
-    """Follow `name.name[key=value,key=value].name`."""
+    """Follow `name.name[key=value,key="value, with a comma"].name`."""
     for name, conditions in _STEP.findall(path):
         try:
             values = values[name]
             if conditions:
-                wanted = [condition.partition("=")[::2] for condition in conditions.split(",")]
+                wanted = [(key, quoted or plain) for key, quoted, plain in _CONDITION.findall(conditions)]
                 values = next(row for row in values if all(str(row[k]) == v for k, v in wanted))
         except (KeyError, TypeError, StopIteration) as error:
             raise UsageError(f"the results hold no {path}", f"Or a view: {', '.join(VIEWS)}.") from error
@@ -299,9 +302,13 @@ def _paper(values: Values, chosen: str) -> tables.Table:
             *_cells(row["paper"], digits),
             "",
         ]
-        ours = [row["ours"][name] for name, _ in _PAPER_FIGURES.values()]
+        ours = _cells([row["ours"][name] for name, _ in _PAPER_FIGURES.values()], digits)
+        for place, (name, places) in enumerate(_PAPER_FIGURES.values()):
+            if "intervals" in row:
+                low, high = row["intervals"][name]
+                ours[place] += f" ({low:.{places}f} to {high:.{places}f})"
         table += [theirs] if row["paper"] and theirs not in table else []
-        table.append([what, row["system"], *_cells(ours, digits), str(row["measured_pairs"])])
+        table.append([what, row["system"], *ours, str(row["measured_pairs"])])
     return table
 
 
@@ -351,14 +358,23 @@ def _below_basic(row: Values) -> str:
     return "" if interval is None else f"{row['below_basic']:.3f} ({interval[0]:.3f} to {interval[1]:.3f})"
 
 
+_TIMED: Final = {
+    "phase": "`phase`, secret as large as the cover",
+    "coded": "`coded`, secret as large, 1 MP at most",
+    "jpeg": "`coded` in a JPEG, a sixteenth of it",
+    "isgan": "`isgan`, as large",
+}
+
+
 def _speed(values: Values, chosen: str) -> tables.Table:
     """What `benchmarks/bench.py` measured."""
     del chosen
-    head = ["cover and secret", "hide", "reveal", "hide again", "reveal again", "peak memory"]
+    head = ["method", "cover", "hide", "reveal", "hide again", "reveal again", "peak memory"]
     return [
         head,
         *(
             [
+                _TIMED[row.get("method", "phase")],
                 row["size"],
                 f"{row['hide']['seconds']:.2f} s",
                 f"{row['reveal']['seconds']:.2f} s",

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from stegcli.envelope.head import Head
     from stegcli.envelope.header import Header
     from stegcli.envelope.opening import Opened
-    from stegcli.methods.base import Cover, Facts, JpegLoad, Method, Secret, Stego
+    from stegcli.methods.base import Cover, Facts, JpegLoad, Method, Rectangles, Secret, Stego
     from stegcli.models.store import PathLike
     from stegcli.pictures.encoded import Sink
     from stegcli.pictures.reading import Picture
@@ -80,6 +80,8 @@ __all__ = [
 ]
 
 SIZES = ("original", "hidden")
+SAMPLED_FROM = 4 << 20
+"""Pixels of a secret from which a sample of it is enough to know its quality by."""
 _TRIAL_SALT = b"trials of covers"
 _TARGET_TOLERANCE = 0.3
 """Decibels by which a trial on crops may have been too optimistic."""
@@ -216,14 +218,19 @@ def hide_with(
     hidden, secret_notices = files.secret_for(
         method, secret, settings.max_pixels, gray=settings.gray, as_file=settings.as_file
     )
-    made = method.hide(Job(carrier, hidden, models, chosen, keyring, settings.wishes, salt, progress))
+    sampled = settings.sampled and not isinstance(hidden, FileSecret) and hidden.size >= SAMPLED_FROM
+    job = Job(carrier, hidden, models, chosen, keyring, settings.wishes, salt, progress, reads_back=sampled)
+    made = method.hide(job)
+    sampled = sampled and _secret_size(made.hidden) == _secret_size(hidden)
     tell(progress, "save")
     place = Place(out, force, settings.max_pixels, settings.keep_metadata)
-    with _seen_early(method, made, picture, keyring, models) as early, _draft(place, picture, made) as again:
+    with _seen_early(method, made, picture, tools) as early, _draft(place, picture, made) as again:
         tell(progress, "decode")
-        seen = _seen(picture.rgb, again, keyring, models, progress) if early is None else early.of(again)
+        seen = _seen(picture.rgb, again, tools, progress, sampled) if early is None else early.of(again)
+        if seen.secret.sample is not None and not np.array_equal(made.rgb, again.rgb):
+            raise unread("the stego")
         tell(progress, "measure")
-        quality = quality_of(hidden, seen.secret.content)
+        quality = quality_of(hidden, seen.secret.content, seen.secret.sample)
         if out is not None and not isinstance(hidden, FileSecret):
             check_revealed(hidden, quality.psnr_db, name, settings.floor)
         return HideReport(
@@ -249,6 +256,7 @@ def hide_with(
             stego_rgb=again.rgb,
             stego_alpha=again.alpha,
             revealed_secret=quality.seen,
+            is_sample=seen.secret.sample is not None,
             proofs=made.proofs,
             notices=(
                 *picture.notices,
@@ -438,15 +446,20 @@ def info(
 
 @dataclass(frozen=True)
 class Quality:
-    """A revealed secret compared with the hidden one: as seen at its own size, with PSNR in dB and SSIM."""
+    """A revealed secret compared with the hidden one: as seen at its own size, with PSNR in dB and SSIM.
 
-    seen: Array | FileSecret
+    Of a sample the figures alone: nothing is seen.
+    """
+
+    seen: Array | FileSecret | None
     psnr_db: float
     ssim: float | None
 
 
-def quality_of(hidden: Array | FileSecret, revealed: Array | FileSecret) -> Quality:
-    """Compare a revealed secret with the one that was hidden.
+def quality_of(
+    hidden: Array | FileSecret, revealed: Array | FileSecret, sample: Rectangles | None = None
+) -> Quality:
+    """Compare a revealed secret with the one that was hidden; both have one size if a sample was decoded.
 
     Raises:
         OutputError: a file did not come back as it was.
@@ -457,6 +470,9 @@ def quality_of(hidden: Array | FileSecret, revealed: Array | FileSecret) -> Qual
         return Quality(revealed, math.inf, None)
     if isinstance(revealed, FileSecret):
         raise unread("the stego")
+    if sample is not None:
+        pairs = [(hidden[part], revealed[part]) for part in sample]
+        return Quality(None, metrics.psnr_of_parts(pairs), metrics.ssim_of_parts(pairs))
     seen = reading.resize(revealed, (hidden.shape[0], hidden.shape[1]))
     return Quality(seen, metrics.psnr(hidden, seen), _ssim(hidden, seen))
 
@@ -513,12 +529,12 @@ class _Seen:
 
 
 def _seen(
-    cover_rgb: Array, again: Picture, keyring: Keyring, models: Models, progress: Progress | None
+    cover_rgb: Array, again: Picture, tools: Tools, progress: Progress | None, sampled: bool = False
 ) -> _Seen:
     """Reveal as a receiver does, except that no key is derived twice and no network loaded twice."""
     try:
-        method, opened = table.open_stego(again.rgb, again.alpha, keyring, again.jpeg)
-        secret = method.reveal(opened, models, progress)
+        method, opened = table.open_stego(again.rgb, again.alpha, tools.keyring, again.jpeg)
+        secret = method.reveal(opened, tools.models, progress, sampled=sampled)
     except NothingFoundError as error:
         raise unread("the stego") from error
     return _Seen(secret, metrics.psnr(cover_rgb, again.rgb), _ssim(cover_rgb, again.rgb))
@@ -547,9 +563,7 @@ def _same_alpha(ours: Array | None, theirs: Array | None) -> bool:
 
 
 @contextmanager
-def _seen_early(
-    method: Method, made: Stego, cover: Picture, keyring: Keyring, models: Models
-) -> Iterator[_Early | None]:
+def _seen_early(method: Method, made: Stego, cover: Picture, tools: Tools) -> Iterator[_Early | None]:
     """Reveal while the file is being compressed, on the other core.
 
     Gives None for a method with networks, which use both cores and must receive Ctrl-C in the main thread,
@@ -560,7 +574,7 @@ def _seen_early(
         return
     expected = reading.Picture(made.rgb, cover.alpha, None, None, (), from_jpeg=False)
     with ThreadPoolExecutor(max_workers=1) as aside:
-        yield _Early(expected, aside.submit(_seen, cover.rgb, expected, keyring, models, None))
+        yield _Early(expected, aside.submit(_seen, cover.rgb, expected, tools, None))
 
 
 def _file_bytes(method: Method, opened: Opened, models: Models, max_pixels: int) -> int | None:

@@ -54,7 +54,9 @@ class HideReport:
         has_key: whether the method encrypts the picture itself, and not only the header.
         stego_rgb: (H, W, 3) uint8, as read again from the file.
         stego_alpha: (H, W) uint8 or None.
-        revealed_secret: (h, w) or (h, w, 3) uint8, what the receiver will see, or a file.
+        revealed_secret: (h, w) or (h, w, 3) uint8, what the receiver will see, or a file; None if only a
+            sample of it was decoded.
+        is_sample: whether the figures of the revealed picture are those of a sample of it.
         proofs: what the stego was put through and survived, if that was promised.
         notices: what the user may not expect, one sentence each.
         load: how much a JPEG file carries; None if the pixels carry.
@@ -82,7 +84,8 @@ class HideReport:
     cover_rgb: Array = field(repr=False)
     stego_rgb: Array = field(repr=False)
     stego_alpha: Array | None = field(repr=False)
-    revealed_secret: Array | FileSecret = field(repr=False)
+    revealed_secret: Array | FileSecret | None = field(repr=False)
+    is_sample: bool = False
     proofs: tuple[Proof, ...] = ()
     notices: tuple[str, ...] = ()
     load: JpegLoad | None = None
@@ -90,11 +93,15 @@ class HideReport:
     @property
     def revealed_gray(self) -> Array:
         """(h, w) uint8: what the receiver will see, converted to gray."""
+        if self.revealed_secret is None:
+            raise UsageError("only a sample of the secret was decoded", "Reveal the stego.")
         return _in_gray(self.revealed_secret)
 
     def as_json(self) -> dict[str, Any]:
         """The object that `hide --json` prints."""
         values = _plain(self, _HIDE_KEYS, self.secret_bytes)
+        if self.is_sample:
+            values["sampled"] = True
         if not self.proofs:
             return values
         proofs = [{"channel": each.channel, "margin": round(each.margin, 3)} for each in self.proofs]

@@ -38,6 +38,8 @@ class HideSettings:
         ceiling: what a stego of coded bits must stay under, see `detection.risk.Bound`.
         floor: PSNR in dB of the revealed picture below which no stego is written; None stands for that of a
             flat gray picture (`floor.least_db`). A dry run refuses nothing, but reports the result.
+        sampled: of a secret of `pipeline.SAMPLED_FROM` pixels or more, decode parts only to say how well it
+            comes back, if the method reads back all that it wrote.
 
     Raises:
         UsageError: the target is not a number of decibels, the limit leaves no pixel, or the promise does not
@@ -58,6 +60,7 @@ class HideSettings:
     force_jpeg_cover: bool = False
     ceiling: Ceiling | None = None
     survive: str | None = None
+    sampled: bool = False
 
     @property
     def wishes(self) -> Wishes:

@@ -27,7 +27,7 @@ from stegcli.models import loading
 from stegcli.pictures.writing import png_bytes
 
 if "STEGCLI_FUZZ" not in os.environ:
-    # The same examples in every run, so that no change fails by the luck of the draw; `make fuzz` looks further.
+    # The same examples in every run, so that chance fails no change; `make fuzz` looks further.
     settings.register_profile("gate", derandomize=True, database=None)
     settings.load_profile("gate")
 

@@ -101,6 +101,13 @@ def hide(
     device: options.Device = "auto",
     scale_cover: options.ScaleCover = 1.0,
     force_jpeg_cover: options.ForceJpegCover = False,
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--whole",
+            help="Decode the whole of a secret of 4 megapixels or more to report its quality, not a sample.",
+        ),
+    ] = False,
     keep_metadata: Annotated[
         bool, typer.Option("--keep-metadata", help="Copy the cover's EXIF data to the stego.")
     ] = False,
@@ -147,6 +154,7 @@ def hide(
         force_jpeg_cover=force_jpeg_cover,
         risk=risk,
         survive=survive,
+        whole=whole,
     )
     if covers and cover_from is not None:
         raise UsageError("--covers and --cover-from exclude each other", "Keep one of them.")
@@ -258,11 +266,12 @@ def _standing(ranked: Ranked) -> str:
 
 def _lines(report: HideReport) -> list[str]:
     name = "stdout" if report.stego == options.STREAM else report.stego
+    sample = " (of a sample)" if report.is_sample else ""
     return [
         f"{name}: {_hidden(report)} in {_size(report.cover_size)} cover, "
         f"{report.bpp:.2f} bits per pixel, {report.seconds:.1f} s on {report.device}",
         f"  stego against cover      {_quality(report.stego_psnr_db, report.stego_ssim)}",
-        f"  revealed against secret  {_quality(report.revealed_psnr_db, report.revealed_ssim)}",
+        f"  revealed against secret  {_quality(report.revealed_psnr_db, report.revealed_ssim)}{sample}",
         *(f"  survives                 {_proof(proof)}" for proof in report.proofs),
     ]
 

@@ -130,6 +130,7 @@ def hide_settings(
     force_jpeg_cover: bool = False,
     risk: float | None = None,
     survive: str | None = None,
+    whole: bool = False,
 ) -> HideSettings:
     """The options of `hide` and `check` in the form that the pipeline takes."""
     from stegcli.pipeline import HideSettings
@@ -149,6 +150,7 @@ def hide_settings(
         force_jpeg_cover,
         None if risk is None else _bound(risk, model),
         survive,
+        sampled=not whole,
     )
 
 

@@ -23,6 +23,7 @@ from stegcli.carriers.parity import positions_of
 from stegcli.carriers.streams import Keys
 from stegcli.carriers.syndrome import WEIGHTS, Marks
 from stegcli.envelope.keys import SALT_BYTES
+from stegcli.envelope.later import later_version
 from stegcli.errors import NothingFoundError
 
 if TYPE_CHECKING:
@@ -175,9 +176,12 @@ class Head:
         """Inverse of `to_bytes`.
 
         Raises:
-            ValueError: another version, or a field out of its range.
+            ValueError: an earlier version, or a field out of its range.
+            ModelError: a later version.
         """
         version, channel, codec, flags, *sides, content_bytes, body_bytes, own = _LAYOUT.unpack(plaintext)
+        if version > FORMAT_VERSION:
+            raise later_version()
         if version != FORMAT_VERSION or flags & ~(_KEYED | _COLOUR | _FILE):
             raise ValueError(f"not a head of format version {FORMAT_VERSION}")
         if bool(flags & _FILE) != (content_bytes > 0):
@@ -206,6 +210,7 @@ def open_head(sealed: bytes, keys: Keys) -> Head:
 
     Raises:
         NothingFoundError: they open nothing.
+        ModelError: a later version of the program wrote it.
     """
     try:
         return Head.from_bytes(ChaCha20Poly1305(keys.header).decrypt(_NONCE, sealed, _ASSOCIATED_DATA))

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from stegcli.carriers.parity import GROUP_SIZES, parities, positions_of
 from stegcli.envelope import convolution
 from stegcli.envelope.keys import SALT_BYTES
+from stegcli.envelope.later import later_version
 from stegcli.errors import NothingFoundError
 
 if TYPE_CHECKING:
@@ -130,9 +131,12 @@ class Header:
         """Inverse of `to_bytes`.
 
         Raises:
-            ValueError: another version, or a field out of its range.
+            ValueError: an earlier version, or a field out of its range.
+            ModelError: a later version.
         """
         version, channel, first, *sizes, last, flags, reserved = _LAYOUT.unpack(plaintext)
+        if version > FORMAT_VERSION:
+            raise later_version()
         if version != FORMAT_VERSION or flags & ~_KEYED_FLAG or reserved:
             raise ValueError(f"not a header of format version {FORMAT_VERSION}")
         secret_height, secret_width, hidden_height, hidden_width = (
@@ -223,6 +227,7 @@ def open_header(pixels: NDArray[np.uint8], keys: Keys, places: Places, group: in
 
     Raises:
         NothingFoundError: nothing was hidden, the keys are others, or too much is damaged.
+        ModelError: a later version of the program wrote it.
     """
     sealed = _to_bytes(convolution.decode(_votes(pixels, places, group)[_SALT_CODED_BITS:]))
     try:

@@ -22,6 +22,7 @@ from stegcli.carriers.sturdy import MOST_FREQUENCIES
 from stegcli.carriers.tiles import BITS
 from stegcli.envelope import convolution
 from stegcli.envelope.keys import SALT_BYTES
+from stegcli.envelope.later import later_version
 from stegcli.errors import NothingFoundError
 
 if TYPE_CHECKING:
@@ -84,13 +85,16 @@ class SturdyHead:
         """Inverse of `to_bytes`.
 
         Raises:
-            ValueError: another version, or a field out of its range.
+            ValueError: an earlier version, or a field out of its range.
+            ModelError: a later version.
         """
         packed, values = int.from_bytes(fields, "big"), []
         for width in reversed(_WIDTHS):
             values.append(packed & ((1 << width) - 1))
             packed >>= width
         version, *own = reversed(values)
+        if version > _VERSION:
+            raise later_version()
         if version != _VERSION:
             raise ValueError("another version of the sturdy head")
         return cls(*own)
@@ -117,6 +121,7 @@ def opened(soft: NDArray[np.float32], locator: bytes) -> tuple[SturdyHead, bytes
 
     Raises:
         NothingFoundError: it opens nothing.
+        ModelError: a later version of the program wrote it.
     """
     votes = np.rint(-soft.astype(np.float64) * _VOTES).astype(np.int64)
     message = np.packbits(convolution.decode(votes)).tobytes()

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     Gray = NDArray[np.uint8]
     Rgb = NDArray[np.uint8]
+    Rectangles = tuple[tuple[slice, slice], ...]
 
 __all__ = [
     "KINDS",
@@ -116,6 +117,8 @@ class Job:
         wishes: what the user asks for.
         salt: 16 bytes; random unless a test fixes them.
         progress: called with the stage and the share of it that is done.
+        reads_back: the caller will decode a sample of the result only, so the method itself makes sure that
+            all it wrote can be read.
     """
 
     cover: Cover
@@ -126,6 +129,7 @@ class Job:
     wishes: Wishes = field(default_factory=Wishes)
     salt: bytes | None = None
     progress: Progress | None = None
+    reads_back: bool = False
 
     @property
     def secret_gray(self) -> Gray:
@@ -231,11 +235,14 @@ class Secret:
         content: (h, w) or (h, w, 3) uint8, at the size that the stego carries, or a file.
         model: id of the model that decoded it, or the name of the family if none was needed.
         device: where the decoder ran.
+        sample: rows and columns of the parts that were decoded; the rest of `content` is black. None if all
+            of it was, as it always is unless a sample was asked for.
     """
 
     content: Picture | FileSecret
     model: str
     device: str
+    sample: Rectangles | None = None
 
 
 class Method(Protocol):
@@ -285,8 +292,16 @@ class Method(Protocol):
             UsageError: the method cannot fulfil a wish, or the passphrase is empty.
         """
 
-    def reveal(self, opened: Opened, models: Models, progress: Progress | None = None) -> Secret:
+    def reveal(
+        self, opened: Opened, models: Models, progress: Progress | None = None, *, sampled: bool = False
+    ) -> Secret:
         """Decode an opened stego.
+
+        Args:
+            opened: what the keys opened.
+            models: the networks of the caller.
+            progress: told the share done.
+            sampled: parts of the picture are enough, if the method can decode such.
 
         Raises:
             NothingFoundError: the header claims what this stego cannot hold.

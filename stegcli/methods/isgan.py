@@ -81,8 +81,11 @@ class IsganMethod:
         """
         return _hide(job)
 
-    def reveal(self, opened: Opened, models: Models, progress: Progress | None = None) -> Secret:
+    def reveal(
+        self, opened: Opened, models: Models, progress: Progress | None = None, *, sampled: bool = False
+    ) -> Secret:
         """See `Method.reveal`."""
+        del sampled  # always decodes all
         found, body = _ours(opened)
         model = decoder_of(models, body.model, self.family)
         decoder = model("decoder")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from stegcli.envelope.later import later_version
 from stegcli.envelope.opening import open_parities, open_parities_of_run
 from stegcli.errors import ModelError, NothingFoundError
 from stegcli.methods.coded.method import CodedMethod
@@ -179,4 +180,4 @@ def for_channel(channel: int) -> Method:
     for method in METHODS:
         if channel in method.channels:
             return method
-    raise ModelError("the picture was hidden in a way that this stegcli does not know", "Upgrade stegcli.")
+    raise later_version()

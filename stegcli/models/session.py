@@ -26,7 +26,7 @@ from stegcli.models.runtime import (
     run_options,
     session_options,
 )
-from stegcli.models.tiling import TILE_PIXELS, plan_tiles
+from stegcli.models.tiling import TILE_PIXELS, plan_sample, plan_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -150,6 +150,7 @@ def run_tiled(
     scalars: Mapping[str, float],
     *,
     budget: int = TILE_PIXELS,
+    sampled: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> Iterator[tuple[slice, slice, Planes]]:
     """Run a network over a picture of any size.
@@ -160,14 +161,16 @@ def run_tiled(
         shape: (height, width) of the picture.
         scalars: as for `Network.run`.
         budget: most pixels per tile.
+        sampled: run it over some of the tiles only, see `tiling.plan_sample`.
         progress: told the share done, 0..1, after each tile.
 
     Yields:
-        rows, columns and (C', h, w) float32 values of each part of the picture, once each.
+        rows, columns and (C', h, w) float32 values of each part of the picture, or of the sample, once each.
     """
     height, width = shape
     contract = network.contract
-    tiles = plan_tiles(contract.padded(height), contract.padded(width), contract, budget)
+    padded = contract.padded(height), contract.padded(width)
+    tiles = plan_sample(*padded, contract) if sampled else plan_tiles(*padded, contract, budget)
     give_back_memory()
     for done, tile in enumerate(tiles, start=1):
         kept = tile.keep(network.run(load(tile), scalars, more_to_come=done < len(tiles)))

@@ -7,21 +7,27 @@ floating-point sums. All tiles of a picture have one shape, which lets the runti
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from stegcli.models.contract import Contract
 
-__all__ = ["TILE_PIXELS", "Tile", "plan_tiles"]
+__all__ = ["TILE_PIXELS", "Tile", "plan_sample", "plan_tiles"]
 
 TILE_PIXELS = 1 << 22
 """Most pixels that a network sees at once; memory grows with it, repeated work at the overlaps falls."""
 
 _MAX_TILES_PER_AXIS = 256
+_SAMPLE_TILE_PIXELS = 1 << 17
+_SAMPLED_SHARE = 1 / 8
+"""Of a large picture's tiles, how many are enough to know its mean quality by."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,23 @@ def plan_tiles(height: int, width: int, contract: Contract, budget: int = TILE_P
     else:
         rows, cols = min(pairs, key=lambda plan: plan[0].size * plan[1].size)
     return [Tile(y[0], x[0], y[1], x[1]) for y in rows.spans() for x in cols.spans()]
+
+
+def plan_sample(height: int, width: int, contract: Contract) -> list[Tile]:
+    """Some tiles of a large padded picture: of every eight that follow each other, one that is drawn.
+
+    Always the same ones for one size, so that two runs measure the same.
+
+    Args:
+        height: rows, a multiple of the contract's.
+        width: columns, likewise.
+        contract: gives the overlap and the size rule.
+    """
+    tiles = plan_tiles(height, width, contract, _SAMPLE_TILE_PIXELS)
+    count = math.ceil(len(tiles) * _SAMPLED_SHARE)
+    bounds = np.linspace(0, len(tiles), count + 1).astype(int)
+    rng = np.random.default_rng(len(tiles))
+    return [tiles[rng.integers(first, last)] for first, last in pairwise(bounds)]
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ Gaussian window of 11x11, sigma 1.5, K1 = 0.01, K2 = 0.03, valid area only.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SSIM_WINDOW", "bpp", "psnr", "ssim"]
+__all__ = ["SSIM_WINDOW", "bpp", "psnr", "psnr_of_parts", "ssim", "ssim_of_parts"]
 
 PEAK = 255.0
 SSIM_WINDOW = 11
@@ -38,8 +38,15 @@ def psnr(first: U8, second: U8) -> float:
     """Peak signal-to-noise ratio in dB (peak 255) of two uint8 pictures of one shape; infinite if equal."""
     _check_alike(first, second)
     rows = max(1, _STRIP_PIXELS // max(1, first[:1].size))
-    total = sum(_squared_error(first[i : i + rows], second[i : i + rows]) for i in range(0, len(first), rows))
-    return math.inf if total == 0 else 10 * math.log10(PEAK**2 * first.size / total)
+    return psnr_of_parts((first[i : i + rows], second[i : i + rows]) for i in range(0, len(first), rows))
+
+
+def psnr_of_parts(pairs: Iterable[tuple[U8, U8]]) -> float:
+    """PSNR in dB of two pictures of which only some parts are looked at: of their mean squared error."""
+    total, count = 0, 0
+    for first, second in pairs:
+        total, count = total + _squared_error(first, second), count + first.size
+    return math.inf if total == 0 else 10 * math.log10(PEAK**2 * count / total)
 
 
 def ssim(first: U8, second: U8) -> float:
@@ -53,6 +60,12 @@ def ssim(first: U8, second: U8) -> float:
     height, width, channels = a.shape
     positions = (height - _MARGIN) * (width - _MARGIN) * channels
     return float(total / positions)
+
+
+def ssim_of_parts(pairs: Sequence[tuple[U8, U8]]) -> float:
+    """SSIM of two pictures of which only some parts are looked at: the mean of theirs, each by its size."""
+    sizes = np.array([first.size for first, _ in pairs])
+    return float(sizes @ np.array([ssim(first, second) for first, second in pairs]) / sizes.sum())
 
 
 def bpp(hidden_pixels: int, cover_pixels: int) -> float:

@@ -137,7 +137,7 @@ class Desk:
         residual = Made("residual.png", "image/png", writing.png_bytes(_amplified(report)))
         told = {"stego": self._keep(stego), "name": stego.name, "residual": self._keep(residual)}
         revealed = report.revealed_secret
-        if not isinstance(revealed, FileSecret):
+        if isinstance(revealed, np.ndarray):
             told["revealed"] = self._keep(Made("revealed.png", "image/png", writing.png_bytes(revealed)))
         return {
             **told,

@@ -119,12 +119,14 @@ def test_the_papers_tables_show_each_reported_row_once() -> None:
     row = {"pairs": "lfw / lfw", "paper": [34.63, 33.63, 0.9573, None], "paper_system": "isgan"}
     ours = {"ours": figures, "measured_pairs": 12}
     rows = [{**row, **ours, "system": name} for name in ("a", "b")]
+    rows[1]["intervals"] = {name: [value - 0.01, value + 0.01] for name, value in figures.items()}
     missing = {"pairs": "lfw / voc2012", "not_measured": "no pictures"}
     table = render({"table": 5, "rows": [*rows, missing]}, "paper").splitlines()
     assert table[2:] == [
         "| lfw / lfw | isgan, the paper | 34.63 | 33.63 | 0.9573 |  |  |",
         "| lfw / lfw | a | 40.12 | 35.00 | 0.9800 | 0.9700 | 12 |",
-        "| lfw / lfw | b | 40.12 | 35.00 | 0.9800 | 0.9700 | 12 |",
+        "| lfw / lfw | b | 40.12 (40.11 to 40.13) | 35.00 (34.99 to 35.01) | "
+        "0.9800 (0.9700 to 0.9900) | 0.9700 (0.9600 to 0.9800) | 12 |",
         "| lfw / voc2012 | not measured |  |  |  |  |  |",
     ]
 

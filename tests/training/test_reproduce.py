@@ -112,6 +112,7 @@ def test_an_exported_model_stands_beside_the_papers_figures(folder, tmp_path, mo
     assert "not measured: " in text, "a data set that is not here"
     rows = json.loads((tmp_path / "table-5.json").read_text(encoding="utf-8"))["rows"]
     assert rows[0]["measured_pairs"] == 1
+    assert rows[0]["intervals"]["stego_psnr_db"] == [rows[0]["ours"]["stego_psnr_db"]] * 2
     assert rows[0]["data"]["sha256"]
     with Image.open(sheet) as shown:
         assert shown.size == (6 * (SIDE + 4) - 4, 22 + SIDE + 4 + 22)

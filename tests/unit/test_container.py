@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from head_vectors import HEADS
 
 from stegcli.carriers import parity, streams
 from stegcli.carriers.phases import channel
-from stegcli.envelope import header, keys
+from stegcli.envelope import head, header, keys
 from stegcli.envelope.header import MAX_SIZE, SEALED_BYTES, Header, group_size, parity_count, seal
 from stegcli.errors import ImageError, ModelError, NothingFoundError
 from stegcli.methods import isgan, table
@@ -98,7 +99,7 @@ def test_the_phase_codec_s_bytes_refuse_what_they_cannot_hold(change: dict[str, 
         Body(**{"model": b"1234", **change})
 
 
-@pytest.mark.parametrize("index_and_value", [(0, 2), (23, 2), (25, 1)])
+@pytest.mark.parametrize("index_and_value", [(0, 0), (23, 2), (25, 1)])
 def test_other_versions_flags_and_reserved_bytes_are_refused(
     index_and_value: tuple[int, int],
 ) -> None:
@@ -213,6 +214,32 @@ def test_a_method_of_the_future_says_to_upgrade() -> None:
     with pytest.raises(ModelError, match="does not know") as refused:
         table.open_stego(parity.force_parity(pixels, *plan).reshape(64, 64, 3), None, keyring)
     assert "Upgrade" in refused.value.hint
+
+
+@pytest.mark.parametrize("version", [2, 255])
+def test_a_format_of_the_future_says_to_upgrade(version: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    keyring = keys.Keyring(None)
+    monkeypatch.setattr(header, "FORMAT_VERSION", version)
+    pixels, salt = random_pixels(parity.MIN_PIXELS), bytes(16)
+    plan = plan_of(len(pixels), salt, seal(HEADER, keyring.keys(salt)), keyring.locator(len(pixels)))
+    stego = parity.force_parity(pixels, *plan).reshape(64, 64, 3)
+    monkeypatch.undo()
+    with pytest.raises(ModelError, match="does not know") as refused:
+        table.open_stego(stego, None, keyring)
+    assert "Upgrade" in refused.value.hint
+
+
+@pytest.mark.parametrize("known", HEADS.values(), ids=HEADS)
+def test_bits_of_a_format_of_the_future_say_to_upgrade(
+    known: head.Head, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(head, "FORMAT_VERSION", 3)
+    sealed = head.seal_head(known, make_keys(1))
+    monkeypatch.undo()
+    with pytest.raises(ModelError, match="does not know"):
+        head.open_head(sealed, make_keys(1))
+    with pytest.raises(NothingFoundError):
+        head.open_head(sealed, make_keys(2))
 
 
 def test_too_few_pixels_are_refused() -> None:

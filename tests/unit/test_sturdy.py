@@ -11,7 +11,7 @@ from stegcli.carriers.sturdy import Ground, Pieces
 from stegcli.carriers.tiles import BITS, TILE, Tile
 from stegcli.envelope import sturdy
 from stegcli.envelope.sturdy import SturdyHead
-from stegcli.errors import NothingFoundError
+from stegcli.errors import ModelError, NothingFoundError
 
 LOCATOR = b"L" * 32
 SALT = b"saltsalt"
@@ -43,11 +43,20 @@ def test_fields_out_of_range_are_refused(field: int, value: int) -> None:
         SturdyHead(*values)
 
 
-def test_another_version_is_refused() -> None:
+def test_an_earlier_version_is_refused() -> None:
     fields = bytearray(HEAD.to_bytes())
-    fields[0] ^= 0x40
+    fields[0] = 0
     with pytest.raises(ValueError, match="version"):
         SturdyHead.from_bytes(bytes(fields))
+
+
+def test_a_format_of_the_future_says_to_upgrade(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sturdy, "_VERSION", 2)
+    soft = certain(sturdy.coded(HEAD, SALT, LOCATOR))
+    monkeypatch.undo()
+    with pytest.raises(ModelError, match="does not know") as refused:
+        sturdy.opened(soft, LOCATOR)
+    assert "Upgrade" in refused.value.hint
 
 
 def test_another_key_and_noise_open_nothing() -> None:

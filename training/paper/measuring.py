@@ -13,6 +13,7 @@ from stegcli.errors import TrainingError
 from stegcli.lab.data import photos
 from stegcli.lab.data.pairs import Pair, PairSource
 from stegcli.lab.quality.measure import Measured, measure
+from stegcli.lab.statistics import bootstrap_interval
 from stegcli.training.data import datasets
 from stegcli.training.paper.systems import System
 
@@ -74,6 +75,11 @@ class Measurement:
     def means(self) -> dict[str, float]:
         """Mean of every figure."""
         return {name: float(np.mean([row[name] for row in self.rows])) for name in FIGURES}
+
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """95 % interval of every mean, by bootstrap over pairs."""
+        columns = {name: np.array([row[name] for row in self.rows], dtype=np.float64) for name in FIGURES}
+        return {name: bootstrap_interval(column, 0) for name, column in columns.items()}
 
 
 def measure_pairs(

@@ -231,6 +231,7 @@ def _measured(system: System, found: Measurement) -> Row:
     return {
         "system": system.name,
         "ours": found.means(),
+        "intervals": found.intervals(),
         "measured_pairs": len(found.rows),
         "seconds": round(found.seconds, 1),
         "facts": system.facts,
@@ -292,7 +293,7 @@ def reproduce(table: int, wishes: Wishes) -> Path:
     name += f"-{wishes.side}" if table == 6 and wishes.side != SIDE else ""
     content = {
         "table": table,
-        "command": command("python", "-m", "stegcli.training", "reproduce"),
+        "command": command("python", "-m", "stegcli.training"),
         "budget_minutes": wishes.budget,
         "steps": wishes.steps,
         "environment": environment(torch.device(wishes.torch_device)),

@@ -106,6 +106,9 @@ def _quality_rows(rows: Sequence[Row]) -> Iterator[list[str]]:
                 "",
             ]
         ours = _cells([row["ours"][name] for name in FIGURES])
+        for place, name in enumerate(FIGURES):
+            low, high = _cells(row["intervals"][name])
+            ours[place] += f" ({low} to {high})"
         yield [what, row["system"], "ours", *ours, str(row["measured_pairs"])]
 
 

@@ -58,7 +58,9 @@ class CodedMethod:
 
         return pixels.hide(job) if job.cover.jpeg is None else jpeg.hide(job, job.cover.jpeg)
 
-    def reveal(self, opened: Opened, models: Models, progress: Progress | None = None) -> Secret:
+    def reveal(
+        self, opened: Opened, models: Models, progress: Progress | None = None, *, sampled: bool = False
+    ) -> Secret:
         """See `Method.reveal`.
 
         Raises:
@@ -68,7 +70,7 @@ class CodedMethod:
         from stegcli.codecs import choice
         from stegcli.methods.coded import jpeg, pixels
 
-        del models  # needs none
+        del models, sampled  # needs none, and is quick
         found = _ours(opened)
         if found.header.channel == PART_PIXELS:
             part = part_of(found)

@@ -31,15 +31,16 @@ from stegcli.methods.phase.costs import model_cost
 from stegcli.methods.phase.planes import ALL_PLANES, count_sent, padded, sent
 from stegcli.models.session import run_tiled
 from stegcli.pictures import luma, metrics, reading
+from stegcli.pictures.stegos import unread
 from stegcli.progress import tell, within
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from numpy.typing import NDArray
 
     from stegcli.envelope.opening import Opened
-    from stegcli.methods.base import Job
+    from stegcli.methods.base import Job, Rectangles
     from stegcli.models.loading import Loader, Models
     from stegcli.models.session import Network
     from stegcli.models.tiling import Tile
@@ -60,6 +61,9 @@ _PLANES_STEP = 4
 _TRIAL_SIDE, _TRIAL_CROPS = 256, 9
 """Pictures of up to three such sides are tried whole, larger ones by nine crops of it."""
 
+
+_MOST_APART = 1.25
+"""How much larger than predicted the error of all phases may be: in photographs it is within a tenth."""
 
 _MISSED = 0.1
 """Share of the scars that are taken to be hidden in texture, even where no parity says so."""
@@ -83,13 +87,16 @@ class PhaseMethod:
         """See `Method.hide`. A target is met by the fewest planes that reach it; all are sent without one."""
         return _hide(job)
 
-    def reveal(self, opened: Opened, models: Models, progress: Progress | None = None) -> Secret:
+    def reveal(
+        self, opened: Opened, models: Models, progress: Progress | None = None, *, sampled: bool = False
+    ) -> Secret:
         """See `Method.reveal`."""
         found, body = _ours(opened)
         model = decoder_of(models, body.model, self.family)
         decoder = model("decoder")
         tell(progress, "decode")
-        return Secret(_reveal(found, body, decoder, progress), model.id, decoder.device)
+        revealed, parts = _reveal(found, body, decoder, progress, sampled)
+        return Secret(revealed, model.id, decoder.device, parts if sampled else None)
 
     def facts(self, opened: Opened) -> Facts:
         """See `Method.facts`."""
@@ -135,9 +142,19 @@ def _hide(job: Job) -> Stego:
         plan = spare_dearest(pixels, *plan, cost)
     parity = pixel_parities(pixels, *plan, cost)
     written = way.write(pixels, targets, subkeys, spread=spread, parity=parity, lam=lam, cost=cost)
+    if job.reads_back:
+        _check_read(way.read(written, subkeys, len(targets), spread), targets, sigma)
     notices = (*alpha_notices(job.cover.alpha, usable), *_size_notices(job.secret_gray, hidden_gray))
     stego_rgb = put_back(cover_rgb, usable, written)
     return Stego(stego_rgb, hidden_gray, header, _facts(header, body), encoder.device, notices)
+
+
+def _check_read(read: NDArray[np.int16], targets: NDArray[np.int16], sigma: float) -> None:
+    """Phases as read and as wanted, 0..999; OutputError if they are further apart than was predicted."""
+    half = luma.MILLI // 2
+    apart = (read.astype(np.int32) - targets + half) % luma.MILLI - half
+    if float(np.sqrt(np.mean(np.square(apart, dtype=np.float64)))) > _MOST_APART * sigma * luma.MILLI:
+        raise unread("the stego")
 
 
 def _ours(opened: Opened) -> tuple[ParitiesOpened, Body]:
@@ -164,8 +181,10 @@ def _symbols(header: Header, body: Body) -> int:
     return count_sent(header.hidden_shape, body.planes)
 
 
-def _reveal(opened: ParitiesOpened, body: Body, decoder: Network, progress: Progress | None) -> Gray:
-    """(h, w) uint8 at the size that was hidden, without its margin."""
+def _reveal(
+    opened: ParitiesOpened, body: Body, decoder: Network, progress: Progress | None, sampled: bool
+) -> tuple[Gray, Rectangles]:
+    """(h, w) uint8 at the size that was hidden, without its margin, and the parts of it that were decoded."""
     header = opened.header
     phases = np.full(header.hidden_shape, _NOT_KNOWN, dtype=np.int16)
     way = numbered(header.channel)
@@ -178,9 +197,15 @@ def _reveal(opened: ParitiesOpened, body: Body, decoder: Network, progress: Prog
     phases[sent(header.hidden_shape, body.planes)] = symbols
     # One destroyed pixel spoils all that hangs on it.
     symbol_damage = 1 - (1 - damage) ** way.reach(body.spread)
-    decoded = _decode(decoder, phases, body.sigma, symbol_damage, body.planes, progress)
     height, width = _shown_shape(header)
-    return np.ascontiguousarray(decoded[:height, :width])
+    revealed = np.zeros((height, width), dtype=np.uint8)
+    decoded = _decode(decoder, phases, body.sigma, symbol_damage, body.planes, progress, sampled)
+    parts = []
+    for rows, cols, part in decoded:
+        here = slice(rows.start, min(rows.stop, height)), slice(cols.start, min(cols.stop, width))
+        revealed[here] = part[: here[0].stop - rows.start, : here[1].stop - cols.start]
+        parts.append(here)
+    return revealed, tuple(parts)
 
 
 def _shown_shape(header: Header) -> tuple[int, int]:
@@ -214,20 +239,20 @@ def _decode(
     sigma: float,
     damage: float,
     planes: int,
-    progress: Progress | None,
-) -> Gray:
-    """(h, w) int16 phases, `_NOT_KNOWN` where there is none -> (h, w) uint8."""
-    revealed = np.empty(phases.shape, dtype=np.uint8)
+    progress: Progress | None = None,
+    sampled: bool = False,
+) -> Iterator[tuple[slice, slice, Gray]]:
+    """(h, w) int16 phases, `_NOT_KNOWN` where there is none -> rows, columns and uint8 gray of each part."""
     parts = run_tiled(
         decoder,
         lambda tile: _phase_planes(phases, tile),
         phases.shape,
         {"sigma": decoder.contract.clamp_sigma(sigma), "damage": damage, "planes": planes},
+        sampled=sampled,
         progress=within(progress, "decode"),
     )
     for rows, cols, part in parts:
-        revealed[rows, cols] = luma.to_uint8(part[0] * np.float32(255))
-    return revealed
+        yield rows, cols, luma.to_uint8(part[0] * np.float32(255))
 
 
 def _shared_out(
@@ -300,8 +325,8 @@ def _trial(encoder: Network, decoder: Network, crops: list[Gray], planes: int, l
         errors = np.rint(table[rng.integers(len(table), size=int(there.sum()))] * luma.MILLI).astype(np.int32)
         phases = np.full(crop.shape, _NOT_KNOWN, dtype=np.int16)
         phases[there] = (_encode(encoder, crop, sigma, planes, None) + errors) % luma.MILLI
-        revealed = _decode(decoder, phases, sigma, 0.0, planes, None)
-        squared += float(np.square(revealed.astype(np.float64) - crop).sum())
+        for rows, cols, part in _decode(decoder, phases, sigma, 0.0, planes):
+            squared += float(np.square(part.astype(np.float64) - crop[rows, cols]).sum())
         count += crop.size
     return 10 * math.log10(255**2 * count / max(squared, 1e-9))
 

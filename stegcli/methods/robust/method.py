@@ -73,7 +73,9 @@ class RobustMethod:
             proofs=made.best.proofs,
         )
 
-    def reveal(self, opened: Opened, models: Models, progress: Progress | None = None) -> Secret:
+    def reveal(
+        self, opened: Opened, models: Models, progress: Progress | None = None, *, sampled: bool = False
+    ) -> Secret:
         """See `Method.reveal`.
 
         Raises:
@@ -81,7 +83,7 @@ class RobustMethod:
         """
         from stegcli.codecs import choice
 
-        del models  # needs none
+        del models, sampled  # needs none, and is quick
         found = _ours(opened)
         tell(progress, "decode")
         return Secret(choice.decode(found.header.codec, found.payload, found.header.shape), FAMILY, DEVICE)

@@ -1,0 +1,15 @@
+"""What to say of a head that opens and was written by a later version of the program."""
+
+from __future__ import annotations
+
+from stegcli.errors import ModelError
+
+__all__ = ["later_version"]
+
+
+def later_version() -> ModelError:
+    """The error for a head that the keys open, whose format or way of hiding this version does not know."""
+    return ModelError(
+        "the picture was hidden in a way that this stegcli does not know",
+        "Upgrade with `pip install --upgrade stegcli`.",
+    )
