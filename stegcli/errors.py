@@ -1,4 +1,4 @@
-"""What can go wrong, as one family of exceptions: each knows its exit code, its kind and the cure."""
+"""Everything that can go wrong, as one family of exceptions: each has an exit code, a kind and a hint."""
 
 from __future__ import annotations
 
@@ -48,27 +48,27 @@ class ExitCode(IntEnum):
 MEANINGS: Final = {
     ExitCode.DONE: "The command did what it was asked to do.",
     ExitCode.BUG: "There is a bug in stegcli.",
-    ExitCode.USAGE: "The command line makes no sense, or the output cannot be written or exists already.",
-    ExitCode.IMAGE: "A picture cannot be read, or is not fit for its part.",
+    ExitCode.USAGE: "The command line makes no sense, or the output exists already or cannot be written.",
+    ExitCode.IMAGE: "A picture cannot be read, or is not suitable for its role.",
     ExitCode.NOTHING_FOUND: "No hidden picture was found, the passphrase is wrong, or the file is damaged.",
-    ExitCode.MODEL: "A model is missing, damaged, or not what it should be.",
-    ExitCode.DEVICE: "The device is not available, or failed.",
+    ExitCode.MODEL: "A model is missing, damaged or invalid.",
+    ExitCode.DEVICE: "The device is not available, or it failed.",
     ExitCode.EXTRA: "A part of the installation is missing or cannot be loaded.",
     ExitCode.TRAINING: "Training cannot start or continue.",
     ExitCode.SYSTEM: "The system refused: there is not enough memory, or a file or a disk failed.",
-    ExitCode.SOME_FAILED: "Some pictures of a batch failed; all others are done.",
+    ExitCode.SOME_FAILED: "Some pictures of a batch failed; all the others are done.",
     ExitCode.INTERRUPTED: "The command was interrupted by SIGINT (Ctrl-C), SIGTERM or SIGHUP.",
-    ExitCode.READER_GONE: "Whoever read the output closed it early, as head does.",
+    ExitCode.READER_GONE: "The reader of the output closed it early, as head does.",
 }
-"""What each exit code says, for manuals."""
+"""What each exit code means, for the manuals."""
 
 
 class StegError(Exception):
     """Base of every error that stegcli raises on purpose.
 
     Args:
-        message: one line saying what is wrong, naming the file or option.
-        hint: one line saying what to do about it; empty if there is nothing to do.
+        message: one line that says what is wrong and names the file or option.
+        hint: one line that says what to do about it; empty if nothing can be done.
     """
 
     kind: ClassVar[str] = "bug"
@@ -80,7 +80,7 @@ class StegError(Exception):
         self.hint = hint
 
     def __reduce__(self) -> tuple[object, ...]:
-        """For its way from one process to another: as it is, whatever its class's own arguments are."""
+        """Pickle the error as it is, whatever arguments its own class takes: it travels between processes."""
         return _rebuilt, (type(self), self.message, self.hint)
 
 
@@ -98,18 +98,18 @@ class UsageError(StegError):
 
 
 class OutputError(StegError):
-    """The result cannot be written: file exists, folder unwritable, disk full, name of a lossy format."""
+    """The result cannot be written: the file exists, the disk is full, or the format is lossy."""
 
     kind = "output"
     exit_code = ExitCode.USAGE
 
 
 class PrintError(OutputError):
-    """The work is done, but stdout takes no result: its disk is full, or it was closed meanwhile."""
+    """The work is done, but stdout does not take the result: its disk is full, or it was closed meanwhile."""
 
 
 class ReaderGoneError(StegError):
-    """Whoever read stdout went away, as `head` does: says nothing, and ends as programs in a pipe do."""
+    """The reader of stdout went away, as `head` does: print nothing, and exit as programs in a pipe do."""
 
     kind = "pipe"
     exit_code = ExitCode.READER_GONE
@@ -119,7 +119,7 @@ class ReaderGoneError(StegError):
 
 
 class ImageError(StegError):
-    """A picture that cannot be read or is not fit for its part."""
+    """A picture cannot be read, or is not suitable for its role."""
 
     kind = "image"
     exit_code = ExitCode.IMAGE
@@ -135,68 +135,68 @@ class NothingFoundError(StegError):
         self,
         message: str = "no hidden picture found (or the passphrase is wrong)",
         hint: str = "Use the file exactly as `stegcli hide` wrote it: JPEG, resizing, cropping or editing "
-        "destroy what it hides. If it was hidden with a passphrase, give the same one.",
+        "destroys what it hides. If a passphrase was used to hide it, give the same one.",
     ) -> None:
         super().__init__(message, hint)
 
 
 class ChangedError(StegError):
-    """A stego opened, and what it carries did not: it was changed since it was written."""
+    """The header of a stego can be read, but its body cannot: the file was changed after it was written."""
 
     kind = "changed"
     exit_code = ExitCode.NOTHING_FOUND
 
 
 class PartsError(StegError):
-    """Of a secret over several covers, not all parts are there, or not of one secret."""
+    """Some parts of a secret across several covers are missing, or they belong to different secrets."""
 
     kind = "parts"
     exit_code = ExitCode.NOTHING_FOUND
 
 
 class ModelError(StegError):
-    """Weights that are missing, damaged, or not what they should be."""
+    """Weights are missing, damaged or invalid."""
 
     kind = "model"
     exit_code = ExitCode.MODEL
 
 
 class DeviceError(StegError):
-    """The device asked for is not there, or failed."""
+    """The requested device is not available, or it failed."""
 
     kind = "device"
     exit_code = ExitCode.DEVICE
 
 
 class MissingExtraError(StegError):
-    """An optional part of the installation is needed and absent."""
+    """An optional part of the installation is needed, but missing."""
 
     kind = "extra"
     exit_code = ExitCode.EXTRA
 
 
 class BatchError(StegError):
-    """Some of many pictures failed; the others are done."""
+    """Some pictures of a batch failed; the others are done."""
 
     kind = "batch"
     exit_code = ExitCode.SOME_FAILED
 
 
 class TrainingError(StegError):
-    """Training cannot start or go on: data, recipe, checkpoint, memory, or a loss that is not a number."""
+    """Training cannot start or continue: data, recipe, checkpoint, memory, or a loss that is not a number."""
 
     kind = "training"
     exit_code = ExitCode.TRAINING
 
 
 def one_line(error: BaseException) -> str:
-    """What an exception of somebody else's says, on one line."""
+    """The message of an exception from another library, on one line."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.split()) or type(error).__name__
 
 
 def out_of_memory() -> ImageError:
-    """What a MemoryError means to the user: the pictures are too large for this machine."""
+    """The error that a MemoryError becomes: the pictures are too large for this machine."""
     return ImageError(
         "there is not enough memory for pictures of this size",
         "Give smaller pictures (--scale-cover 0.5 shrinks a cover), or close other programs.",

@@ -1,4 +1,4 @@
-"""Files or arrays in, files and reports out: composes pictures, models and methods. Prints nothing."""
+"""Files or arrays in, files and reports out: this combines pictures, models and methods. Prints nothing."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.uint8]
     Source = PathLike | Array
     Naming = Callable[[str | None], PathLike]
-    """A revealed file's safe name, None for a picture -> the file to write."""
+    """From a revealed file's safe name (None for a picture) to the file to write."""
     Notices = tuple[str, ...]
 
 __all__ = [
@@ -84,12 +84,12 @@ SAMPLED_FROM = 4 << 20
 """Pixels of a secret from which a sample of it is enough to know its quality by."""
 _TRIAL_SALT = b"trials of covers"
 _TARGET_TOLERANCE = 0.3
-"""Decibels by which a trial on crops may have been too hopeful."""
+"""Decibels by which a trial on crops may have been too optimistic."""
 
 
 @contextmanager
 def _memory_told() -> Iterator[None]:
-    """Turn a lack of memory, wherever it shows, into an error of ours; a decorator."""
+    """Turn a MemoryError, wherever it is raised, into one of our own errors; used as a decorator."""
     try:
         yield
     except MemoryError as error:
@@ -98,11 +98,11 @@ def _memory_told() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Tools:
-    """What many pictures may share, so that nothing is loaded or derived twice.
+    """What many pictures can share, so that nothing is loaded or derived twice.
 
     Attributes:
         models: the networks.
-        keyring: the passphrase's keys.
+        keyring: the keys that belong to the passphrase.
     """
 
     models: Models
@@ -165,18 +165,19 @@ def hide_as(
 
     Args:
         cover: file, or (H, W, 3) or (H, W, 4) uint8.
-        secret: file, or (h, w), (h, w, 3) or (h, w, 4) uint8 in sRGB, on white. Colour becomes gray for a
-            method that takes gray pictures only; a file that is no picture is for one that takes any file.
-        out: file to write, lossless by its name, or a JPEG for a method that hides in its coefficients; or a
-            binary stream, which is given a PNG (or the JPEG that a cover stays) once that was proved to
-            reveal; None only fills the report.
-        settings: how.
-        passphrase: None lets anybody with the program reveal.
+        secret: file, or (h, w), (h, w, 3) or (h, w, 4) uint8 in sRGB, on white. Colour becomes gray if the
+            method takes only gray pictures; a file that is not a picture needs a method that takes any file.
+        out: file to write, whose name must be that of a lossless format, or of a JPEG if the method hides in
+            coefficients; or a binary stream, which receives a PNG (or a JPEG, if the cover is one and stays
+            one) after a proof that it reveals. With None nothing is written, and only the report is made.
+        settings: how to hide.
+        passphrase: with None, anybody with the program can reveal.
         force: replace an existing file.
-        progress: told each stage (load, encode, write, save, decode, measure) and the share of it done.
+        progress: called with each stage (load, encode, write, save, decode, measure) and the share of it
+            that is done.
 
     Raises:
-        StegError: one of its children, by what went wrong; then no file is left.
+        StegError: one of its subclasses, depending on what went wrong; then no file is left behind.
     """
     tools = Tools(Models(settings.weights, settings.device), Keyring(passphrase))
     return hide_with(tools, cover, secret, out, settings, force=force, progress=progress)
@@ -194,16 +195,16 @@ def hide_with(
     salt: bytes | None = None,
     progress: Progress | None = None,
 ) -> HideReport:
-    """As `hide_as`, for one picture of many.
+    """Do the work of `hide_as` for one picture of many.
 
     Args:
-        tools: of all of them; their device and place of weights count, not those of the settings.
+        tools: shared by all pictures; the settings' own device and weights are ignored.
         cover: as for `hide_as`.
         secret: likewise.
         out: likewise.
         settings: likewise.
         force: likewise.
-        salt: 16 bytes, never the same for two stegos; None draws them.
+        salt: 16 bytes that must never be used for two stegos; with None they are drawn at random.
         progress: likewise.
     """
     start = time.perf_counter()
@@ -271,15 +272,15 @@ def hide_with(
 
 @dataclass(frozen=True)
 class Trial:
-    """A stego that nobody keeps.
+    """A stego that is measured, but not kept.
 
     Attributes:
-        family: of the method.
+        family: the method's.
         cover_rgb: (H, W, 3) uint8, as read and scaled.
-        stego_rgb: likewise.
+        stego_rgb: (H, W, 3) uint8.
         spread: cover pixels per symbol.
-        bpp: bits of what is hidden per cover pixel.
-        load: how much a JPEG file carries; None where pixels do.
+        bpp: hidden bits per cover pixel.
+        load: how much a JPEG file carries; None if the pixels carry.
     """
 
     family: str
@@ -292,13 +293,13 @@ class Trial:
 
 @_memory_told()
 def trial(cover: Source, secret: Source, settings: HideSettings, models: Models) -> Trial:
-    """Hide with the public key and a salt that is always the same, to compare covers by: nothing is revealed.
+    """Hide with the public key and a fixed salt, in order to compare covers; nothing is revealed.
 
     Args:
         cover: as for `hide_as`.
         secret: likewise.
         settings: likewise.
-        models: whose networks serve all trials.
+        models: networks that all trials share.
 
     Raises:
         StegError: as `hide_as`.
@@ -342,19 +343,19 @@ def reveal(
 
     Args:
         stego: file, or (H, W, 3) or (H, W, 4) uint8.
-        out: file to write, lossless by its name if a picture is revealed; or a binary stream, which is given
-            a PNG or the file; or who names the file to write; None only fills the report.
-        weights: looked into before the program's own, as for `hide`.
+        out: file to write, in a lossless format if a picture is revealed; or a binary stream, which receives
+            a PNG or the file; or a function that names the file to write. With None nothing is written.
+        weights: searched before the program's own, as for `hide`.
         device: "auto", "cpu" or "cuda".
-        passphrase: the one it was hidden with.
-        size: "original" gives back the secret's own size, "hidden" the size that was carried.
+        passphrase: the one that the secret was hidden with.
+        size: "original" restores the secret's own size, "hidden" keeps the size that the stego carries.
         force: replace an existing file.
-        max_pixels: refuse larger pictures, be it the stego or what it says that it gives back.
-        search: look also for a stego that was resized, turned or mirrored.
-        progress: told each stage (load, search, decode, save) and the share of it done.
+        max_pixels: refuse larger pictures: both the stego and the secret that its header announces.
+        search: also try whether the stego was resized, turned or mirrored.
+        progress: called with each stage (load, search, decode, save) and the share of it that is done.
 
     Raises:
-        StegError: one of its children, by what went wrong; then no file is left.
+        StegError: one of its subclasses, depending on what went wrong; then no file is left behind.
     """
     tools = Tools(Models(weights, device), Keyring(passphrase))
     return reveal_with(
@@ -374,7 +375,7 @@ def reveal_with(
     search: bool = False,
     progress: Progress | None = None,
 ) -> RevealReport:
-    """As `reveal`, for one stego of many, which share their `tools`."""
+    """Do the work of `reveal` for one of many stegos that share their `tools`."""
     start = time.perf_counter()
     if size not in SIZES:
         raise UsageError(f"there is no size {size!r}", f"Choices: {', '.join(SIZES)}.")
@@ -418,9 +419,9 @@ def info(
     passphrase: str | None = None,
     max_pixels: int = reading.DEFAULT_MAX_PIXELS,
 ) -> InfoReport:
-    """Read what a stego says about itself; arguments as for `reveal`. Runs no network.
+    """Read what a stego says about itself, without running a network; arguments as for `reveal`.
 
-    A file's own size stands beside its name in what is hidden, so that a file is read for it.
+    The size of a hidden file is stored inside what is hidden, beside its name: to learn it, the file is read.
     """
     picture = load_stego(stego, max_pixels)
     method, opened = table.open_stego(picture.rgb, picture.alpha, Keyring(passphrase), picture.jpeg)
@@ -445,7 +446,7 @@ def info(
 
 @dataclass(frozen=True)
 class Quality:
-    """A revealed secret against the one that was hidden: as seen at its own size, PSNR in dB and SSIM.
+    """A revealed secret compared with the hidden one: as seen at its own size, with PSNR in dB and SSIM.
 
     Of a sample the figures alone: nothing is seen.
     """
@@ -458,10 +459,10 @@ class Quality:
 def quality_of(
     hidden: Array | FileSecret, revealed: Array | FileSecret, sample: Rectangles | None = None
 ) -> Quality:
-    """A revealed secret against the one that was hidden; they have one size where a sample was decoded.
+    """Compare a revealed secret with the one that was hidden; both have one size if a sample was decoded.
 
     Raises:
-        OutputError: a file came back as another.
+        OutputError: a file did not come back as it was.
     """
     if isinstance(hidden, FileSecret):
         if not isinstance(revealed, FileSecret) or revealed.content != hidden.content:
@@ -482,7 +483,7 @@ def saved_as(
     inputs: Sequence[PathLike],
     force: bool,
 ) -> str | None:
-    """Write what was revealed, but never over an input; the name of the file, if one was written."""
+    """Write what was revealed, never over an input; return the name of the file if one was written."""
     if out is None:
         return None
     if callable(out):
@@ -501,7 +502,7 @@ def saved_as(
 def _cover(
     method: Method, cover: Source, out: PathLike | Sink | None, settings: HideSettings
 ) -> tuple[Picture, Cover]:
-    """The cover, as what shall be written wants it."""
+    """The cover, prepared for the kind of file that will be written."""
     limit, scale = settings.max_pixels, settings.scale_cover
     if settings.model == FAMILY:
         return files.cover_to_survive(
@@ -520,7 +521,7 @@ def _draft(place: Place, cover: Picture, made: Stego) -> AbstractContextManager[
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a receiver finds, and how far the stego is from its cover: PSNR in dB, and SSIM."""
+    """What a receiver finds, and how close the stego is to its cover: PSNR in dB, and SSIM."""
 
     secret: Secret
     stego_psnr_db: float
@@ -541,13 +542,13 @@ def _seen(
 
 @dataclass(frozen=True)
 class _Early:
-    """The same of the pixels that are being written: true of the file if that holds these pixels."""
+    """What a receiver of these pixels finds; it holds for the file if the file has the same pixels."""
 
     expected: Picture
     answer: Future[_Seen]
 
     def of(self, again: Picture) -> _Seen:
-        """OutputError if the file, as it was read again, holds others."""
+        """Return the answer; OutputError if the file, read again, has other pixels."""
         ours, theirs = self.expected, again
         if not np.array_equal(ours.rgb, theirs.rgb) or not _same_alpha(ours.alpha, theirs.alpha):
             raise unread("the stego")
@@ -555,7 +556,7 @@ class _Early:
 
 
 def _same_alpha(ours: Array | None, theirs: Array | None) -> bool:
-    """Whether they say the same, where none is as good as an opaque one."""
+    """Whether both mean the same, where None is equivalent to an opaque plane."""
     if ours is None or theirs is None:
         return all(alpha is None or int(alpha.min()) == OPAQUE for alpha in (ours, theirs))
     return np.array_equal(ours, theirs)
@@ -565,8 +566,8 @@ def _same_alpha(ours: Array | None, theirs: Array | None) -> bool:
 def _seen_early(method: Method, made: Stego, cover: Picture, tools: Tools) -> Iterator[_Early | None]:
     """Reveal while the file is being compressed, on the other core.
 
-    None for a method with networks, which take both cores and must hear Ctrl-C in the main thread, and for
-    JPEG files, whose pixels are decoded first.
+    Gives None for a method with networks, which use both cores and must receive Ctrl-C in the main thread,
+    and for JPEG files, whose pixels have to be decoded first.
     """
     if method.has_models or made.jpeg is not None:
         yield None
@@ -605,7 +606,7 @@ def _flipped(shape: tuple[int, int]) -> Size:
 
 
 def _bpp(header: Header | Head, facts: Facts, cover_rgb: Array) -> float:
-    """Secret bits per cover pixel: of the body where the secret travels as bits, else eight a pixel of it."""
+    """Secret bits per cover pixel: those of the body if there is one, else eight for each pixel shown."""
     pixels = cover_rgb.shape[0] * cover_rgb.shape[1]
     if header.body_bytes is not None:
         return float(8 * header.body_bytes / pixels)
@@ -619,7 +620,9 @@ def _ssim(first: Array, second: Array) -> float | None:
 def _missed(target: float | None, revealed_psnr_db: float) -> tuple[str, ...]:
     if target is None or revealed_psnr_db >= target - _TARGET_TOLERANCE:
         return ()
-    return (f"the secret comes back at {revealed_psnr_db:.1f} dB, not at the {target:g} asked for",)
+    return (
+        f"the secret comes back at {revealed_psnr_db:.1f} dB, not at the {target:g} dB that were asked for",
+    )
 
 
 def _damage_notices(damage: float) -> tuple[str, ...]:

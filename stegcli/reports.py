@@ -1,4 +1,4 @@
-"""What hiding and revealing report, and the same as JSON."""
+"""What hiding and revealing report, as objects and as JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["HideReport", "InfoReport", "RevealReport", "Size"]
 
 Size = tuple[int, int]
-"""(width, height), as users know it."""
+"""(width, height), in the order that users expect."""
 
 _HIDE_KEYS = (
     "stego model cover_size secret_size hidden_size spread bpp stego_psnr_db stego_ssim "
@@ -38,28 +38,28 @@ class HideReport:
     Attributes:
         stego: the file written, or None.
         stego_psnr_db: stego against cover, RGB.
-        stego_ssim: likewise, mean of the channels; None for pictures smaller than SSIM's window.
+        stego_ssim: stego against cover, mean of the channels; None for pictures smaller than SSIM's window.
         secret_size: None for a file.
-        hidden_size: likewise.
-        secret_bytes: of a file; None for a picture.
+        hidden_size: size at which the secret was hidden; None for a file.
+        secret_bytes: size of a file; None for a picture.
         revealed_psnr_db: revealed against secret, both at the secret's own size; infinite for a file.
-        revealed_ssim: likewise.
+        revealed_ssim: revealed against secret, at the secret's own size.
         spread: cover pixels per symbol.
-        planes: of 64, how many of the secret's were sent; see `stegcli.methods.phase.planes`.
+        planes: how many of the secret's 64 planes were sent; see `stegcli.methods.phase.planes`.
         bpp: bits of the hidden picture per cover pixel.
         keyed: whether a passphrase was given.
         from_jpeg: whether the cover came from a JPEG file.
         cover_rgb: (H, W, 3) uint8, as read and scaled.
-        family: of the method.
-        has_key: whether this way of hiding has a key for the picture itself, not only for the header.
+        family: the method's.
+        has_key: whether the method encrypts the picture itself, and not only the header.
         stego_rgb: (H, W, 3) uint8, as read again from the file.
         stego_alpha: (H, W) uint8 or None.
         revealed_secret: (h, w) or (h, w, 3) uint8, what the receiver will see, or a file; None if only a
             sample of it was decoded.
         is_sample: whether the figures of the revealed picture are those of a sample of it.
-        proofs: what the stego was tried on and survived, if that was promised.
+        proofs: what the stego was put through and survived, if that was promised.
         notices: what the user may not expect, one sentence each.
-        load: how much a JPEG file carries; None where pixels do.
+        load: how much a JPEG file carries; None if the pixels carry.
     """
 
     stego: str | None
@@ -92,13 +92,13 @@ class HideReport:
 
     @property
     def revealed_gray(self) -> Array:
-        """(h, w) uint8: what the receiver will see, in gray."""
+        """(h, w) uint8: what the receiver will see, converted to gray."""
         if self.revealed_secret is None:
             raise UsageError("only a sample of the secret was decoded", "Reveal the stego.")
         return _in_gray(self.revealed_secret)
 
     def as_json(self) -> dict[str, Any]:
-        """Keys of `hide --json`."""
+        """The object that `hide --json` prints."""
         values = _plain(self, _HIDE_KEYS, self.secret_bytes)
         if self.is_sample:
             values["sampled"] = True
@@ -114,8 +114,8 @@ class RevealReport:
 
     Attributes:
         revealed: the file written, or None.
-        size: of the revealed picture.
-        secret_size: of the secret before it was hidden.
+        size: size of the revealed picture.
+        secret_size: size of the secret before it was hidden.
         secret: (h, w) or (h, w, 3) uint8, or a file.
         notices: what the user may not expect, one sentence each.
     """
@@ -133,11 +133,11 @@ class RevealReport:
 
     @property
     def revealed_gray(self) -> Array:
-        """(h, w) uint8: the picture, in gray."""
+        """(h, w) uint8: the revealed picture, converted to gray."""
         return _in_gray(self.secret)
 
     def as_json(self) -> dict[str, Any]:
-        """Keys of `reveal --json`."""
+        """The object that `reveal --json` prints."""
         return _plain(self, _REVEAL_KEYS, self.secret_bytes)
 
 
@@ -146,10 +146,10 @@ class InfoReport:
     """What a stego says about itself. Sizes are (width, height).
 
     Attributes:
-        model: id of the model, or the 8 digits that stand for it when it is not here.
-        model_here: whether this machine can reveal it.
-        sigma: error of the phases as written, grey levels; None where nothing is hidden in phases.
-        damage: estimated share of pixels destroyed since it was written.
+        model: id of the model, or 8 digits that identify it if it is not installed.
+        model_here: whether the model is installed, so that this machine can reveal.
+        sigma: error of the phases as written, in grey levels; None if nothing is hidden in phases.
+        damage: estimated share of the pixels that were destroyed since the stego was written.
     """
 
     stego: str
@@ -167,7 +167,7 @@ class InfoReport:
     keyed: bool
 
     def as_json(self) -> dict[str, Any]:
-        """Keys of `info --json`."""
+        """The object that `info --json` prints."""
         return _plain(self, _INFO_KEYS, self.secret_bytes)
 
 
@@ -178,9 +178,9 @@ def _in_gray(secret: Array | FileSecret) -> Array:
 
 
 def _plain(report: object, names: str, secret_bytes: int | None) -> dict[str, Any]:
-    """Named attributes as JSON knows them: sizes as lists, an infinite PSNR (equal pictures) as null.
+    """The named attributes as JSON values: sizes as lists, an infinite PSNR (of equal pictures) as null.
 
-    Of a file, its size besides.
+    The size of a file is added if there is one.
     """
     values = {name: _plain_value(getattr(report, name)) for name in names.split()}
     return values if secret_bytes is None else {**values, "secret_bytes": secret_bytes}

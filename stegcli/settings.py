@@ -1,4 +1,4 @@
-"""How to hide, as callers say it once for a dry run and the real one."""
+"""How to hide: settings that a dry run and the real run share."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ __all__ = ["HideSettings"]
 
 @dataclass(frozen=True)
 class HideSettings:
-    """How to hide, but for what, where and under which passphrase. Shared by a dry run and the real one.
+    """How to hide, apart from what, where and under which passphrase. A dry run and the real run share it.
 
     Attributes:
         model: id or family; None for the default.
         weights: folder of weights, or `hf://owner/repo@revision`; None for the program's own.
         device: "auto", "cpu" or "cuda".
         favor: "cover", "balanced" or "secret".
-        target: PSNR in dB that the revealed picture needs; what is more than that goes into the stego.
+        target: PSNR in dB that the revealed picture needs; anything beyond that benefits the stego instead.
         scale_cover: shrink the cover first, which removes a JPEG's block grid.
         max_pixels: refuse larger pictures.
-        keep_metadata: carry the cover's EXIF over.
-        gray: hide a colour secret in gray, also where the method would keep its colours.
-        as_file: hide the secret's file byte for byte, also where it is a picture.
-        force_jpeg_cover: hide in pixels of a decoded JPEG also by a method that refuses them.
-        survive: what the secret shall survive: a name of `methods.robust.profiles`; takes the model robust.
+        keep_metadata: copy the cover's EXIF data.
+        gray: hide a colour secret in gray even if the method would keep its colours.
+        as_file: hide the secret's file byte for byte even if it is a picture.
+        force_jpeg_cover: hide in the pixels of a decoded JPEG even if the method refuses them.
+        survive: what the secret must survive, a name in `methods.robust.profiles`; implies the model robust.
         ceiling: what a stego of coded bits must stay under, see `detection.risk.Bound`.
-        floor: PSNR in dB of the revealed picture below which no stego is written; None for what a flat gray
-            picture has (`floor.least_db`). A dry run refuses nothing: the report says how it went.
+        floor: PSNR in dB of the revealed picture below which no stego is written; None stands for that of a
+            flat gray picture (`floor.least_db`). A dry run refuses nothing, but reports the result.
         sampled: of a secret of `pipeline.SAMPLED_FROM` pixels or more, decode parts only to say how well it
             comes back, if the method reads back all that it wrote.
 
     Raises:
-        UsageError: a target that is no number of decibels, a limit that leaves no pixel, or a promise that
-            there is not, or that the model does not make.
+        UsageError: the target is not a number of decibels, the limit leaves no pixel, or the promise does not
+            exist or is not one that the model can make.
     """
 
     model: str | None = None
@@ -64,7 +64,7 @@ class HideSettings:
 
     @property
     def wishes(self) -> Wishes:
-        """As a method takes them."""
+        """The settings in the form that a method takes."""
         return Wishes(self.favor, self.target, self.ceiling, self.survive)
 
     def __post_init__(self) -> None:
@@ -74,10 +74,11 @@ class HideSettings:
             promise_of(self.survive)
             if self.model not in (None, FAMILY):
                 raise UsageError(
-                    f"{self.model} makes nothing that survives", f"Take --model {FAMILY}, or no --survive."
+                    f"{self.model} cannot hide what survives",
+                    f"Take --model {FAMILY}, or leave --survive out.",
                 )
             object.__setattr__(self, "model", FAMILY)
         if self.target is not None and not math.isfinite(self.target):
             raise UsageError(f"cannot aim at {self.target} dB", "Give a PSNR in decibels, such as 32.")
         if self.max_pixels < 1:
-            raise UsageError(f"a limit of {self.max_pixels} pixels", "Give 1 or more.")
+            raise UsageError(f"a limit of {self.max_pixels} pixels makes no sense", "Give 1 or more.")

@@ -10,6 +10,7 @@ import os
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from os import urandom
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -280,7 +281,7 @@ def _made(job: Job, found: Encoded, part: Part, ground: PricedGround, cover: Pic
     content = part.to_bytes()
     whole = body.unmarked(job, found, names.PART_PIXELS)
     first = replace(whole, body_bytes=len(content) + body.TAG_BYTES)
-    salt = os.urandom(keys.SALT_BYTES)
+    salt = urandom(keys.SALT_BYTES)
     stego_rgb, _ = ground.written(first, content, salt, job.keyring.keys(salt))
     return _Made(cover, stego_rgb, out, part)
 

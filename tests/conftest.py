@@ -17,11 +17,19 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import numpy as np
 import pytest
 from desk import Desk
+from hypothesis import settings
 from PIL import Image
+from salts import SALTED, Draws
 from skimage import data
 
 from stegcli.envelope import keys
 from stegcli.models import loading
+from stegcli.pictures.writing import png_bytes
+
+if "STEGCLI_FUZZ" not in os.environ:
+    # The same examples in every run, so that chance fails no change; `make fuzz` looks further.
+    settings.register_profile("gate", derandomize=True, database=None)
+    settings.load_profile("gate")
 
 _LOCAL = {"127.0.0.1", "::1", "localhost"}
 
@@ -57,6 +65,29 @@ def each_key_once(monkeypatch: pytest.MonkeyPatch, _argon2: Callable[..., bytes]
 
 
 @pytest.fixture(scope="session")
+def _draws() -> Iterator[Draws]:
+    draws = Draws()
+    with pytest.MonkeyPatch.context() as patch:
+        for module in SALTED:
+            assert module.urandom is os.urandom, module.__name__
+            patch.setattr(module, "urandom", draws)
+        yield draws
+
+
+@pytest.fixture(autouse=True)
+def salts_in_order(_draws: Draws) -> Iterator[None]:
+    """Methods draw the same salts in every run, so that no figure of a stego is a matter of chance.
+
+    And the same salts give the same keys, which `each_key_once` remembers from test to test. Fixtures of
+    modules are set up outside of tests and have salts of their own. `tests/unit/test_salts.py` looks at what
+    methods draw otherwise.
+    """
+    _draws.begin("test")
+    yield
+    _draws.begin("fixture")
+
+
+@pytest.fixture(scope="session")
 def _open_network() -> Callable[..., Any]:
     return functools.lru_cache(maxsize=8)(loading.open_network)
 
@@ -83,14 +114,20 @@ def secret_gray() -> np.ndarray:
     return _resized(data.camera(), 256, 256)
 
 
+@pytest.fixture(scope="session")
+def _files_of_a_desk(cover_rgb: np.ndarray, secret_gray: np.ndarray) -> dict[str, bytes]:
+    """PNG files, compressed once."""
+    return {"cover.png": png_bytes(cover_rgb), "secret.png": png_bytes(secret_gray)}
+
+
 @pytest.fixture
 def desk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cover_rgb: np.ndarray, secret_gray: np.ndarray
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, _files_of_a_desk: dict[str, bytes]
 ) -> Iterator[Desk]:
     """A current folder with cover.png and secret.png in it; whatever happens, they must stay as they are."""
     monkeypatch.chdir(tmp_path)
     desk = Desk(tmp_path)
-    desk.put("cover.png", cover_rgb)
-    desk.put("secret.png", secret_gray)
+    for name, content in _files_of_a_desk.items():
+        desk.put_bytes(name, content)
     yield desk
     desk.check_inputs()

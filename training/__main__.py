@@ -158,7 +158,7 @@ def reproduce(
     test_covers: Annotated[
         int | None, typer.Option(help="Table 6: covers to judge (the paper: 2000; or by budget).")
     ] = None,
-    side: Annotated[
+    side: Annotated[  # below 64, the steganalyzer's pyramid has less than a pixel to a cell
         int, typer.Option(min=64, max=256, help="Table 6: cut covers to their centre (the paper: 256).")
     ] = 256,
     seeds: Annotated[int, typer.Option(min=1, help="Table 6: trainings of each steganalyzer.")] = 1,

@@ -20,10 +20,10 @@ __all__ = ["StegGroup", "program"]
 
 
 class StegGroup(TyperGroup):
-    """Renders every error inside the group, where the command line's own test runner sees it too."""
+    """Shows every error inside the group, so that Typer's test runner sees it too."""
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:  # noqa: ANN401
-        """Run the program; show an error of the command line, too, as its flags ask."""
+        """Run the program; errors in the command line are shown as its own flags ask."""
         words = sys.argv[1:] if args is None else list(args)
         try:
             code = super().main(words, *rest, **{**options, "standalone_mode": False})
@@ -32,7 +32,7 @@ class StegGroup(TyperGroup):
         sys.exit(code or 0)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - the home of its type moves
-        """Run the command; leave with the exit code of what went wrong."""
+        """Run the command; if it fails, exit with the code of the error."""
         signals.arm()  # parsing the command line has imported half a second's worth of modules
         try:
             return super().invoke(ctx)
@@ -42,15 +42,15 @@ class StegGroup(TyperGroup):
             raise typer.Exit(failures.show(error, ctx.obj)) from error
 
     def make_context(self, info_name: Any, args: list[str], *rest: Any, **extra: Any) -> Any:  # noqa: ANN401
-        """Note how errors are to be shown before anything can fail."""
+        """Note how errors should be shown before anything can fail."""
         return super().make_context(info_name, args, *rest, **{"obj": failures.ErrorStyle.of(args), **extra})
 
 
 def program(words: Sequence[str] = ()) -> typer.Typer:
-    """The program for a command line: all of its commands, or the one that the first word names.
+    """The program for a command line: all commands, or only the one that the first word names.
 
-    Typer reads every option of every command before it looks at the line, which takes longer than all that
-    is done with it. Help, misspelt commands and completion need them all, and begin with none.
+    Typer reads every option of every command before it looks at the command line, which takes longer than
+    everything that follows. Help, misspelt commands and completion, which name no command, need them all.
     """
     app = typer.Typer(
         cls=StegGroup,

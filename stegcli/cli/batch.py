@@ -85,12 +85,12 @@ def hide(
 ) -> None:
     """Hide many secrets in as many covers.
 
-    Each result is a line of JSON on stdout as soon as its stego is there and was proved to reveal. What was
-    finished by an earlier run into DIR is kept if neither inputs nor options have changed. One picture that
-    fails does not stop the others.
+    Each result is printed on stdout as a line of JSON as soon as its stego is written and has been revealed
+    as a proof. Stegos that an earlier run wrote to DIR are kept if neither the inputs nor the options have
+    changed. A picture that fails does not stop the others.
 
-    Stegos of phase and isgan share a part of their salts, so that most of the work of their keys is done
-    once: stegcli 0.1.0 finds nothing in them.
+    Stegos of phase and isgan share a part of their salts, so that the costly part of deriving their keys is
+    done only once: stegcli 0.1.0 finds nothing in them.
     """
     from stegcli.batch import entries, run
     from stegcli.batch.work import Hiding
@@ -145,8 +145,8 @@ def reveal(
 ) -> None:
     """Reveal what many stegos hide.
 
-    As with `stegcli batch hide`, results are lines of JSON. A picture is called <stem of the
-    stego>.revealed.png, a file by the stego's stem and its own name.
+    As with `stegcli batch hide`, results are lines of JSON. A picture is written to <stego
+    stem>.revealed.png, and a file to a name made of the stem of the stego and its own name.
     """
     from stegcli.batch import entries, run
     from stegcli.batch.work import Revealing
@@ -169,7 +169,7 @@ def _plan(workers: int | None, force: bool, engine: Literal["processes", "ray"])
 
 
 def _follow(talk: Talk, results: Iterable[Result], total: int, notes: list[str]) -> None:
-    """Tell each result, and the sum of them."""
+    """Print each result, and a summary of them all."""
     counts = dict.fromkeys(("done", "kept", "failed", "to-do"), 0)
     with if_interrupted(lambda: GO_ON), talk.counting(total) as count:
         for result in results:

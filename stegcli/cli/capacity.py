@@ -25,10 +25,10 @@ def capacity(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Tell what fits into COVER, how well and at what risk.
+    """Say how much fits into COVER, at which quality and which risk.
 
-    Sizes of pictures are of the cover's shape. What a photograph takes as coded bits is that of an ordinary
-    one: pages, drawings and codes take much less.
+    Pictures are assumed to have the shape of the cover. The number of coded bits that a picture takes is that
+    of an ordinary photograph: pages, drawings and codes take far fewer.
     """
     from stegcli.detection.capacity import capacity as measured
     from stegcli.pictures.encoded import read_once

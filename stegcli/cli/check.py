@@ -45,8 +45,9 @@ def check(
 ) -> None:
     """Forecast the quality and the risk of detection; write nothing.
 
-    With COVER alone: what a stego carries, and how far that shows (give its passphrase, if it has one); or,
-    where nothing is found, how much the picture would bear as a cover for --model coded.
+    Given only COVER, check says how much it carries if it is a stego, and how likely that is to be detected
+    (give its passphrase, if it has one). If nothing is found in it, check says how much the picture could
+    carry as a cover for --model coded.
     """
     from stegcli.cli.passphrase import find_passphrase
     from stegcli.detection import forecast
@@ -78,7 +79,7 @@ def check(
 
 
 def _examine(picture: str, settings: HideSettings, passphrase: str | None, talk: Talk) -> None:
-    """Print what can be said of a picture alone."""
+    """Print what a single picture shows."""
     from stegcli.detection.examine import CarriesReport, examine
     from stegcli.pictures.encoded import read_once
 

@@ -285,7 +285,7 @@ def security(
 
 
 def _hiders(models: str, baselines: str, weights: str | None, favor: str, device: str) -> list[Hider]:
-    """Models first, for the baselines aim at the first one's stego PSNR."""
+    """Models first, because the baselines aim at the stego PSNR of the first one."""
     from stegcli.lab.quality.baselines import choose
 
     hiders: list[Hider] = [*_models(models, weights, favor, device), *choose(baselines)]
@@ -315,7 +315,7 @@ def _source(dataset: str | None, data_root: Path | None, pairs: str, seed: int) 
 
     if not pairs.isdecimal():
         if dataset is not None:
-            raise UsageError("--pairs DIR and --dataset at once", "Give one of them.")
+            raise UsageError("--pairs DIR and --dataset exclude each other", "Keep one of them.")
         return from_folder(Path(pairs))
     if dataset is None:
         raise UsageError("there is nothing to measure on", "Give --dataset folder:PATH, or --pairs DIR.")
@@ -345,7 +345,7 @@ def _checked_reports(reports: list[Path] | None, force: bool) -> list[Path]:
 
 
 def _journal(reports: list[Path]) -> Path | None:
-    """Beside the first report: what was finished, so that a run that was cut off goes on."""
+    """The journal beside the first report: it lets a run that was cut off continue."""
     return reports[0].with_suffix(".pairs.jsonl") if reports else None
 
 

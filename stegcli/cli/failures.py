@@ -1,4 +1,4 @@
-"""From exceptions to what the user is told: one ordered table."""
+"""From exceptions to the messages that the user sees: one ordered table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C in a command that leaves something behind.
 
     Args:
-        hint: what it left, and how to go on.
+        hint: what was left behind, and how to continue.
     """
 
     def __init__(self, hint: str) -> None:
@@ -36,7 +36,7 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def if_interrupted(left: Callable[[], str]) -> Iterator[None]:
-    """Ask `left`, once the work was cut short, what there is to say of it."""
+    """If the work is cut short, ask `left` for a sentence about what remains of it."""
     try:
         yield
     except BaseException as error:
@@ -47,27 +47,27 @@ def if_interrupted(left: Callable[[], str]) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class ErrorStyle:
-    """How an error is shown: as one JSON object, with a traceback."""
+    """How an error is shown: as one JSON object or not, with a traceback or not."""
 
     as_json: bool = False
     debug: bool = False
 
     @classmethod
     def of(cls, words: list[str]) -> ErrorStyle:
-        """As the command line says, even one that cannot be parsed."""
+        """The style that a command line asks for, even one that cannot be parsed."""
         options = words[: words.index("--")] if "--" in words else words
         return cls(as_json="--json" in options, debug="--debug" in options)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What is told of an exception.
+    """What the user is told about an exception.
 
     Attributes:
         kind: one word for programs.
-        message: what happened; empty if nothing is to be said.
+        message: what happened; empty if there is nothing to say.
         hint: what to do about it.
-        exit_code: of the program.
+        exit_code: the exit code of the program.
     """
 
     kind: str
@@ -77,14 +77,14 @@ class Failure:
 
 
 def explain(error: BaseException) -> Failure:
-    """The first row of the table that fits; an interrupt comes before everything that it may have caused."""
+    """Look an exception up in the table; an interrupt takes precedence over whatever it may have caused."""
     if signals.was_interrupted() and not isinstance(error, KeyboardInterrupt):
         return _interrupted(error)
     return next(tell for kind, tell in _TABLE if isinstance(error, kind))(error)
 
 
 def show(error: BaseException, style: ErrorStyle) -> int:
-    """Tell it on stderr; the exit code."""
+    """Show the error on stderr, and return the exit code."""
     failure = explain(error)
     if style.debug:
         traceback.print_exception(error)

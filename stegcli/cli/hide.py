@@ -27,12 +27,13 @@ PUBLIC = "without a passphrase, anybody with stegcli can reveal this; use --pass
 def hide(
     context: typer.Context,
     cover: Annotated[
-        str, typer.Argument(metavar="COVER", help="Picture that will carry the secret; - is stdin.")
+        str, typer.Argument(metavar="COVER", help="Picture that will carry the secret; - reads stdin.")
     ],
     secret: Annotated[
         str | None,
         typer.Argument(
-            metavar="SECRET", help="Picture to hide, or with --model coded or --survive any file; - is stdin."
+            metavar="SECRET",
+            help="Picture to hide, or any file with --model coded or --survive; - reads stdin.",
         ),
     ] = None,
     more: Annotated[
@@ -43,7 +44,7 @@ def hide(
         bool,
         typer.Option(
             "--covers",
-            help="Hide one secret over several covers: give SECRET and the covers, and a folder as -o.",
+            help="Hide one secret across several covers: give SECRET, then the covers, and a folder as -o.",
         ),
     ] = False,
     cover_from: Annotated[
@@ -71,19 +72,17 @@ def hide(
         float | None,
         typer.Option(
             metavar="DB",
-            help="Fail if the secret comes back at a lower PSNR "
-            "(default: that of a flat gray picture, 20 at most).",
+            help="Fail if the revealed picture has a lower PSNR than this "
+            "(default: that of a flat gray picture, but at most 20).",
             show_default=False,
         ),
     ] = None,
     gray: Annotated[
         bool,
-        typer.Option(
-            "--gray", help="Hide a colour secret in shades of gray (coded and robust keep colours)."
-        ),
+        typer.Option("--gray", help="Hide a colour secret in grayscale (coded and robust keep colours)."),
     ] = False,
     as_file: Annotated[
-        bool, typer.Option("--as-file", help="Hide SECRET's file byte for byte (coded and robust).")
+        bool, typer.Option("--as-file", help="Hide the file SECRET itself, byte for byte (coded and robust).")
     ] = False,
     survive: Annotated[
         str | None,
@@ -121,19 +120,19 @@ def hide(
 ) -> None:
     """Hide SECRET in COVER, and report what the receiver will see.
 
-    The written file is read back and revealed before it gets its name, so the figures are those of the
-    file itself. With -o - the stego goes to stdout, and the report to stderr.
+    The written file is read back and revealed before it gets its name, so the figures describe the file
+    itself. With -o - the stego goes to stdout and the report to stderr.
 
     With --model coded, a JPEG cover stays a JPEG, on stdout too: the secret goes into its coefficients, and
-    all else in the file stays as it is. Any other cover becomes one if STEGO is called .jpg. Pixels of a
-    decoded JPEG are refused, unless they are shrunk: whoever quantises them again sees each change.
+    the rest of the file stays as it is. Any other cover becomes a JPEG if the name of STEGO ends in .jpg. The
+    pixels of a decoded JPEG are refused unless they are shrunk: quantising them again exposes every change.
 
-    With --covers, the bits of coded are shared out over the pixels of two covers or more: each gets as much
-    as it bears. Without all of the stegos nothing is revealed.
+    With --covers, the coded bits are distributed over the pixels of two or more covers, each of which gets
+    as many as it can bear. Nothing can be revealed unless all of the stegos are present.
 
-    With --survive, everything that is promised is done to the stego before it is written, and it is made
-    stronger until the secret comes back from all of it. What services do is taken from what is known of
-    them: nothing was sent through any.
+    With --survive, the stego is put through everything it must survive before it is written, and is made
+    stronger until the secret comes back every time. What each service does to a picture is modelled on what
+    is publicly known: nothing was sent through any of them.
     """
     from stegcli import pipeline
     from stegcli.cli.passphrase import find_passphrase
@@ -158,7 +157,7 @@ def hide(
         whole=whole,
     )
     if covers and cover_from is not None:
-        raise UsageError("--covers and --cover-from at once", "Keep one of them.")
+        raise UsageError("--covers and --cover-from exclude each other", "Keep one of them.")
     if covers:
         names = [name for name in (cover, secret, *(more or ())) if name is not None]
         _over_several(talk, names, output, model, settings, (passphrase, passphrase_file), force)
@@ -211,9 +210,11 @@ def _over_several(
     from stegcli.cli.passphrase import find_passphrase
 
     if options.STREAM in names or output == options.STREAM:
-        raise UsageError("several covers and a stream", "Give files, and with -o a folder.")
+        raise UsageError(
+            "--covers does not work with streams", "Give the covers as files and, with -o, a folder."
+        )
     if model not in (None, "coded"):
-        raise UsageError(f"--covers with {model}", "Only coded shares a secret out over several covers.")
+        raise UsageError(f"--covers does not work with {model}", "Only coded hides across several covers.")
     secret, *covers = names
     folder = Path(f"{Path(secret).stem}.stegos" if output is None else output)
     words = find_passphrase(ask=asked[0], file=asked[1], twice=True)
@@ -234,7 +235,7 @@ def _over_several(
 
 def _only_secret(first: str, second: str | None) -> str:
     if second is not None:
-        raise UsageError("a COVER and --cover-from at once", "With --cover-from, give SECRET alone.")
+        raise UsageError("COVER and --cover-from exclude each other", "With --cover-from, give only SECRET.")
     return first
 
 

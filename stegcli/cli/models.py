@@ -74,8 +74,8 @@ def pull(
 ) -> None:
     """Download weights, so that hiding and revealing need no network.
 
-    A download that broke off goes on where it ended. Every file is held against the SHA-256 that the
-    repository's manifest states.
+    A download that was interrupted continues where it stopped. Every file is checked against the SHA-256 in
+    the repository's manifest.
     """
     from stegcli.models import exchange, store
 
@@ -111,8 +111,8 @@ def push(
 ) -> None:
     """Push weights to the Hugging Face Hub, with a card, as one commit.
 
-    The login is that of the Hub's own tools: `hf auth login`, or HF_TOKEN. What was pushed is read back, and
-    its pinned address is printed.
+    Log in with the Hub's own tools: `hf auth login`, or HF_TOKEN. The pushed files are read back, and their
+    pinned address is printed.
     """
     from stegcli.models import exchange, store
 
@@ -131,9 +131,9 @@ def verify(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Hold every file against its SHA-256, and load it.
+    """Check every file against its SHA-256, and load it.
 
-    Looks at the models that are installed, or at those in --weights.
+    This verifies the models that are installed, or those in --weights.
     """
     from stegcli.models import exchange
 
@@ -174,7 +174,7 @@ def _exported(run: Path, folder: Path, name: str | None) -> Path:
 
 
 def _copy(files: dict[str, bytes], folder: Path, force: bool) -> None:
-    """Write all of them, the manifest last: a folder without one is no folder of weights."""
+    """Write all files, the manifest last: a folder without one is not a folder of weights."""
     from stegcli.models.store import MANIFEST
     from stegcli.pictures.drafts import explained, refuse_existing
     from stegcli.pictures.writing import save_bytes

@@ -1,4 +1,4 @@
-"""Options that several commands share, each declared once, and what they are made into."""
+"""Options that several commands share, each declared once, and the settings they become."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 STREAM = "-"
-"""stdin or stdout in the place of a file."""
+"""Stands for stdin or stdout where a file is expected."""
 
 AskPassphrase = Annotated[
     bool,
@@ -55,7 +55,7 @@ PassphraseFile = Annotated[
     typer.Option(
         "--passphrase-file",
         metavar="FILE",
-        help="Read the passphrase from FILE: its first line, without the line end; - is stdin.",
+        help="Read the passphrase from the first line of FILE; - reads stdin.",
     ),
 ]
 Weights = Annotated[
@@ -69,7 +69,9 @@ Favor = Annotated[
 Model = Annotated[str | None, typer.Option(metavar="ID", help="Model to use; `stegcli models` lists them.")]
 ScaleCover = Annotated[
     float,
-    typer.Option(metavar="FACTOR", help="Shrink the cover first, which removes what a JPEG leaves in it."),
+    typer.Option(
+        metavar="FACTOR", help="Shrink the cover first, which removes the traces that JPEG leaves in it."
+    ),
 ]
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to run the networks.")]
 Target = Annotated[
@@ -78,8 +80,8 @@ Target = Annotated[
         min=10,
         max=60,
         metavar="DB",
-        help="PSNR that is good enough for the revealed picture; whatever is not needed to reach it "
-        "goes into a better stego.",
+        help="PSNR that is good enough for the revealed picture; whatever is left over goes into "
+        "a better stego.",
         show_default=False,
     ),
 ]
@@ -87,7 +89,7 @@ ForceJpegCover = Annotated[
     bool,
     typer.Option(
         "--force-jpeg-cover",
-        help="With --model coded, hide in the pixels of a decoded JPEG, where a detector sees it.",
+        help="With --model coded, hide in the pixels of a decoded JPEG, where a detector can tell.",
     ),
 ]
 RiskWish = Annotated[
@@ -95,8 +97,8 @@ RiskWish = Annotated[
     typer.Option(
         "--risk",
         metavar="E",
-        help="With --model coded: let the secret come back as well as a detector's estimated error of E "
-        "allows (0.5: it guesses).",
+        help="With --model coded, give the secret the best quality that keeps a detector's estimated "
+        "error at E or above (at 0.5 it can only guess).",
         show_default=False,
     ),
 ]
@@ -104,8 +106,10 @@ Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files."
 MaxPixels = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Refuse pictures with more pixels (default: 89478485).")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object; an error is one on stderr.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but the result, in brief.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object; errors are JSON on stderr, too.")
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print only the result, in brief.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Report how long each stage takes.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
 
@@ -128,7 +132,7 @@ def hide_settings(
     survive: str | None = None,
     whole: bool = False,
 ) -> HideSettings:
-    """The options of `hide` and `check` as the pipeline takes them."""
+    """The options of `hide` and `check` in the form that the pipeline takes."""
     from stegcli.pipeline import HideSettings
 
     return HideSettings(
@@ -164,7 +168,7 @@ def output_for(given: str | None, source: str, ending: str) -> str:
     if given is not None:
         return given
     if source == STREAM:
-        raise UsageError("a picture from stdin gives no name to the result", "Name the output with -o.")
+        raise UsageError("a picture from stdin has no file name", "Name the output with -o.")
     return f"{Path(source).stem}.{ending}"
 
 
@@ -177,7 +181,7 @@ def stego_ending(model: str | None, cover: str) -> str:
 
 
 def checked_stego(name: str, model: str | None, force: bool, inputs: list[str]) -> str | Sink:
-    """As `checked_output`, for what a method writes."""
+    """As `checked_output`, for the kinds of file that a method writes."""
     from stegcli.methods import files
 
     if name == STREAM:
@@ -212,7 +216,7 @@ def checked_reveal(given: str | None, picture: str, force: bool, inputs: list[st
 
 
 def whether_written(name: str) -> Callable[[], str]:
-    """Look at a file now, and again when asked what an interrupt left of it."""
+    """Look at a file now, and again later, to say what an interrupt has left of it."""
     before = _identity(name)
 
     def told() -> str:
@@ -240,6 +244,6 @@ def pixel_limit(given: int | None) -> int:
 
 
 def check_one_stdin(*names: str | None) -> None:
-    """Only one thing can be read from stdin."""
+    """Refuse a command line that reads more than one input from stdin."""
     if sum(name == STREAM for name in names) > 1:
         raise UsageError("only one input can be - (stdin)", "Give the others as files.")

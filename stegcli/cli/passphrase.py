@@ -21,11 +21,11 @@ ENVIRONMENT = "STEGCLI_PASSPHRASE"
 STDIN = "-"
 
 _MAX_BYTES: Final = 4096
-"""Nobody types more; a device or a picture given by mistake may hold any amount."""
+"""Nobody types more than this; a device or a picture given by mistake may hold any amount."""
 
 
 def find_passphrase(*, ask: bool, file: str | None, twice: bool) -> str | None:
-    """The passphrase from the one source that is given, or None without any.
+    """The passphrase from the one source that is given, or None if there is none.
 
     Args:
         ask: prompt for it on the terminal.

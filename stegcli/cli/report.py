@@ -1,4 +1,4 @@
-"""What the user sees of work that goes well: results on stdout, talk and progress on stderr.
+"""What the user sees when all goes well: results on stdout, notes and progress on stderr.
 
 The only module that imports rich, and only for a progress bar on a terminal.
 """
@@ -26,20 +26,20 @@ _STAGES = {
     "save": "saving",
     "decode": "revealing",
     "measure": "measuring",
-    "features": "looking at covers and stegos",
+    "features": "examining covers and stegos",
     "train": "training detectors",
 }
 
 
 @dataclass(frozen=True)
 class Talk:
-    """How a command that works speaks.
+    """How a command reports on its work.
 
     Attributes:
-        as_json: the result is one JSON object, and nothing is said beside it.
-        quiet: only the result, in brief.
-        verbose: also how long each stage took; speaks beside JSON, too.
-        aside: stdout carries a picture, so that the result goes to stderr.
+        as_json: the result is one JSON object, and nothing else is printed.
+        quiet: print only the result, in brief.
+        verbose: also print how long each stage took, even when the result is JSON.
+        aside: stdout carries a picture, so the result goes to stderr.
     """
 
     as_json: bool = False
@@ -49,7 +49,7 @@ class Talk:
 
     def __post_init__(self) -> None:
         if self.quiet and self.verbose:
-            raise UsageError("--quiet and --verbose at once", "Keep one of them.")
+            raise UsageError("--quiet and --verbose exclude each other", "Keep one of them.")
 
     @property
     def is_silent(self) -> bool:
@@ -65,21 +65,21 @@ class Talk:
         stream.flush()
 
     def line(self, text: str, brief: str) -> None:
-        """Print one of many results at once, for whoever waits for it; when quiet, in brief or not at all."""
+        """Print one of many results as soon as it is known; when quiet, in brief or not at all."""
         shown = printable(brief) if self.quiet else text
         if shown:
             sys.stdout.write(f"{shown}\n")
             sys.stdout.flush()
 
     def notes(self, texts: Iterable[str]) -> None:
-        """Tell what the user may not expect, on stderr."""
+        """Print on stderr what the user may not expect."""
         if not self.is_silent:
             for text in texts:
                 say(f"note: {text}")
 
     @contextmanager
     def progress(self) -> Iterator[Progress | None]:
-        """A bar on stderr if that is a terminal, and when verbose a line for every stage that ended."""
+        """A bar on stderr if that is a terminal, and, when verbose, a line for every finished stage."""
         if self.is_silent or not (self.verbose or sys.stderr.isatty()):
             yield None
             return
@@ -98,9 +98,9 @@ class Talk:
 
     @contextmanager
     def counting(self, total: int) -> Iterator[Callable[[bool], None]]:
-        """A bar with rate and time left if stderr is a terminal, else now and then a line of the same.
+        """A bar with rate and time left if stderr is a terminal, else an occasional line with both.
 
-        What is given is to be told of each thing, and whether it was done before.
+        Call the function that this gives once for each item, saying whether it was done before.
         """
         if self.is_silent:
             yield lambda _before: None
@@ -112,7 +112,7 @@ class Talk:
 
     @contextmanager
     def listening(self, logger_name: str) -> Iterator[None]:
-        """Tell what modules below this name log as notes."""
+        """Print what the modules below this name log, as notes."""
         logger, handler = logging.getLogger(logger_name), _Notes(self)
         logger.addHandler(handler)
         try:
@@ -132,7 +132,7 @@ class _Notes(logging.Handler):
 
 @dataclass
 class _Stages:
-    """Tells each stage's seconds when the next one begins, and the last one's at the end."""
+    """Report how long each stage took when the next one begins, and the last one at the end."""
 
     tell: Callable[[str], None] | None
     clock: Callable[[], float] = time.perf_counter
@@ -158,7 +158,7 @@ class _Stages:
 
 @dataclass
 class _Milestones:
-    """Says at every twentieth of the way how far it is, how fast it goes and how long it will take."""
+    """Say after every twentieth of the work how much is done, how fast, and how long the rest will take."""
 
     total: int
     clock: Callable[[], float] = time.perf_counter
@@ -171,7 +171,7 @@ class _Milestones:
         self.since = self.clock()
 
     def step(self, before: bool) -> None:
-        """One more; work that was done before says nothing about the rate."""
+        """Count one more item; those that were done before do not count towards the rate."""
         self.done += 1
         self.worked += not before
         milestone = _MILESTONES * self.done // self.total
@@ -186,7 +186,7 @@ _MILESTONES = 20
 
 
 def _span(seconds: float) -> str:
-    """Hours, minutes and seconds, as clocks show them."""
+    """Hours, minutes and seconds, as a clock shows them."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}"
@@ -220,7 +220,7 @@ def _counting_bar(total: int) -> Iterator[Callable[[bool], None]]:
 
 @contextmanager
 def _bar() -> Iterator[Progress]:
-    """A bar that is gone when the work is done."""
+    """A bar that disappears when the work is done."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar

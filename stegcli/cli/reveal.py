@@ -39,7 +39,7 @@ def reveal(
         bool,
         typer.Option(
             "--search",
-            help="Look also for what --survive hid in a picture that was resized, turned or mirrored.",
+            help="Also search a picture that was resized, turned or mirrored for what --survive hid.",
         ),
     ] = False,
     passphrase: options.AskPassphrase = False,
@@ -55,8 +55,8 @@ def reveal(
 ) -> None:
     """Reveal what STEGO, or a folder of stegos, hides.
 
-    A file gets the name that it had, in the current folder. With -o - the picture goes to stdout as a PNG, or
-    the file as it is, and the report to stderr.
+    A hidden file is written to the current folder under its old name. With -o - a picture goes to stdout as a
+    PNG, and a file as it is; the report goes to stderr.
     """
     from stegcli import pipeline
     from stegcli.cli.passphrase import find_passphrase

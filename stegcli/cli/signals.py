@@ -1,4 +1,4 @@
-"""Ctrl-C, a polite kill and a terminal that was closed: one answer to the three of them.
+"""Ctrl-C, SIGTERM and a closed terminal, all handled alike.
 
     take()      from the first line on: nothing has been done, so the process ends at once
     arm()       a command runs: the signal becomes KeyboardInterrupt, and drafts are removed on the way out
@@ -34,7 +34,7 @@ _received: list[int] = []
 
 
 def take() -> None:
-    """Answer the signals that this process does not ignore; `nohup` and shells in the background ask so."""
+    """Handle the signals that this process does not ignore, as `nohup` and background shells ask it to."""
     for number in _numbers():
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _leave)
@@ -48,18 +48,18 @@ def arm() -> None:
 
 
 def release() -> None:
-    """Nothing is left to be cleaned up: a signal ends the process, without a traceback."""
+    """From now on there is nothing to clean up: a signal ends the process, without a traceback."""
     for number in _taken(_interrupt):
         signal.signal(number, signal.SIG_DFL)
 
 
 def was_interrupted() -> bool:
-    """Whether a signal came while a command ran: whatever fails after it, fails because of it."""
+    """Whether a signal came while a command ran: whatever fails after that fails because of it."""
     return bool(_received)
 
 
 def _numbers() -> list[signal.Signals]:
-    """Those of this system: Windows has no SIGHUP, and its SIGBREAK is unknown elsewhere."""
+    """The signals of this system: Windows has no SIGHUP, and other systems have no SIGBREAK."""
     names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     return [getattr(signal, name) for name in names if hasattr(signal, name)]
 
@@ -69,7 +69,7 @@ def _taken(handler: Any) -> list[signal.Signals]:  # noqa: ANN401 - as the signa
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:
-    """Without unwinding: an exception inside an import may be taken for a failure of that import."""
+    """Exit without unwinding: an exception inside an import may be mistaken for a failure of that import."""
     descriptor = 2 if sys.stderr is None else sys.stderr.fileno()
     try:
         os.write(descriptor, _STOPPED_JSON if "--json" in sys.argv else _STOPPED)
@@ -86,7 +86,7 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
 
 
 def _raise_again(unraisable: Any) -> None:  # noqa: ANN401 - its type exists for type checkers only
-    """Python drops an exception that meets a destructor or a callback of the import system."""
+    """Raise again what Python drops in a destructor or in a callback of the import system."""
     if not issubclass(unraisable.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(unraisable)
         return

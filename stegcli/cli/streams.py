@@ -1,4 +1,4 @@
-"""stdin, stdout and stderr as a program finds them: closed, full, or without a reader.
+"""stdin, stdout and stderr, which a program may find closed, full, or without a reader.
 
 stdout holds results, so a result that cannot be printed is an error of its own. stderr holds talk, and no
 work fails for want of somebody to talk to.
@@ -70,7 +70,7 @@ class _Result(io.TextIOWrapper):
 
 
 class _Talk(io.TextIOWrapper):
-    """stderr; what cannot be said on it is dropped."""
+    """stderr; what cannot be written to it is dropped."""
 
     @classmethod
     def over(cls, stream: Any) -> _Talk:  # noqa: ANN401
@@ -109,7 +109,7 @@ class BinaryStdout:
             )
 
     def write(self, content: bytes) -> int:
-        """All of it, or an error."""
+        """Write all of it, or raise an error."""
         file: IO[bytes] = sys.stdout.buffer
         with _printed(1):
             file.write(content)
@@ -132,7 +132,7 @@ def _printed(descriptor: int) -> Iterator[None]:
 
 
 def _silence(descriptor: int) -> None:
-    """Let what still waits in buffers go nowhere, for Python tries once more when it ends."""
+    """Discard what is still buffered, because Python tries to write it again when it exits."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, descriptor)

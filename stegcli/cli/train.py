@@ -27,7 +27,7 @@ __all__ = ["open_run", "open_steganalyzer", "require_extra", "train"]
 Model = Literal["isgan", "isgan-basic", "rehman", "baluja", "phase"]
 DEFAULT_MODEL = "isgan"
 ROWS_OF_TABLES = ("rehman", "baluja")
-"""Trained to be compared with; no export, since nothing can be hidden with them."""
+"""Trained only for comparison, and not exported, since nothing can be hidden with them."""
 
 
 def train(
@@ -135,19 +135,19 @@ def train(
 
 
 def _kept(folder: Path) -> str:
-    """Of a run that was interrupted outside its loop, which answers on its own."""
+    """What a run leaves if it is interrupted outside its loop, which handles interrupts itself."""
     if (folder / "checkpoint.pt").exists():
         return f"The last checkpoint is kept: stegcli train --resume {shlex.quote(str(folder))}"
     return "No checkpoint was written yet."
 
 
 def _is_first_process() -> bool:
-    """Of several processes one speaks."""
+    """Whether this is the one of several processes that prints."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def require_extra(*modules: str) -> None:
-    """MissingExtraError unless these modules are installed; none of them is imported."""
+    """Raise a MissingExtraError unless these modules are installed; none of them is imported."""
     from importlib.util import find_spec
 
     missing = [name for name in modules if find_spec(name) is None]
@@ -173,7 +173,7 @@ def open_run(folder: Path, device: str) -> RunHider:
 
 
 def open_steganalyzer() -> Any:  # noqa: ANN401 - `presets.Steganalyzer`; training is not typed from here
-    """The paper's steganalyzer, for `evaluate security` to ask; MissingExtraError where there is no torch."""
+    """The paper's steganalyzer, for `evaluate security`; MissingExtraError if torch is not installed."""
     require_extra("torch")
     from stegcli.training.detectors.paper import accuracy
 
@@ -198,7 +198,7 @@ def _names(dataset: list[str]) -> list[str]:
 
 
 def _free_folder(name: str) -> Path:
-    """runs/NAME, or the first of runs/NAME-2, runs/NAME-3 ... that is not there."""
+    """runs/NAME, or the first of runs/NAME-2, runs/NAME-3 ... that does not exist."""
     folder, number = Path("runs") / name, 1
     while folder.exists():
         number += 1
@@ -224,7 +224,7 @@ def _run(
 
 @contextmanager
 def _leaving_no_empty(folder: Path) -> Iterator[None]:
-    """Make the folder, and remove it again if nothing came into it."""
+    """Make the folder, and remove it again if nothing was written to it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):

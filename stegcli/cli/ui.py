@@ -37,8 +37,8 @@ def ui(
 ) -> None:
     """Hide and reveal on a page in the browser.
 
-    The page is served to this computer alone, to who has the address with its key. No other computer is
-    asked, and no picture is kept when the command ends: Ctrl-C ends it.
+    The page is served only to this computer, and only at the address that contains its key. No other computer
+    is contacted, and no picture is kept after the command ends. Press Ctrl-C to end it.
     """
     from stegcli.ui.desk import Desk
     from stegcli.ui.server import Server

@@ -1,4 +1,4 @@
-"""The contract of a method: what it is given, what it gives back, and the checks that all of them share.
+"""The contract of a method: what it takes, what it returns, and the checks that all methods share.
 
 Job (cover, secret, model, keys, wishes) ──> Method.hide   ──> Stego
 Opened (header, keys, carriers), Models  ──> Method.reveal ──> Secret
@@ -55,7 +55,7 @@ __all__ = [
 
 MIN_SIDE = 64
 KINDS: Final = ("gray", "colour", "file")
-"""Of secrets."""
+"""The kinds of secrets."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ class Cover:
     Attributes:
         rgb: (H, W, 3) uint8.
         alpha: (H, W) uint8, or None if it is opaque.
-        jpeg: the file that `rgb` was decoded from, where its coefficients shall carry and not the pixels.
-        error: (R, C, 8, 8) float32, what rounding took from luma's coefficients, where the file was made just
-            now: see `carriers.jpeg_fresh`.
+        jpeg: the file that `rgb` was decoded from, if its coefficients carry instead of the pixels.
+        error: (R, C, 8, 8) float32, the rounding errors of luma's coefficients, if the file has just been
+            made: see `carriers.jpeg_fresh`.
     """
 
     rgb: Rgb
@@ -77,23 +77,23 @@ class Cover:
 
 
 class Ceiling(Protocol):
-    """How much a cover may carry, by what somebody knows of detectors."""
+    """How much a cover may carry, given what is known about detectors."""
 
     def most_bytes(self, cover: Cover) -> int:
-        """Of a body, seal included, in these pixels or in the coefficients of `cover.jpeg`; maybe none."""
+        """Largest body in bytes, seal included, for the pixels, or the coefficients of `cover.jpeg`."""
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a user asks of a method; each refuses what it cannot do.
+    """What a user asks of a method, which refuses what it cannot do.
 
     Attributes:
-        favor: "cover", "balanced" or "secret": how to share out the quality.
-        target: PSNR in dB that the revealed picture shall have; what is won by that goes into the stego.
-            None for all that the method can give.
-        ceiling: what the stego must stay under; then the secret is as good as that allows, and no better
+        favor: "cover", "balanced" or "secret": which picture gets more of the quality.
+        target: PSNR in dB that the revealed picture should have; anything beyond it benefits the stego.
+            None asks for all that the method can give.
+        ceiling: limit that the stego must respect; the secret is then as good as it allows, but no better
             than `target`.
-        survive: what the secret shall survive, a name of `methods.robust.profiles`; None for nothing.
+        survive: what the secret must survive, a name in `methods.robust.profiles`; None for nothing.
     """
 
     favor: str = "balanced"
@@ -108,15 +108,15 @@ class Job:
 
     Attributes:
         cover: the picture that will carry.
-        secret: (h, w) or (h, w, 3) uint8 of any size, or a file; what the method takes: see `Method.takes`. A
-            picture is reduced if it does not fit.
-        models: the networks of the caller.
-        model: those among them to hide with, loaded while the keys are being derived; None for a method that
-            needs none.
-        keyring: the passphrase's keys.
+        secret: (h, w) or (h, w, 3) uint8 of any size, or a file, of a kind in `Method.takes`. A picture is
+            reduced if it does not fit.
+        models: the caller's networks.
+        model: the model to hide with, loaded while the keys are being derived; None for a method that needs
+            none.
+        keyring: the keys that belong to the passphrase.
         wishes: what the user asks for.
         salt: 16 bytes; random unless a test fixes them.
-        progress: told the stage and the share of it that is done.
+        progress: called with the stage and the share of it that is done.
         reads_back: the caller will decode a sample of the result only, so the method itself makes sure that
             all it wrote can be read.
     """
@@ -133,14 +133,14 @@ class Job:
 
     @property
     def secret_gray(self) -> Gray:
-        """The secret of a method that takes nothing but gray pictures."""
+        """The secret, for a method that takes only gray pictures."""
         if isinstance(self.secret, FileSecret) or self.secret.ndim != 2:
             raise TypeError("this method takes gray pictures")
         return self.secret
 
     @property
     def networks(self) -> Loader:
-        """The model of a method that needs one."""
+        """The model, for a method that needs one."""
         if self.model is None:
             raise TypeError("this method needs a model")
         return self.model
@@ -148,14 +148,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a header tells beyond sizes.
+    """What a header says apart from sizes.
 
     Attributes:
-        model: 4 bytes that name the model; None where no network is needed to reveal.
-        spread: cover pixels per symbol; 1 where a method has no choice.
+        model: 4 bytes that identify the model; None if revealing needs no network.
+        spread: cover pixels per symbol; 1 if the method has no choice.
         planes: planes of the code map that were sent, 1..64.
         shown_shape: (height, width) of the hidden picture; (0, 0) for a file.
-        sigma: phase noise that the writer expected, in grey levels; None where there are no phases.
+        sigma: phase noise that the writer expected, in grey levels; None if there are no phases.
     """
 
     model: bytes | None
@@ -170,8 +170,8 @@ class JpegLoad:
     """How much a JPEG file carries.
 
     Attributes:
-        rate: bits, head and all, per AC coefficient of luma that is not zero.
-        step: mean of luma's quantisation table, 1 or more: the finer, the better the file's quality.
+        rate: bits, including the head, per non-zero AC coefficient of luma.
+        step: mean of luma's quantisation table, at least 1: the smaller, the better the quality of the file.
     """
 
     rate: float
@@ -180,12 +180,12 @@ class JpegLoad:
 
 @dataclass(frozen=True)
 class Proof:
-    """That a secret was read again after something had been done to its stego.
+    """Proof that a secret can be read after something was done to its stego.
 
     Attributes:
-        channel: what was done, as users say it.
+        channel: what was done, in the words of users.
         opened: whether the secret came back.
-        margin: by what share more information arrived than is needed.
+        margin: share by which more information arrived than is needed.
     """
 
     channel: str
@@ -198,15 +198,15 @@ class Stego:
     """A stego and how it was made.
 
     Attributes:
-        pixels: (H, W, 3) uint8; None for one that is a JPEG file.
+        pixels: (H, W, 3) uint8; None if the stego is a JPEG file.
         hidden: the secret as carried.
         header: what the stego says about itself.
-        facts: the method's own part of it.
+        facts: the method's own part of the header.
         device: where the encoder ran.
         notices: what the user may not expect, one sentence each.
-        jpeg: the whole file, where coefficients carry.
+        jpeg: the whole file, if coefficients carry.
         load: how much they carry.
-        proofs: what it was tried on, if the method promises that it survives anything.
+        proofs: what the stego was put through, if the method promises that it survives anything.
     """
 
     pixels: Rgb | None
@@ -221,7 +221,7 @@ class Stego:
 
     @property
     def rgb(self) -> Rgb:
-        """(H, W, 3) uint8: the pixels of a stego that hides in them."""
+        """(H, W, 3) uint8: the pixels, for a stego that hides in pixels."""
         if self.pixels is None:
             raise TypeError("this stego is a JPEG file")
         return self.pixels
@@ -232,8 +232,8 @@ class Secret:
     """What was revealed.
 
     Attributes:
-        content: (h, w) or (h, w, 3) uint8, at the size that was carried, or a file.
-        model: id of the model that decoded it, or the family's name where none was needed.
+        content: (h, w) or (h, w, 3) uint8, at the size that the stego carries, or a file.
+        model: id of the model that decoded it, or the name of the family if none was needed.
         device: where the decoder ran.
         sample: rows and columns of the parts that were decoded; the rest of `content` is black. None if all
             of it was, as it always is unless a sample was asked for.
@@ -246,50 +246,50 @@ class Secret:
 
 
 class Method(Protocol):
-    """One way of hiding. Methods are arrays in, arrays out, and keep nothing between two calls."""
+    """One way of hiding. Methods take and return arrays, and keep no state between calls."""
 
     @property
     def family(self) -> str:
-        """Of the models that it runs, as their contracts name it."""
+        """Family of the models that it runs, as named in their contracts."""
 
     @property
     def channels(self) -> Collection[int]:
-        """How the headers of its stegos name it."""
+        """Numbers by which the headers of its stegos name it."""
 
     @property
     def has_models(self) -> bool:
-        """Whether models of the family hide; else the method needs no model to be named."""
+        """Whether it hides with models; if not, no model needs to be named."""
 
     @property
     def takes(self) -> Collection[str]:
-        """Kinds of secrets, of `KINDS`."""
+        """The kinds of secrets that it takes, among `KINDS`."""
 
     @property
     def has_key(self) -> bool:
-        """Whether a passphrase keeps the secret itself private, not only the header."""
+        """Whether a passphrase protects the secret itself, and not only the header."""
 
     @property
     def has_runs(self) -> bool:
-        """Whether the salts of many stegos may begin alike, and save most of their keys' work: see `keys`."""
+        """Whether salts of many stegos may begin alike, which saves key derivations: see `keys`."""
 
     @property
     def has_jpeg(self) -> bool:
-        """Whether it also hides in the coefficients of a JPEG file: see `Cover.jpeg`."""
+        """Whether it can also hide in the coefficients of a JPEG file: see `Cover.jpeg`."""
 
     @property
     def has_ceiling(self) -> bool:
-        """Whether it stays under `Wishes.ceiling`; others take no notice of it."""
+        """Whether it respects `Wishes.ceiling`; other methods ignore it."""
 
     @property
     def shuns_jpeg_pixels(self) -> bool:
-        """Whether it is taken in order not to be detected, so that pixels of a decoded JPEG are refused."""
+        """Whether it refuses the pixels of a decoded JPEG, because it is meant to stay undetected."""
 
     def hide(self, job: Job) -> Stego:
         """Hide a secret in a cover.
 
         Raises:
-            ImageError: the cover is too small, or the secret has a side that no header can state.
-            UsageError: a wish that the method cannot fulfil, or an empty passphrase.
+            ImageError: the cover is too small, or the secret has a side too long for a header to state.
+            UsageError: the method cannot fulfil a wish, or the passphrase is empty.
         """
 
     def reveal(
@@ -304,23 +304,23 @@ class Method(Protocol):
             sampled: parts of the picture are enough, if the method can decode such.
 
         Raises:
-            NothingFoundError: the header says what this stego cannot hold.
-            ModelError: the model is not here, or is of another family.
+            NothingFoundError: the header claims what this stego cannot hold.
+            ModelError: the model is not installed, or belongs to another family.
         """
 
     def facts(self, opened: Opened) -> Facts:
-        """What the header says in the method's own bytes.
+        """Read the part of the header that belongs to the method.
 
         Raises:
-            NothingFoundError: it says what this stego cannot hold.
+            NothingFoundError: it claims what this stego cannot hold.
         """
 
     def damage(self, opened: Opened) -> float:
-        """Share of the pixels destroyed since the stego was written, 0..1, estimated."""
+        """Estimated share, 0..1, of the pixels that were destroyed since the stego was written."""
 
 
 def alpha_notices(alpha: Gray | None, usable: NDArray[np.bool_] | None) -> tuple[str, ...]:
-    """What the user must know of pixels that carry though they are half-transparent."""
+    """What the user must know about half-transparent pixels that carry."""
     if alpha is None or int((alpha if usable is None else alpha[usable]).min()) == OPAQUE:
         return ()
     return (
@@ -330,7 +330,7 @@ def alpha_notices(alpha: Gray | None, usable: NDArray[np.bool_] | None) -> tuple
 
 
 def check_room(cover_rgb: Rgb, room: int) -> int:
-    """Number of usable pixels -> the same, if a header fits; ImageError if not."""
+    """Return the number of usable pixels if a header fits into them; ImageError if not."""
     height, width = cover_rgb.shape[:2]
     if min(height, width) < MIN_SIDE:
         raise ImageError(
@@ -345,21 +345,21 @@ def check_room(cover_rgb: Rgb, room: int) -> int:
 
 
 def check_secret(secret_gray: Gray) -> None:
-    """ImageError for a side that no header can state."""
+    """Raise an ImageError if a side is too long for a header to state."""
     if max(secret_gray.shape) > MAX_SIZE:
         raise ImageError(f"the secret has a side of more than {MAX_SIZE} pixels", "Reduce it first.")
 
 
 def decoder_of(models: Models, fingerprint: bytes, family: str) -> Loader:
-    """The model that a header names, if it belongs to the family of the method that the header names.
+    """The model that a header names, which must belong to the family that the header names.
 
     Raises:
-        ModelError: it is not here, or is another family's.
+        ModelError: it is not installed, or belongs to another family.
     """
     model = models.fingerprinted(fingerprint)
     if model.family != family:
         raise ModelError(
-            f"the picture was hidden by {family}; its model {model.id} is {model.family}",
-            "Give the folder of the weights that it was hidden with: --weights DIR.",
+            f"the picture was hidden by {family}, but its model {model.id} belongs to {model.family}",
+            "Give the folder with the weights that it was hidden with: --weights DIR.",
         )
     return model

@@ -1,4 +1,4 @@
-"""What a user names, as a method takes it: covers, secrets, and files to write."""
+"""From what a user names to what a method takes: covers, secrets, and files to write."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ __all__ = [
 ]
 
 _QUALITY: Final = 95
-"""Of a JPEG that is made here, with chroma at full resolution."""
+"""Quality of the JPEGs that are made here, with chroma at full resolution."""
 
 _ORIGINAL = (
-    "whoever has the cover, too, sees at once what was changed: keep that file to yourself, or delete it"
+    "anybody who has the cover as well sees at once what was changed: keep it to yourself, or delete it"
 )
 SEEN_AGAIN: Final = (
     "the cover was a JPEG and its pixels show it: a detector that quantises them again erred in 0.16 of "
     "camera photographs (16 pixels for each of the secret); --scale-cover 0.75 removes it"
 )
-_METADATA = "the JPEG keeps the cover's metadata, such as EXIF: camera, time, maybe the place"
+_METADATA = "the JPEG keeps the cover's metadata, such as EXIF: camera, time and possibly place"
 
 
 def asks_jpeg(model: str | None, out: PathLike | Sink | None, cover: Source) -> bool:
-    """Whether a stego shall be a JPEG file, if the method can: by its name, or as its cover is one."""
+    """Whether the stego should be a JPEG file, judging by its name or its cover, and the method allows it."""
     if not table.writes_jpeg(model):
         return False
     if isinstance(out, str | os.PathLike):
@@ -66,7 +66,7 @@ def asks_jpeg(model: str | None, out: PathLike | Sink | None, cover: Source) -> 
 
 
 def check_output(model: str | None, out: PathLike, force: bool, inputs: Sequence[PathLike]) -> None:
-    """OutputError now if a method's stego could not be written there later."""
+    """Raise an OutputError now if a method's stego could not be written there later."""
     if writing.is_jpeg_name(out) and table.writes_jpeg(model):
         check_place(out, force, inputs)
     else:
@@ -86,14 +86,14 @@ def cover_in_pixels(
 
     Args:
         source: file or pixels.
-        out: what it becomes.
+        out: where the stego will be written.
         max_pixels: refuse a larger picture.
-        scale: 1 leaves it as it is.
-        traced: look for a decoded JPEG in the pixels of any file, which takes a third of a second.
-        refuse_jpeg: refuse one; else the notices tell of it.
+        scale: factor to shrink by; 1 leaves the cover as it is.
+        traced: look for the traces of a JPEG in the pixels of any file, which takes a third of a second.
+        refuse_jpeg: refuse a decoded JPEG; otherwise a notice mentions it.
 
     Raises:
-        ImageError: it cannot be read; or it is a decoded JPEG as it is, where that is refused.
+        ImageError: it cannot be read, or it is a decoded JPEG that is refused.
         OutputError: `out` cannot hold it.
     """
     picture = load_cover(source, max_pixels, scale)
@@ -116,7 +116,7 @@ def _of_a_jpeg(picture: Picture) -> ImageError:
     what = "is a JPEG" if picture.from_jpeg else "was a JPEG before it was saved in this file"
     keep = "Keep it a JPEG (-o stego.jpg)" if picture.from_jpeg else "Hide in the JPEG itself"
     return ImageError(
-        f"the cover {what}: whoever quantises its pixels once more sees what was changed in them",
+        f"the cover {what}: quantising its pixels again shows what was changed in them",
         f"{keep}, shrink it (--scale-cover 0.75), or, if nobody will look for a secret by computer, "
         "add --force-jpeg-cover.",
     )
@@ -125,7 +125,7 @@ def _of_a_jpeg(picture: Picture) -> ImageError:
 def cover_in_jpeg(
     source: Source, out: PathLike | Sink | None, max_pixels: int, scale: float, *, keep_metadata: bool
 ) -> tuple[Picture, Cover]:
-    """A cover whose coefficients carry: a JPEG file as it is, or one that is made of any other picture.
+    """A cover whose coefficients carry: a JPEG file as it is, or one made from any other picture.
 
     Raises:
         ImageError: it cannot be read, or is a JPEG of a kind that cannot carry.
@@ -151,7 +151,7 @@ def cover_to_survive(
     *,
     keep_metadata: bool,
 ) -> tuple[Picture, Cover]:
-    """A cover that no service has to shrink any more; a fresh JPEG if the stego shall be one.
+    """A cover that is small enough for the service; a fresh JPEG if the stego is to be one.
 
     Raises:
         ImageError: it cannot be read.
@@ -174,7 +174,7 @@ def cover_to_survive(
 
 
 def _fresh(picture: Picture, out: PathLike | Sink | None, keep_metadata: bool) -> tuple[Picture, Cover]:
-    """A JPEG made of a picture's pixels, and that picture as it shows them."""
+    """A JPEG made from a picture's pixels, and the picture as that JPEG shows it."""
     from stegcli.carriers.jpeg_fresh import fresh_cover
 
     name = out if isinstance(out, str | os.PathLike) else "the cover"
@@ -183,9 +183,7 @@ def _fresh(picture: Picture, out: PathLike | Sink | None, keep_metadata: bool) -
     exif = picture.exif if keep_metadata else None
     jpeg, error = fresh_cover(picture.rgb, _QUALITY, "4:4:4", icc, exif)
     rgb = reading.load_upright(Encoded("the cover as a JPEG", jpeg.data), max_pixels=picture.rgb.size).rgb
-    notice = (
-        f"the cover was saved as a JPEG of quality {_QUALITY} (chroma 4:4:4); figures compare with that one"
-    )
+    notice = f"the cover was saved as a JPEG of quality {_QUALITY} (chroma 4:4:4), to which the figures refer"
     seen = replace(picture, rgb=rgb, alpha=None, notices=(*picture.notices, notice))
     return seen, Cover(rgb, jpeg=jpeg, error=error)
 
@@ -193,11 +191,11 @@ def _fresh(picture: Picture, out: PathLike | Sink | None, keep_metadata: bool) -
 def secret_for(
     method: Method, source: Source, max_pixels: int, *, gray: bool, as_file: bool
 ) -> tuple[U8 | FileSecret, tuple[str, ...]]:
-    """What is hidden, of the kinds that the method takes, and what the user may not expect of it.
+    """The secret, of a kind that the method takes, and notices about what the user may not expect.
 
     Raises:
         UsageError: the method does not take it.
-        ImageError: it cannot be read, or is no picture where only pictures are taken.
+        ImageError: it cannot be read, or it is not a picture and the method takes only pictures.
     """
     if as_file:
         return _file(source, method), ()
@@ -220,9 +218,9 @@ def _file(source: Source, method: Method) -> FileSecret:
     from stegcli.codecs.plain import MAX_BYTES
 
     if "file" not in method.takes:
-        raise UsageError(f"{method.family} hides pictures only", "Take --model coded, or omit --as-file.")
+        raise UsageError(f"{method.family} hides pictures only", "Use --model coded, or omit --as-file.")
     if isinstance(source, np.ndarray):
-        raise UsageError("an array is no file", "Give the name of a file.")
+        raise UsageError("an array is not a file", "Give the name of a file.")
     if isinstance(source, Encoded):
         return FileSecret("secret" if source.name == STDIN else source.name, source.content)
     try:

@@ -1,6 +1,6 @@
-"""The methods, the ways into a stego, and who answers for what: literal tables.
+"""The methods, the ways to open a stego, and which method handles which name: literal tables.
 
-What takes long to load, and most stegos do not need, is loaded by the entry that needs it.
+Modules that take long to load, and that most stegos do not need, are imported by the entry that needs them.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _open_anyhow(stego_rgb: Array, keyring: Keyring, jpeg: bytes | None, progres
 
 
 OPENERS: Final[tuple[Opener, ...]] = (open_parities, _open_samples, open_parities_of_run)
-"""Into pixels, tried in order of cost."""
+"""Ways to open pixels, in order of cost."""
 
 
 def open_stego(
@@ -89,19 +89,19 @@ def open_stego(
     search: bool = False,
     progress: Progress | None = None,
 ) -> tuple[Method, Opened]:
-    """Open a stego by the first way that leads into it. Needs no model.
+    """Open a stego in the first way that works. Needs no model.
 
     Args:
         stego_rgb: (H, W, 3) uint8.
         alpha: (H, W) uint8 or None.
-        keyring: the passphrase's keys.
-        jpeg: the file that it was decoded from, if that is a JPEG: its coefficients are looked at first.
-        search: try other sizes, and turned and mirrored, when nothing else finds anything.
-        progress: told of that search.
+        keyring: the keys that belong to the passphrase.
+        jpeg: the file that it was decoded from, if that is a JPEG; its coefficients are tried first.
+        search: also try other sizes, turned and mirrored, if nothing else finds anything.
+        progress: called during that search.
 
     Raises:
         NothingFoundError: nothing is hidden, the passphrase is wrong, or too much was destroyed.
-        ChangedError: something is hidden, and too much of it was destroyed.
+        ChangedError: something is hidden, but too much of it was destroyed.
         ModelError: it was hidden in a way that this version does not know.
     """
     ways = _ways(stego_rgb, alpha, keyring, jpeg)
@@ -119,7 +119,7 @@ def open_stego(
 
 
 def _ways(stego_rgb: Array, alpha: Array | None, keyring: Keyring, jpeg: bytes | None) -> list[Way]:
-    """All ways, in order of cost and likelihood: a JPEG is what a stego that survived has become."""
+    """All ways, in order of cost and likelihood: a stego that survived a service is most often a JPEG."""
     ways: list[Way] = [partial(opener, stego_rgb, alpha, keyring) for opener in OPENERS]
     as_it_is = partial(_open_sturdy, stego_rgb, keyring, jpeg)
     shifted = partial(_open_shifted, stego_rgb, keyring, jpeg)
@@ -129,25 +129,25 @@ def _ways(stego_rgb: Array, alpha: Array | None, keyring: Keyring, jpeg: bytes |
 
 
 def writes_jpeg(name: str | None) -> bool:
-    """Whether the method that a user names hides in the coefficients of JPEG files, too."""
+    """Whether the named method can also hide in the coefficients of JPEG files."""
     return any(method.family == name and method.has_jpeg for method in METHODS)
 
 
 def bears_ceiling(name: str | None) -> bool:
-    """Whether the method that a user names can stay under a limit on the risk of detection."""
+    """Whether the named method can respect a limit on the risk of detection."""
     return any(method.family == name and method.has_ceiling for method in METHODS)
 
 
 def chosen(name: str | None, models: Models, *, progressive: bool = False) -> tuple[Method, Loader | None]:
-    """The method that a user names, by its family or one of its models, and the model; None for the default.
+    """The method that is named by its family or by one of its models, and that model.
 
     Args:
-        name: id or family.
-        models: of the caller.
-        progressive: whether a model is wanted that can send fewer planes than all.
+        name: id or family; None for the default.
+        models: the caller's.
+        progressive: whether the model must be able to send only some of its planes.
 
     Raises:
-        ModelError: there is no such model.
+        ModelError: no such model exists.
     """
     for method in METHODS:
         if method.family == name and not method.has_models:
@@ -160,14 +160,14 @@ def for_family(family: str) -> Method:
     """The method that runs models of this family.
 
     Raises:
-        ModelError: there is none.
+        ModelError: no method does.
     """
     for method in METHODS:
         if method.family == family:
             return method
     raise ModelError(
         f"nothing can be hidden with models of family {family}",
-        f"Take a model of {' or '.join(method.family for method in METHODS)}: see `stegcli models`.",
+        f"Choose a model of {' or '.join(method.family for method in METHODS)}: see `stegcli models`.",
     )
 
 
@@ -175,7 +175,7 @@ def for_channel(channel: int) -> Method:
     """The method that a stego's header names.
 
     Raises:
-        ModelError: there is none.
+        ModelError: this version has no such method.
     """
     for method in METHODS:
         if channel in method.channels:

@@ -10,7 +10,7 @@ from desk import Desk
 from PIL import Image
 from skimage import data
 
-REFUSED = "whoever quantises its pixels once more sees what was changed"
+REFUSED = "quantising its pixels again shows what was changed"
 
 
 @pytest.fixture

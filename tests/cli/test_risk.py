@@ -106,7 +106,7 @@ def test_the_cover_that_bears_most_is_taken(desk: Desk, tiny: str) -> None:
     order = list(ranking)
     assert order.index("large.png") < order.index("middle.png") < order.index("small.png")
     assert order.index("large.png") < order.index("smooth.png")
-    assert "quantises its pixels" in ranking["decoded.png"]["problem"]
+    assert "quantising its pixels" in ranking["decoded.png"]["problem"]
     assert order[-1] == "decoded.png"
     assert ranking["decoded.jpg"]["risk"] > 0
     assert done.json["stego"].startswith(Path(order[0]).stem)

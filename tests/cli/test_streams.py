@@ -159,7 +159,7 @@ def test_verbose_tells_the_seconds_of_each_stage(stego: Desk) -> None:
     assert stages == ["reading", "revealing", "saving"]
     assert all(line.endswith(" s") for line in told.err.splitlines())
     assert told.out.startswith("out.png: ")
-    stego.refuses(2, "reveal", "stego.png", "-v", "-q", words="at once")
+    stego.refuses(2, "reveal", "stego.png", "-v", "-q", words="exclude each other")
 
 
 def test_json_keeps_stderr_clear(stego: Desk) -> None:

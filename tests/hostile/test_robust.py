@@ -16,7 +16,7 @@ from stegcli.envelope import sturdy
 from stegcli.envelope.head import Head
 from stegcli.envelope.opening import check_sizes
 from stegcli.envelope.sturdy import SturdyHead
-from stegcli.errors import ChangedError, ImageError, NothingFoundError
+from stegcli.errors import ChangedError, ImageError, ModelError, NothingFoundError
 from stegcli.methods import table
 
 PAYLOAD = b"no picture at all"
@@ -76,7 +76,6 @@ def test_sizes_are_held_against_the_limit() -> None:
         b"",
         b"short",
         bytes(24) + PAYLOAD,
-        b"\xff" * 24 + PAYLOAD,
         head(channel=16).to_bytes()[:24] + PAYLOAD,
         head(channel=17).to_bytes()[:24] + PAYLOAD,
     ],
@@ -84,6 +83,12 @@ def test_sizes_are_held_against_the_limit() -> None:
 def test_bodies_without_a_head_of_ours_hold_nothing(plaintext: bytes) -> None:
     with pytest.raises(NothingFoundError):
         cases.revealed(forged(plaintext))
+
+
+def test_a_head_of_a_later_version_asks_for_an_upgrade() -> None:
+    with pytest.raises(ModelError) as caught:
+        cases.revealed(forged(b"\xff" * 24 + PAYLOAD))
+    assert "Upgrade" in caught.value.hint
 
 
 def test_a_body_that_was_not_sealed_is_lost() -> None:

@@ -39,7 +39,7 @@ def test_evaluate_writes_a_page_that_needs_nothing_else(desk: Desk, photos: Path
             "--baselines",
             "lsb-332,avif-hill",
             "--pairs",
-            "2",
+            "1",
             "--spreads",
             "1,4",
         ],
@@ -141,7 +141,6 @@ def test_check_knows_that_larger_covers_give_more_away(desk: Desk) -> None:
     errors = [report["risk"]["error"] for report in found]
     assert found[0]["measured_risk"]["error"] > errors[0] > errors[1] > errors[2]
     assert found[2]["missed"] is None
-    assert "this very stego          unknown" in desk.run("check", "cover3.png", "secret3.png").out
 
 
 def test_a_cover_that_check_calls_quiet_is_quiet(desk: Desk) -> None:
@@ -172,7 +171,7 @@ def test_check_says_when_a_cover_is_beyond_its_knowledge(desk: Desk) -> None:
     drawn[::7, :, 1], drawn[:, ::5, 0] = 255, 255
     desk.put("drawn.png", drawn)
     assert desk.run("check", "drawn.png", "small.png", "--json").json["missed"] is None
-    assert "unknown" in desk.run("check", "drawn.png", "small.png").out
+    assert "this very stego          unknown" in desk.run("check", "drawn.png", "small.png").out
 
 
 def test_check_warns_of_a_jpeg(desk: Desk) -> None:
@@ -203,7 +202,7 @@ def test_the_cover_that_hides_best_is_taken(desk: Desk, photos: Path) -> None:
 
 
 def test_cover_from_takes_one_picture(desk: Desk, photos: Path) -> None:
-    desk.refuses(2, "hide", "cover.png", "secret.png", "--cover-from", "photos", words="at once")
+    desk.refuses(2, "hide", "cover.png", "secret.png", "--cover-from", "photos", words="exclude each other")
     desk.refuses(2, "hide", "cover.png", words="no SECRET")
     desk.refuses(2, "hide", "secret.png", "--cover-from", "secret.png", words="not a folder")
 
@@ -214,6 +213,8 @@ def test_the_judge_is_a_model_that_hides_nothing(desk: Desk) -> None:
 
 
 def test_hiding_imports_neither_lab_nor_torch(desk: Desk, photos: Path) -> None:
+    for path in sorted(photos.iterdir())[2:]:
+        path.unlink()
     prelude = (
         "import atexit, sys\n"
         "atexit.register(lambda: print(any(n.startswith(('stegcli.lab', 'torch')) for n in sys.modules)))"

@@ -13,6 +13,15 @@ from skimage import data
 
 collect_ignore_glob = ["test_*.py"] if find_spec("torch") is None else []
 
+
+@pytest.fixture(autouse=True)
+def _same_weights_in_every_run() -> None:
+    """What a test draws depends on no test before it."""
+    import torch
+
+    torch.manual_seed(0)
+
+
 PHOTOGRAPHS = (data.astronaut, data.camera, data.coffee, data.chelsea, data.rocket, data.moon)
 
 

@@ -221,7 +221,7 @@ def test_two_processes_have_the_loss_of_one_with_both_their_rows(tmp_path, album
 RECIPE = """
 model = "phase"
 name = "tiny"
-steps = 20
+steps = 12
 batch_size = 4
 crop = 16
 pages = 4
@@ -236,7 +236,7 @@ model = "isgan-basic"
 name = "tiny"
 basic_steps = 3
 adversarial_steps = 0
-batch_size = 4
+batch_size = 2
 crop = 33
 warmup_steps = 2
 ssim_only_steps = 2

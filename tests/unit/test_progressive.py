@@ -51,7 +51,7 @@ def test_more_is_asked_more_is_sent(cover_rgb: np.ndarray, secret_gray: np.ndarr
 
 def test_a_target_out_of_reach_is_said(cover_rgb: np.ndarray, secret_gray: np.ndarray) -> None:
     (notice,) = pipeline.hide(cover_rgb, secret_gray, target=60.0).notices
-    assert "not at the 60 asked for" in notice
+    assert "not at the 60 dB that were asked for" in notice
 
 
 @pytest.mark.parametrize("model", ["phase-v1", "isgan"])

@@ -94,9 +94,9 @@ def test_what_is_cut_to_a_piece_is_lost_and_says_so_or_is_not_found() -> None:
 @pytest.mark.parametrize("rgb", ["photograph", "flat", "noise"])
 def test_a_picture_without_a_secret_holds_none(rgb: str) -> None:
     pictures = {
-        "photograph": cases.photograph(),
-        "flat": np.full((64, 200, 3), 90, np.uint8),
-        "noise": np.random.default_rng(0).integers(0, 256, (200, 64, 3)).astype(np.uint8),
+        "photograph": cases.photograph(128),
+        "flat": np.full((64, 120, 3), 90, np.uint8),
+        "noise": np.random.default_rng(0).integers(0, 256, (120, 64, 3)).astype(np.uint8),
     }
     with pytest.raises(NothingFoundError):
         table.open_stego(pictures[rgb], None, cases.keyring(), search=True)

@@ -44,9 +44,6 @@ COVERS, TEST_COVERS = 500, 200
 
 TIMED_STEGOS = 2
 
-LEAST_SIDE = 64
-"""Pixels: below, the steganalyzer's pyramid has less than a pixel to a cell."""
-
 CPU_CROP, CPU_BATCH = 48, 4
 """Of the short trainings without a GPU: minutes must give some hundred steps."""
 TIMED_STEPS = 3

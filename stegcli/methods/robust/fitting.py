@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Fitted", "fitted"]
 
 _FAVOR: Final = {"cover": Target(30.0), "balanced": Target(33.3), "secret": Target(37.0)}
-"""What `--favor` means here, where every byte is dear."""
+"""What `--favor` means here, where every byte is expensive."""
 _FAIR_DB: Final = 40.0
 """PSNR of a stego below which a secret is made coarser, if nobody asked for its quality."""
 _FLOOR_DB: Final = 31.0
@@ -76,7 +76,7 @@ class Fitted:
 
 @dataclass(frozen=True)
 class _Place:
-    """What all trials of a secret's quality share."""
+    """What all trials share that look for the best quality of a secret."""
 
     job: Job
     carrier: Carrier
@@ -88,19 +88,19 @@ class _Place:
 
     @property
     def usable(self) -> int:
-        """Blocks that carry the body and may change."""
+        """The blocks that carry the body and may change."""
         others = self.tile.others(self.carrier.blocks.rows, self.carrier.blocks.columns)
         return int(np.count_nonzero(self.carrier.prices[others] < FORBIDDEN))
 
     @property
     def room(self) -> int:
-        """Bytes of a payload, at most, however bad the stego."""
+        """Largest payload in bytes, however bad the stego."""
         bits = int(self.usable * sturdy_body.MOST_FREQUENCIES * _MOST_RATE)
         return bits // 8 - sturdy_body.OVERHEAD
 
 
 def fitted(job: Job, carrier: Carrier, promise: Promise, salt: bytes) -> Fitted:
-    """Hide the secret as well as the cover bears it; see the module.
+    """Hide the secret as well as the cover can bear it; see the module.
 
     Raises:
         ImageError: it does not fit, or the cover is too small or too flat for any.
@@ -151,7 +151,7 @@ def _within(place: _Place, max_bytes: int) -> Encoded:
 
 
 def _coarser(place: _Place, encoded: Encoded, psnr_db: float) -> Encoded | None:
-    """Fewer bytes, as many as should do; None if they would show nothing any more."""
+    """Encode the secret in as few bytes as should do; None if nothing of it would be left to see."""
     short = _FAIR_DB - psnr_db if psnr_db else 2 * _DB_PER_DOUBLING
     overhead = sturdy_body.OVERHEAD
     total = (len(encoded.payload) + overhead) * _CAREFUL * 2 ** -min(short / _DB_PER_DOUBLING, 2.0)
@@ -208,7 +208,7 @@ def _body(
     change = strength.head_change(writer, place.promise.channels, spare)
     if change is None:
         raise ImageError(
-            "the cover is too small or too flat to carry even the head of a secret that survives",
+            "the cover is too small or too flat to carry even the header of a secret that survives",
             "Take a larger cover, or promise less: --survive jpeg:85.",
         )
     layout = sturdy_body.layout_of(short, place.tile, place.keys)
@@ -257,7 +257,7 @@ def _notices(psnr_db: float, encoded: Encoded, is_coarser: bool) -> tuple[str, .
         )
     if psnr_db < _FAIR_DB:
         notices.append(
-            f"the stego is {psnr_db:.1f} dB from its cover, which may be seen; --target lower helps"
+            f"the stego differs visibly from its cover (PSNR {psnr_db:.1f} dB); a lower --target helps"
         )
     return tuple(notices)
 

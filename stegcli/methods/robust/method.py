@@ -107,12 +107,12 @@ def _carrier(job: Job) -> Carrier:
     height, width = job.cover.rgb.shape[:2]
     if min(height, width) < _LEAST_SIDE:
         raise ImageError(
-            f"the cover is {width}x{height}; to survive anything takes {_LEAST_SIDE}x{_LEAST_SIDE} at least",
+            f"the cover is {width}x{height}; surviving anything takes at least {_LEAST_SIDE}x{_LEAST_SIDE}",
             "Take a larger cover.",
         )
     if max(height, width) > 8 * sturdy.MAX_BLOCKS:
         raise ImageError(
-            f"the cover is {width}x{height}; {8 * sturdy.MAX_BLOCKS} pixels a side are the most",
+            f"the cover is {width}x{height}; a side may have at most {8 * sturdy.MAX_BLOCKS} pixels",
             "Shrink it: --scale-cover 0.5.",
         )
     if job.cover.jpeg is not None:

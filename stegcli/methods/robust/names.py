@@ -1,4 +1,4 @@
-"""What this way of hiding is called, in headers and to users: all that others need to know of it at first."""
+"""What this method is called in headers and by users: all that others need before it is loaded."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ CHANNEL: Final = 19
 """How a head names this way of carrying."""
 DEVICE: Final = "cpu"
 DEFAULT: Final = "jpeg:75"
-"""What is promised if nobody says what."""
+"""What is promised by default."""

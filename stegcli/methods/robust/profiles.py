@@ -31,7 +31,7 @@ class Promise:
 
 @dataclass(frozen=True)
 class Profile:
-    """What a service is said to do. None of them was tested against the service itself.
+    """What a service is said to do to pictures. None of this was tested against the service itself.
 
     Attributes:
         longest_side: in pixels, to which it shrinks pictures.
@@ -59,7 +59,7 @@ PROMISES: Final[dict[str, Promise]] = {
     "webp:90": Promise(60, (Webp(90), Webp(95), Jpeg(75))),
     "webp:80": Promise(35, (Webp(80), Webp(90), Jpeg(50))),
 }
-"""By name. Each promises all qualities above its own as well: they do less harm."""
+"""By name. Each promise includes all higher qualities, which do less harm."""
 
 PROFILES: Final[dict[str, Profile]] = {
     "signal": Profile(
@@ -98,7 +98,8 @@ def promise_of(name: str) -> Promise:
         return PROMISES[name]
     if name not in PROFILES:
         raise UsageError(
-            f"nothing is known of how to survive {name!r}", f"Choices: {', '.join((*PROMISES, *PROFILES))}."
+            f"there is no way to promise that a secret survives {name!r}",
+            f"Choices: {', '.join((*PROMISES, *PROFILES))}.",
         )
     profile = PROFILES[name]
     promised = PROMISES[profile.survives]
