@@ -8,6 +8,8 @@ TABLE ?= 5
 BUDGET ?= 2
 MINUTES ?= 9
 EXAMPLES ?= 2000
+KILLS ?= 40
+OUT ?= build
 STATE ?= build/campaign
 
 RUNNABLE := $(VENV)/.runnable
@@ -65,11 +67,11 @@ docs: $(COMPLETE)  ## build the documentation as a site in build/site
 	$(BIN)/python scripts/docs.py
 	$(BIN)/zensical build --strict
 
-fuzz: $(COMPLETE)  ## throw EXAMPLES=2000 mutated stegos, headers, bodies, manifests and journals at their readers
-	STEGCLI_FUZZ=$(EXAMPLES) $(BIN)/python -m pytest tests/fuzz $(PYTEST_ARGS)
+fuzz: $(COMPLETE)  ## throw EXAMPLES=2000 mutated stegos, heads, bodies, manifests ... at each reader; tells OUT/fuzz.json
+	STEGCLI_FUZZ=$(EXAMPLES) STEGCLI_TALLY=$(OUT)/fuzz.json $(BIN)/python -m pytest tests/fuzz $(PYTEST_ARGS)
 
-chaos: $(COMPLETE)  ## kill hide and batch at random moments, fill the disk, race fifty writers
-	STEGCLI_CHAOS=full $(BIN)/python -m pytest tests/chaos
+chaos: $(COMPLETE)  ## kill hide and batch KILLS=40 times, fill the disk, race fifty writers; tells OUT/chaos.json
+	STEGCLI_CHAOS=$(KILLS) STEGCLI_TALLY=$(OUT)/chaos.json $(BIN)/python -m pytest tests/chaos
 
 clean:  ## remove everything that the targets made
 	rm -rf $(VENV) build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis stegcli.egg-info

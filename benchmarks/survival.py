@@ -55,17 +55,17 @@ SECRET_SIDE = 4
 
 def jpeg(quality: int, chroma: str = "4:2:0") -> Attack:
     """Pillow's, which is libjpeg-turbo."""
-    return lambda rgb: _saved(rgb, "JPEG", quality=quality, subsampling=chroma)
+    return lambda rgb: saved(rgb, "JPEG", quality=quality, subsampling=chroma)
 
 
 def webp(quality: int) -> Attack:
     """Pillow's, which is libwebp."""
-    return lambda rgb: _saved(rgb, "WEBP", quality=quality)
+    return lambda rgb: saved(rgb, "WEBP", quality=quality)
 
 
 def avif(quality: int) -> Attack:
     """Pillow's, which is libaom by libavif."""
-    return lambda rgb: _saved(rgb, "AVIF", quality=quality)
+    return lambda rgb: saved(rgb, "AVIF", quality=quality)
 
 
 def opencv(quality: int) -> Attack:
@@ -100,7 +100,7 @@ def then(first: Attack, second: Attack) -> Attack:
 
 def cropped(top: int, left: int, after: Attack) -> Attack:
     """Saved, decoded, cut at the top left and kept without further loss."""
-    return lambda rgb: _saved(
+    return lambda rgb: saved(
         np.asarray(Image.open(io.BytesIO(after(rgb))).convert("RGB"))[top:, left:], "PNG"
     )
 
@@ -113,7 +113,7 @@ def there_and_back(factor: float) -> Attack:
         small = Image.fromarray(rgb).resize(
             (round(size[0] * factor), round(size[1] * factor)), Image.Resampling.LANCZOS
         )
-        return _saved(np.asarray(small.resize(size, Image.Resampling.LANCZOS)), "PNG")
+        return saved(np.asarray(small.resize(size, Image.Resampling.LANCZOS)), "PNG")
 
     return attack
 
@@ -140,10 +140,10 @@ def main() -> None:
     journal.parent.mkdir(parents=True, exist_ok=True)
     done = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
     known = {(row["promise"], row["cover"]) for row in done}
-    pictures = list(_pictures(options.data_root, options.covers, options.size))
+    pictures = list(pictures_of(options.data_root, options.covers, options.size))
     with journal.open("a") as log, tempfile.TemporaryDirectory() as folder:
         for number, (name, cover) in enumerate(pictures):
-            secret = _secret(pictures[(number + 1) % len(pictures)][1], cover.shape)
+            secret = secret_of(pictures[(number + 1) % len(pictures)][1], cover.shape)
             for promise in options.promises:
                 if (promise, name) in known:
                     continue
@@ -177,7 +177,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _pictures(root: Path, count: int, size: int) -> Iterator[tuple[str, Rgb]]:
+def pictures_of(root: Path, count: int, size: int) -> Iterator[tuple[str, Rgb]]:
     """Names and (H, W, 3) uint8."""
     with tarfile.open(root / "camera.tar") as archive:
         names = sorted(name for name in archive.getnames() if name.endswith(".jpg"))[:count]
@@ -194,7 +194,7 @@ def _pictures(root: Path, count: int, size: int) -> Iterator[tuple[str, Rgb]]:
             yield ref.key, np.asarray(Image.open(io.BytesIO(ref.read())).convert("RGB"))
 
 
-def _secret(picture: Rgb, shape: tuple[int, ...]) -> Rgb:
+def secret_of(picture: Rgb, shape: tuple[int, ...]) -> Rgb:
     """(h, w) uint8: in gray, a quarter of the cover's sides."""
     size = shape[1] // SECRET_SIDE, shape[0] // SECRET_SIDE
     return np.asarray(Image.fromarray(picture).convert("L").resize(size, Image.Resampling.LANCZOS))
@@ -271,7 +271,8 @@ def _summary(promise: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _saved(rgb: Rgb, format_name: str, **options: object) -> bytes:
+def saved(rgb: Rgb, format_name: str, **options: object) -> bytes:
+    """A file as Pillow writes it."""
     file = io.BytesIO()
     Image.fromarray(rgb).save(file, format_name, **options)
     return file.getvalue()

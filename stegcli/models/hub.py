@@ -111,6 +111,8 @@ def _explained(what: str) -> Iterator[None]:
 def _hint(error: BaseException) -> str:
     """What to do about it, by the error or by what caused it."""
     cause: BaseException | None = error
+    if _client().constants.HF_HUB_OFFLINE:
+        return dict(_HINTS)["OfflineModeIsEnabled"]
     while cause is not None:
         names = {kind.__name__ for kind in type(cause).__mro__}
         for name, hint in _HINTS:

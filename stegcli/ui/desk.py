@@ -19,6 +19,7 @@ import numpy as np
 from stegcli import pipeline
 from stegcli.codecs.base import FileSecret
 from stegcli.detection.forecast import risk_of
+from stegcli.detection.risk import Bound
 from stegcli.envelope.keys import Keyring
 from stegcli.errors import ImageError, UsageError
 from stegcli.methods import table
@@ -42,7 +43,6 @@ _MOST_MADE: Final = 12
 """Results that are kept: of four goes three files each."""
 _METHODS: Final = ("phase", "coded", "isgan")
 _FAVORS: Final = ("cover", "balanced", "secret")
-_LEAST_TARGET, _MOST_TARGET = 10, 60
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ class Desk:
         """Hide, and tell figures, risk and the names of stego, amplified residual and revealed secret.
 
         Args:
-            wishes: method, favor, target, passphrase, cover_name and secret_name as the page sends them.
+            wishes: method, favor, target, survive, risk, passphrase, cover_name and secret_name as the page
+                sends them; whoever asks for survival takes the method that has it.
             cover: file.
             secret: file.
 
@@ -102,7 +103,7 @@ class Desk:
         """Reveal, and tell the name of what was hidden.
 
         Args:
-            wishes: passphrase and stego_name.
+            wishes: passphrase, stego_name, and search to look for a stego that was resized or turned.
             stego: file.
 
         Raises:
@@ -111,7 +112,13 @@ class Desk:
         name = _name(wishes, "stego_name", "stego")
         tools = Tools(self._models, Keyring(_passphrase(wishes)))
         with self._one_at_a_time:
-            report = pipeline.reveal_with(tools, Encoded(name, stego), None, max_pixels=self._max_pixels)
+            report = pipeline.reveal_with(
+                tools,
+                Encoded(name, stego),
+                None,
+                max_pixels=self._max_pixels,
+                search=wishes.get("search") is True,
+            )
         found = report.secret
         if isinstance(found, FileSecret):
             made = Made(found.name, "application/octet-stream", found.content)
@@ -121,16 +128,20 @@ class Desk:
         return {**told, **report.as_json(), "notices": list(report.notices)}
 
     def _settings(self, wishes: dict[str, Any]) -> HideSettings:
-        method, favor, target = wishes.get("method"), wishes.get("favor"), wishes.get("target")
+        method, favor, survive = wishes.get("method"), wishes.get("favor"), wishes.get("survive")
         if method not in _METHODS or favor not in _FAVORS:
             raise UsageError("the page asks for a way of hiding that there is not", "Load it again.")
-        if target is not None and not (
-            isinstance(target, int | float) and _LEAST_TARGET <= target <= _MOST_TARGET
-        ):
-            raise UsageError(
-                "that is no quality in decibels", f"Give {_LEAST_TARGET} to {_MOST_TARGET}, or nothing."
-            )
-        return HideSettings(model=method, favor=favor, target=target, max_pixels=self._max_pixels)
+        risk = _number(wishes, "risk", (0, 0.49), "detection error")
+        if risk is not None and (survive or not table.bears_ceiling(method)):
+            raise UsageError("only coded can stay under a risk", "Choose coded, or leave the risk empty.")
+        return HideSettings(
+            model=None if survive else method,
+            favor=favor,
+            target=_number(wishes, "target", (10, 60), "quality in decibels"),
+            max_pixels=self._max_pixels,
+            ceiling=None if risk is None else Bound(risk),
+            survive=str(survive) if survive else None,
+        )
 
     def _told(self, report: HideReport, stego: Made) -> dict[str, Any]:
         risk = risk_of(report)
@@ -171,7 +182,7 @@ def _hidden_as(
     tools: Tools, cover: Encoded, secret: Encoded, settings: HideSettings
 ) -> tuple[HideReport, Made]:
     stem = Path(cover.name).stem
-    if table.writes_jpeg(settings.model) and is_jpeg(cover):
+    if (table.writes_jpeg(settings.model) or settings.survive) and is_jpeg(cover):
         with tempfile.TemporaryDirectory(prefix="stegcli-") as folder:
             out = Path(folder) / "stego.jpg"
             report = pipeline.hide_with(tools, cover, secret, out, settings)
@@ -207,3 +218,13 @@ def _name(wishes: dict[str, Any], key: str, otherwise: str) -> str:
     given = str(wishes.get(key) or "").replace("\\", "/").rpartition("/")[2]
     shown = "".join(c for c in given if c.isprintable())[:200]
     return shown if shown.strip(". ") else otherwise
+
+
+def _number(wishes: dict[str, Any], key: str, bounds: tuple[float, float], what: str) -> float | None:
+    """A number between bounds, or None where the page gives none."""
+    given = wishes.get(key)
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, int | float) or not bounds[0] <= given <= bounds[1]:
+        raise UsageError(f"that is no {what}", f"Give {bounds[0]:g} to {bounds[1]:g}, or nothing.")
+    return float(given)

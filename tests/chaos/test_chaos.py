@@ -1,7 +1,7 @@
 """Kills at random moments, races, full disks, places that cannot be written to, one hostile picture of many.
 
-A few of each in an ordinary run; `make chaos` sets STEGCLI_CHAOS=full for tens of kills, fifty writers and a
-thousand pictures.
+A few of each in an ordinary run; `make chaos KILLS=1000` sets STEGCLI_CHAOS to the number of kills, and takes
+fifty writers and a thousand pictures.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,23 +18,26 @@ import time
 from pathlib import Path
 
 import pytest
+import tallies
 from batch_cases import pairs
 from desk import Desk, Outcome, command
 from hub_server import serving
 
-FULL = os.environ.get("STEGCLI_CHAOS") == "full"
-KILLS = 25 if FULL else 2
-BATCH_KILLS = 12 if FULL else 1
+ALL_KILLS = int(os.environ.get("STEGCLI_CHAOS", "0"))
+FULL = ALL_KILLS > 0
+BATCH_KILLS = max(1, ALL_KILLS // 10)
+KILLS = max(2, ALL_KILLS - BATCH_KILLS)
 WRITERS = 50 if FULL else 6
 PICTURES = 1000 if FULL else 6
+BATCHED = 120 if FULL else 8
 BATCH = ("batch", "hide", ".", "--out", "out", "--workers", "2")
 SMALL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))"
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills and limits are POSIX")
 
 
-def _killed(desk: Desk, after: float, *words: str) -> int:
-    """Run a command in a group of processes of its own and kill all of them; the exit code."""
+def _killed(desk: Desk, after: float, *words: str) -> int | None:
+    """Run a command in a group of processes of its own and kill all; its exit code if it ends first."""
     running = subprocess.Popen(
         command(*words),
         cwd=desk.folder,
@@ -45,37 +49,51 @@ def _killed(desk: Desk, after: float, *words: str) -> int:
         return running.wait(after)
     except subprocess.TimeoutExpired:
         os.killpg(running.pid, signal.SIGKILL)
-        return running.wait()
+        running.wait()
+        return None
 
 
 def _lines(outcome: Outcome) -> list[dict]:
     return [json.loads(line) for line in outcome.out.splitlines()]
 
 
-def test_kills_of_hide(desk: Desk) -> None:
+def test_kills_of_hide(desk: Desk, request: pytest.FixtureRequest) -> None:
     """No stego, or a whole one; and nothing beside it."""
     words = ("hide", "cover.png", "secret.png", "-o", "s.png")
     start = time.perf_counter()
     assert _killed(desk, 300, *words) == 0
     usual = time.perf_counter() - start
     chance = random.Random(1)
-    for _ in range(KILLS):
+    killed = whole = 0
+    while killed < KILLS:
         (desk.folder / "s.png").unlink(missing_ok=True)
-        _killed(desk, chance.uniform(0.3, 1.05) * usual, *words)
+        killed += _killed(desk, chance.uniform(0.3, 1.05) * usual, *words) is None
         left = {path.name for path in desk.folder.iterdir()} - {"cover.png", "secret.png"}
         assert left <= {"s.png"}
         if left:
+            whole += 1
             assert desk.run("reveal", "s.png", "-o", "r.png").code == 0
             (desk.folder / "r.png").unlink()
+    tallies.tally(request, kills=killed, whole=whole)
 
 
-def test_kills_of_a_batch(desk: Desk) -> None:
+def test_kills_of_a_batch(desk: Desk, request: pytest.FixtureRequest) -> None:
     """Whenever it dies, the next run goes on, and what was finished stays byte for byte."""
-    pairs(desk.folder, max(8, PICTURES // 25))
+    pairs(desk.folder, BATCHED)
     chance = random.Random(2)
+    killed = rounds = 0
+    while killed < BATCH_KILLS:
+        killed += _batch_killed_until_it_ends(desk, BATCH_KILLS - killed, chance)
+        rounds += 1
+    tallies.tally(request, kills=killed, batches=rounds, pictures=BATCHED)
+
+
+def _batch_killed_until_it_ends(desk: Desk, most: int, chance: random.Random) -> int:
+    """Start a batch anew as often as it takes; how many kills that were."""
     finished: dict[str, str] = {}
-    for _ in range(BATCH_KILLS):
-        _killed(desk, chance.uniform(1.5, 6), *BATCH)
+    killed = 0
+    while killed < most and _killed(desk, chance.uniform(1, 4), *BATCH) is None:
+        killed += 1
         for name, digest in _finished(desk.folder / "out").items():
             assert finished.setdefault(name, digest) == digest
     last = desk.run_process(*BATCH)
@@ -84,9 +102,12 @@ def test_kills_of_a_batch(desk: Desk) -> None:
     assert set(statuses) <= {"done", "kept"}
     assert statuses.count("kept") >= len(finished)
     stegos = sorted(path.name for path in (desk.folder / "out").iterdir())
-    assert stegos == ["batch.jsonl", *sorted(f"p{n}.stego.png" for n in range(len(statuses)))]
+    assert stegos == ["batch.jsonl", *sorted(f"p{n}.stego.png" for n in range(BATCHED))]
     back = desk.run_process("batch", "reveal", "out", "--out", "back", "--workers", "2")
     assert back.code == 0, back
+    for folder in ("out", "back"):
+        shutil.rmtree(desk.folder / folder)
+    return killed
 
 
 def _finished(out: Path) -> dict[str, str]:
@@ -115,7 +136,7 @@ except OutputError as error:
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_writers_of_one_name(tmp_path: Path, force: bool) -> None:
+def test_writers_of_one_name(tmp_path: Path, force: bool, request: pytest.FixtureRequest) -> None:
     """One of them wins, or with --force the last; the file is one writer's, whole."""
     flags = ["--force"] if force else []
     commands = [[sys.executable, "-c", WRITE, f"{number:02}", *flags] for number in range(WRITERS)]
@@ -128,9 +149,10 @@ def test_writers_of_one_name(tmp_path: Path, force: bool) -> None:
     content = (tmp_path / "one.bin").read_bytes()
     assert content == content[:2] * 100_000
     assert [path.name for path in tmp_path.iterdir()] == ["one.bin"]
+    tallies.tally(request, writers=WRITERS)
 
 
-def test_a_disk_that_fills_up(desk: Desk) -> None:
+def test_a_disk_that_fills_up(desk: Desk, request: pytest.FixtureRequest) -> None:
     """Each picture says so, and once there is room the same command does them."""
     pairs(desk.folder, 3)
     full = desk.run_process(*BATCH, prelude=SMALL_DISK)
@@ -138,6 +160,7 @@ def test_a_disk_that_fills_up(desk: Desk) -> None:
     assert all("disk is full" in line["error"]["message"] for line in _lines(full)), full.out
     assert [path.name for path in (desk.folder / "out").iterdir()] == ["batch.jsonl"]
     assert desk.run_process(*BATCH).code == 0
+    tallies.tally(request, pictures=3)
 
 
 @pytest.mark.skipif(not Path("/proc/1").is_dir(), reason="/proc, where even root may not write, is Linux's")
@@ -153,7 +176,7 @@ def test_caches_that_cannot_be_written_to(desk: Desk) -> None:
     assert len(pulled.err.splitlines()) == 2, pulled.err
 
 
-def test_one_hostile_picture_of_many(desk: Desk) -> None:
+def test_one_hostile_picture_of_many(desk: Desk, request: pytest.FixtureRequest) -> None:
     """A bomb of 10^10 pixels among the covers; memory of a worker is bounded, and all others are done."""
     import hostile_files
 
@@ -165,3 +188,4 @@ def test_one_hostile_picture_of_many(desk: Desk) -> None:
     assert [Path(line["cover"]).name for line in failed] == [f"p{PICTURES // 2}.png"]
     assert failed[0]["error"]["kind"] == "image"
     assert sum(path.suffix == ".png" for path in (desk.folder / "out").iterdir()) == PICTURES - 1
+    tallies.tally(request, pictures=PICTURES, hostile=1)

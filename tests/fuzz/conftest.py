@@ -1,34 +1,50 @@
-"""How long fuzzing looks: `make fuzz` sets STEGCLI_FUZZ, ordinary runs take a few examples of everything."""
+"""How long fuzzing looks (`make fuzz` sets STEGCLI_FUZZ), with quick keys, and a file of what it did."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Iterator
+from hashlib import sha256
 
+import coded_cases
 import pytest
-from hypothesis import HealthCheck, settings
+import robust_cases
+import tallies
+from fuzzing import EXAMPLES, SEEN
 
 from stegcli.envelope import keys
 
-EXAMPLES = int(os.environ.get("STEGCLI_FUZZ", "15"))
-_SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
-settings.register_profile(
-    "fuzz",
-    max_examples=EXAMPLES,
-    deadline=None,
-    suppress_health_check=[
-        HealthCheck.too_slow,
-        HealthCheck.function_scoped_fixture,
-        HealthCheck.data_too_large,
-    ],
-)
+FOUND = tallies.Tallies("fuzz", f"make fuzz EXAMPLES={EXAMPLES}")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _quick_keys() -> Iterator[None]:
-    """Argon2id takes a fifth of a second a key and is not what is fuzzed: SHA-256 stands in for it."""
-    patch = pytest.MonkeyPatch()
-    patch.setattr(keys, "_argon2", lambda words, salt: hashlib.sha256(repr(words).encode() + salt).digest())
+@pytest.fixture(autouse=True)
+def each_key_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Argon2id takes a fifth of a second a key and is not what is fuzzed: SHA-256 stands in for it.
+
+    Overrides the fixture of all other tests, which remembers keys: here nearly every salt is a new one.
+    """
+    _forget()
+    monkeypatch.setattr(keys, "_argon2", lambda words, salt: sha256(repr(words).encode() + salt).digest())
     yield
-    patch.undo()
+    _forget()
+
+
+def _forget() -> None:
+    """Keys that other tests of this process made, or are to make, in the slow way."""
+    for cases in (coded_cases, robust_cases):
+        cases.keyring.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _counted(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = SEEN[request.node.name]
+    yield
+    tallies.tally(request, cases=SEEN[request.node.name] - before)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if "tests/fuzz/" in report.nodeid:
+        FOUND.take(report)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    FOUND.write(session)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from batch_cases import pairs
 from coded_cases import forged
-from fuzzing import sound
-from hypothesis import given, settings
+from fuzzing import fuzz, sound
 from hypothesis import strategies as st
 from skimage import data
 
@@ -20,20 +19,19 @@ from stegcli.codecs import choice
 from stegcli.codecs.base import SecretError
 from stegcli.envelope.head import Head
 from stegcli.envelope.header import Header
+from stegcli.envelope.sturdy import SturdyHead
 from stegcli.errors import MissingExtraError, ModelError, StegError, UsageError
 from stegcli.methods.coded.parts import Part
 from stegcli.methods.phase.body import Body
 from stegcli.models.manifest import Manifest, parse_manifest, render_manifest
 from stegcli.ui.framing import parts_of
 
-PROFILE = settings.get_profile("fuzz")
 LIMIT = 1 << 16
 
 
-@given(
+@fuzz(
     st.binary(min_size=26, max_size=26) | st.binary(min_size=24, max_size=24).map(lambda b: b"\x01\x01" + b)
 )
-@settings(PROFILE)
 def test_a_header(plain: bytes) -> None:
     try:
         header = Header.from_bytes(plain)
@@ -42,8 +40,7 @@ def test_a_header(plain: bytes) -> None:
     assert header.to_bytes() == plain
 
 
-@given(st.binary(min_size=37, max_size=37) | st.binary(min_size=36, max_size=36).map(lambda b: b"\x02" + b))
-@settings(PROFILE)
+@fuzz(st.binary(min_size=37, max_size=37) | st.binary(min_size=36, max_size=36).map(lambda b: b"\x02" + b))
 def test_a_head(plain: bytes) -> None:
     try:
         head = Head.from_bytes(plain)
@@ -52,8 +49,16 @@ def test_a_head(plain: bytes) -> None:
     assert head.to_bytes() == plain
 
 
-@given(st.binary(min_size=9, max_size=9))
-@settings(PROFILE)
+@fuzz(st.binary(min_size=8, max_size=8) | st.binary(min_size=7, max_size=7).map(lambda b: b"\x2c" + b))
+def test_a_sturdy_head(fields: bytes) -> None:
+    try:
+        head = SturdyHead.from_bytes(fields)
+    except (ValueError, ModelError):
+        return
+    assert head.to_bytes() == fields
+
+
+@fuzz(st.binary(min_size=9, max_size=9))
 def test_the_methods_part_of_a_header(own: bytes) -> None:
     try:
         body = Body.from_bytes(own)
@@ -62,8 +67,7 @@ def test_the_methods_part_of_a_header(own: bytes) -> None:
     assert body.to_bytes() == own
 
 
-@given(st.binary(max_size=120))
-@settings(PROFILE)
+@fuzz(st.binary(max_size=120))
 def test_a_part(body: bytes) -> None:
     try:
         part = Part.from_bytes(body)
@@ -76,8 +80,7 @@ SIDES = st.integers(0, 300)
 SHAPES = st.tuples(SIDES) | st.tuples(SIDES, SIDES) | st.tuples(SIDES, SIDES, st.integers(0, 4))
 
 
-@given(st.integers(0, 255), st.binary(max_size=200), SHAPES)
-@settings(PROFILE)
+@fuzz(st.integers(0, 255), st.binary(max_size=200), SHAPES)
 def test_a_payload(codec: int, payload: bytes, shape: tuple[int, ...]) -> None:
     try:
         secret = choice.decode(codec, payload, shape)
@@ -91,7 +94,7 @@ sides = st.tuples(st.integers(1, 1 << 24), st.integers(1, 1 << 24)) | st.tuples(
 )
 
 
-@given(
+@fuzz(
     st.binary(max_size=60),
     st.fixed_dictionaries(
         {"channel": st.sampled_from((0, 1, 3, 16, 17, 18, 255)), "codec": st.integers(0, 9)},
@@ -101,8 +104,8 @@ sides = st.tuples(st.integers(1, 1 << 24), st.integers(1, 1 << 24)) | st.tuples(
             "own": st.binary(min_size=13, max_size=13),
         },
     ),
+    share=0.1,
 )  # fmt: skip
-@settings(PROFILE)
 def test_a_stego_that_says_anything(payload: bytes, fields: dict[str, object]) -> None:
     """Sealed under the right keys, as whoever knows the passphrase can; sizes are held against the limit."""
     if "secret_shape" in fields or "hidden_shape" in fields:
@@ -118,8 +121,10 @@ def test_a_stego_that_says_anything(payload: bytes, fields: dict[str, object]) -
             sound(error)
 
 
-@given(st.binary(max_size=300) | st.text(max_size=200).map(lambda text: ("cover,secret\n" + text).encode()))
-@settings(PROFILE)
+@fuzz(
+    st.binary(max_size=300) | st.text(max_size=200).map(lambda text: ("cover,secret\n" + text).encode()),
+    share=0.3,
+)
 def test_a_manifest_of_a_batch(tmp_path: Path, content: bytes) -> None:
     source = tmp_path / "pairs.csv"
     source.write_bytes(content)
@@ -136,12 +141,12 @@ def test_a_manifest_of_a_batch(tmp_path: Path, content: bytes) -> None:
 values = st.text(max_size=20) | st.integers() | st.booleans()
 
 
-@given(
+@fuzz(
     st.dictionaries(
         st.text(max_size=12), st.dictionaries(st.text(max_size=12), values, max_size=5), max_size=3
-    )
+    ),
+    share=0.5,
 )
-@settings(PROFILE)
 def test_a_manifest_of_models(tables: dict[str, dict[str, object]]) -> None:
     lines = ["schema = 1"]
     for name, table in tables.items():
@@ -168,8 +173,7 @@ lines = st.recursive(
 )
 
 
-@given(st.lists(lines.map(json.dumps) | st.text(max_size=40), max_size=6), st.binary(max_size=20))
-@settings(PROFILE)
+@fuzz(st.lists(lines.map(json.dumps) | st.text(max_size=40), max_size=6), st.binary(max_size=20), share=0.5)
 def test_a_journal(tmp_path: Path, written: list[str], tail: bytes) -> None:
     """Whatever it says, no file is taken for finished that nobody proved."""
     content = "\n".join(written).encode("utf-8", "surrogatepass") + b"\n" + tail
@@ -179,8 +183,7 @@ def test_a_journal(tmp_path: Path, written: list[str], tail: bytes) -> None:
         assert journal.kept(entry) is None
 
 
-@given(st.binary(max_size=60), st.text("0123456789,-+x ", max_size=30))
-@settings(PROFILE)
+@fuzz(st.binary(max_size=60), st.text("0123456789,-+x ", max_size=30))
 def test_a_request_of_the_page(body: bytes, lengths: str) -> None:
     try:
         assert b"".join(parts_of(body, lengths)) == body

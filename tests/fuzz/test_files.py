@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from functools import cache
 
 import numpy as np
-from fuzzing import sound
-from hypothesis import given, settings
+from fuzzing import fuzz, sound
 from hypothesis import strategies as st
 from PIL import Image
 from skimage import data
@@ -15,12 +15,12 @@ from skimage import data
 from stegcli import pipeline
 from stegcli.carriers.jpeg_scan import open_cover
 from stegcli.codecs.base import FileSecret
-from stegcli.errors import ImageError, StegError
+from stegcli.errors import ImageError, StegError, UsageError
 from stegcli.pictures.encoded import Encoded
 
 SIDE = 72
+STURDY_SIDE = 160
 LIMIT = 1 << 16
-PROFILE = settings.get_profile("fuzz")
 
 Change = tuple[str, int, bytes]
 changes = st.lists(
@@ -47,55 +47,96 @@ def _mutated(content: bytes, edits: list[Change]) -> bytes:
     return content
 
 
-@cache
-def _cover() -> np.ndarray:
-    return np.ascontiguousarray(data.coffee()[:SIDE, :SIDE])
+METHODS = ("phase", "coded", "isgan", "robust", "jpeg")
+EXACT = ("coded", "robust", "jpeg")
+"""Those whose secret is sealed: it comes back as it was hidden, or not at all."""
 
 
 @cache
-def _stego(model: str) -> bytes:
+def _cover(side: int = SIDE) -> np.ndarray:
+    return np.ascontiguousarray(data.coffee()[:side, :side])
+
+
+@cache
+def _stego(method: str) -> bytes:
+    """A PNG, or a JPEG that carries."""
     sink = io.BytesIO()
     secret = data.camera()[:256:16, :256:16].copy()
-    pipeline.hide(_cover(), secret, sink, model=model, device="cpu")
+    if method == "robust":
+        pipeline.hide(_cover(STURDY_SIDE), secret, sink, survive="jpeg:85", device="cpu")
+    elif method == "jpeg":
+        cover = Encoded("cover.jpg", _jpeg(STURDY_SIDE, STURDY_SIDE))
+        pipeline.hide(cover, Encoded("f", b"x"), sink, model="coded", as_file=True, device="cpu")
+    else:
+        pipeline.hide(_cover(), secret, sink, model=method, device="cpu")
     return sink.getvalue()
 
 
 @cache
-def _jpeg() -> bytes:
+def _told(method: str) -> object:
+    """What an untouched stego reveals."""
+    return pipeline.reveal(_file(method, _stego(method))).secret
+
+
+def _file(method: str, content: bytes) -> Encoded:
+    return Encoded("stego.jpg" if method == "jpeg" else "stego.png", content)
+
+
+@cache
+def _jpeg(height: int = 96, width: int = 128) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(data.coffee()[:96, :128])).save(file, "JPEG", quality=90)
+    Image.fromarray(np.ascontiguousarray(data.coffee()[:height, :width])).save(file, "JPEG", quality=90)
     return file.getvalue()
 
 
-def _looked_at(source: Encoded | np.ndarray) -> None:
-    for look in (pipeline.info, pipeline.reveal):
-        try:
-            look(source, max_pixels=LIMIT)
-        except StegError as error:
-            sound(error)
+def _looked_at(
+    source: Encoded | np.ndarray, method: str | None = None, passphrase: str | None = None
+) -> None:
+    """Both ways to look at a file end well; what is revealed is what was hidden there, if anything was."""
+    try:
+        pipeline.info(source, max_pixels=LIMIT, passphrase=passphrase)
+    except StegError as error:
+        sound(error)
+    try:
+        found = pipeline.reveal(source, max_pixels=LIMIT, passphrase=passphrase).secret
+    except StegError as error:
+        sound(error)
+        return
+    assert method is not None, "something was found where nothing is"
+    told = _told(method)
+    assert np.shape(found) == np.shape(told)
+    if method in EXACT:
+        assert found == told if isinstance(told, FileSecret) else np.array_equal(found, told)
 
 
-@given(st.sampled_from(("phase", "coded", "isgan")), changes)
-@settings(PROFILE)
-def test_the_bytes_of_a_stego(model: str, edits: list[Change]) -> None:
-    _looked_at(Encoded("stego.png", _mutated(_stego(model), edits)))
+@fuzz(st.sampled_from(METHODS), changes, share=0.3)
+def test_the_bytes_of_a_stego(method: str, edits: list[Change]) -> None:
+    _looked_at(_file(method, _mutated(_stego(method), edits)), method)
 
 
-@given(
-    st.sampled_from(("phase", "coded", "isgan")),
+@fuzz(
+    st.sampled_from([method for method in METHODS if method != "jpeg"]),
     st.lists(st.tuples(st.integers(0, SIDE * SIDE * 3 - 1), st.integers(1, 255)), min_size=1, max_size=400),
+    share=0.3,
 )
-@settings(PROFILE)
-def test_the_pixels_of_a_stego(model: str, steps: list[tuple[int, int]]) -> None:
-    with Image.open(io.BytesIO(_stego(model))) as image:
-        pixels = np.array(image).ravel()
+def test_the_pixels_of_a_stego(method: str, steps: list[tuple[int, int]]) -> None:
+    with Image.open(io.BytesIO(_stego(method))) as image:
+        pixels = np.array(image)
+    flat = pixels.reshape(-1)
     for place, step in steps:
-        pixels[place] = (int(pixels[place]) + step) % 256
-    _looked_at(pixels.reshape(SIDE, SIDE, 3))
+        at = place * 7919 % len(flat)  # all over it
+        flat[at] = (int(flat[at]) + step) % 256
+    _looked_at(pixels, method)
 
 
-@given(changes)
-@settings(PROFILE)
+@fuzz(st.sampled_from(METHODS), st.text(max_size=30), share=0.1)
+def test_another_passphrase(method: str, words: str) -> None:
+    """Whatever it is, it opens nothing: these were hidden without one."""
+    with contextlib.suppress(UsageError):  # an empty one is none
+        _looked_at(_file(method, _stego(method)), passphrase=words)
+
+
+@fuzz(changes, share=0.1)
 def test_a_jpeg(edits: list[Change]) -> None:
     content = _mutated(_jpeg(), edits)
     _looked_at(Encoded("stego.jpg", content))
@@ -105,14 +146,12 @@ def test_a_jpeg(edits: list[Change]) -> None:
         sound(error)
 
 
-@given(st.binary(max_size=300))
-@settings(PROFILE)
+@fuzz(st.binary(max_size=300))
 def test_any_bytes(content: bytes) -> None:
     _looked_at(Encoded("stego.png", content))
 
 
-@given(st.binary(max_size=400), st.text(max_size=60))
-@settings(PROFILE)
+@fuzz(st.binary(max_size=400), st.text(max_size=60))
 def test_any_file_comes_back(content: bytes, name: str) -> None:
     """And under a name that is safe."""
     from stegcli.codecs import choice

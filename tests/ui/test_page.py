@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import chromium
@@ -15,6 +16,15 @@ import pytest
 from desk import Desk, command
 from PIL import Image
 from skimage import data
+from transcripts import alike, chapters
+
+MANUAL = Path(__file__).parents[2] / "docs" / "transcripts.md"
+WRITE = "STEGCLI_WRITE_TRANSCRIPTS" in os.environ
+NAMES = {
+    "Cover": "cover", "Secret": "secret", "Stego": "stego", "Method": "method", "Has to survive": "survive",
+    "A detector shall err at least": "risk",
+}  # fmt: skip
+"""Fields by what stands above them."""
 
 pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="needs Chromium")
 SHOTS = os.environ.get("STEGCLI_SCREENSHOTS")
@@ -94,6 +104,89 @@ def test_a_picture_there_and_back(
     assert revealed.shape == desk.pixels("secret.png").shape
     assert np.abs(revealed.astype(int) - desk.pixels("secret.png")).mean() < 4
     _shot(tab, "ui-revealed.png")
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_what_the_manual_shows(
+    tab: chromium.Page, desk: Desk, tmp_path_factory: pytest.TempPathFactory, number: int
+) -> None:
+    """Step by step; what the page answers is held against what stands there."""
+    text = MANUAL.read_text(encoding="utf-8")
+    first = next(iter(chapters(text).values()))[0]
+    exec(compile(first.text, MANUAL.name, "exec"), {})
+    for name in ("cover.png", "secret.png", "small.png"):
+        desk.keep(name)
+    blocks = [block for block in chapters(text)["The page in a browser"] if block.kind == "page"]
+    user = User(tab, [desk.folder, tmp_path_factory.mktemp("saved")])
+    lines = blocks[number].text.splitlines()
+    now = [user.does(line) for line in lines]
+    if WRITE:
+        MANUAL.write_text(text.replace(blocks[number].text, "\n".join(now) + "\n"), encoding="utf-8")
+        return
+    wrong = [(line, found) for line, found in zip(lines, now, strict=True) if not alike(line, found)]
+    assert not wrong, wrong
+
+
+@dataclass
+class User:
+    """Somebody before the page.
+
+    Attributes:
+        tab: the page.
+        folders: where files are, the last where they are saved.
+        place: "hide" or "reveal".
+    """
+
+    tab: chromium.Page
+    folders: list[Path]
+    place: str = "hide"
+
+    def does(self, line: str) -> str:
+        """One step as the manual puts it -> the same line as it turned out."""
+        verb, _, rest = line.partition(" ")
+        return str(getattr(self, f"_{verb}")(rest))
+
+    def _drop(self, rest: str) -> str:
+        name, _, field = rest.partition(" on ")
+        file = next(folder / name for folder in self.folders if (folder / name).is_file())
+        self.tab.choose(NAMES[field], file)
+        return f"drop {name} on {field}"
+
+    def _type(self, rest: str) -> str:
+        words, _, field = rest.partition(" in ")
+        element = NAMES.get(field, f"{self.place}-words")
+        assert not self.tab.value(f"document.getElementById({element!r}).disabled")
+        self.tab.fill(element, words)
+        return f"type {words} in {field}"
+
+    def _choose(self, rest: str) -> str:
+        choice, _, field = rest.partition(" in ")
+        self.tab.fill(NAMES[field], "" if choice == "nothing" else choice)
+        self.tab.value(f"document.getElementById({NAMES[field]!r}).dispatchEvent(new Event('change')) && 1")
+        return f"choose {choice} in {field}"
+
+    def _press(self, button: str) -> str:
+        self.tab.click(button.lower())
+        self.tab.until(f"!document.getElementById({self.place!r}).disabled")
+        return f"press {button}"
+
+    def _open(self, name: str) -> str:
+        self.place = name.lower()
+        self.tab.click(f"{self.place}-tab")
+        return f"open {name}"
+
+    def _it(self, _: str) -> str:
+        return "it says: " + self.tab.text(f"{self.place}-status").splitlines()[0]
+
+    def _figure(self, rest: str) -> str:
+        name = rest.partition(":")[0]
+        terms = "[...document.querySelectorAll('#figures dt')]"
+        rows = self.tab.value(f"{terms}.map(term => [term.textContent, term.nextSibling.textContent])")
+        return f"figure {name}: {dict(rows)[name]}"
+
+    def _save(self, rest: str) -> str:
+        what = rest.partition(" ")[0]
+        return f"save {what} as {self.tab.saved(f'save-{what.lower()}', self.folders[-1]).name}"
 
 
 def _picture(desk: Desk) -> None:

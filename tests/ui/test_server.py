@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from desk import Desk as Table
+from PIL import Image
 
 from stegcli.ui.desk import Desk
 from stegcli.ui.server import Server
@@ -74,6 +76,29 @@ def test_any_file_under_its_name_in_a_jpeg(server: Server, desk: Table, cover_rg
     assert _ask(server, "GET", f"/made/{again['secret']}")[1] == b"a note"
 
 
+def test_what_survives_and_is_searched_for(server: Server, desk: Table, cover_rgb: Any) -> None:
+    desk.put("photo.jpg", cover_rgb, quality=95)
+    desk.put("small.png", cover_rgb[::8, ::8, 0])
+    photo, small = ((desk.folder / name).read_bytes() for name in ("photo.jpg", "small.png"))
+    wishes = WISHES | {"survive": "jpeg:75", "cover_name": "photo.jpg"}
+    found = _told(server, "/hide", wishes, photo, small)
+    assert found["name"] == "photo.stego.jpg"
+    assert found["figures"]["model"] == "robust"
+    assert found["risk"] is None
+    stego = _ask(server, "GET", f"/made/{found['stego']}")[1]
+    turned = io.BytesIO()
+    Image.open(io.BytesIO(stego)).rotate(90, expand=True).save(turned, "JPEG", quality=90)
+    asked = {"passphrase": "words"}
+    assert "error" in _told(server, "/reveal", asked, turned.getvalue())
+    assert _told(server, "/reveal", asked | {"search": True}, turned.getvalue())["size"] == [32, 32]
+
+
+def test_a_limit_on_the_risk(server: Server, desk: Table) -> None:
+    cover, secret = ((desk.folder / name).read_bytes() for name in ("cover.png", "secret.png"))
+    found = _told(server, "/hide", WISHES | {"method": "coded", "risk": 0.45}, cover, secret)
+    assert 0.44 <= found["risk"] <= 0.5
+
+
 def test_nobody_without_the_key_or_by_another_name(server: Server) -> None:
     assert _ask(server, "POST", "/hide", [b"{}", b"", b""], X_Key="another")[0] == 403
     assert _ask(server, "GET", "/made/x", X_Key="")[0] == 403
@@ -105,7 +130,18 @@ def test_a_request_that_makes_no_sense(server: Server, parts: list[bytes]) -> No
 
 
 @pytest.mark.parametrize(
-    "change", [{"method": "x"}, {"favor": 7}, {"target": "a"}, {"target": 1e9}, {"passphrase": " "}]
+    "change",
+    [
+        {"method": "x"},
+        {"favor": 7},
+        {"target": "a"},
+        {"target": 1e9},
+        {"passphrase": " "},
+        {"survive": "fax"},
+        {"risk": 0.4},
+        {"method": "coded", "risk": 0.5},
+        {"method": "coded", "risk": True},
+    ],
 )
 def test_wishes_that_there_are_not(server: Server, desk: Table, change: dict[str, Any]) -> None:
     picture = (desk.folder / "cover.png").read_bytes()

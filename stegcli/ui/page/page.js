@@ -101,6 +101,15 @@ async function work(name, run) {
   }
 }
 
+function suited() {
+  const surviving = $("survive").value !== "";
+  $("method").disabled = surviving;
+  $("risk").disabled = surviving || $("method").value !== "coded";
+}
+for (const name of ["method", "survive"]) $(name).addEventListener("change", suited);
+
+const number = (id) => $(id).disabled || $(id).value === "" ? null : Number($(id).value);
+
 $("hide-form").addEventListener("submit", (event) => {
   event.preventDefault();
   $("hidden").hidden = true;
@@ -109,7 +118,7 @@ $("hide-form").addEventListener("submit", (event) => {
     if (!cover || !secret) throw new Error("Drop a cover and a secret first.");
     const wishes = {
       method: $("method").value, favor: $("favor").value, passphrase: $("hide-words").value || null,
-      target: $("target").value === "" ? null : Number($("target").value),
+      target: number("target"), risk: number("risk"), survive: $("survive").value || null,
       cover_name: cover.name, secret_name: secret.name,
     };
     const found = await asked("/hide", wishes, [cover, secret]);
@@ -120,12 +129,14 @@ $("hide-form").addEventListener("submit", (event) => {
     $("revealed-figure").hidden = !found.revealed;
     if (found.revealed) await show("revealed-picture", found.revealed);
     await offer("save-stego", found.stego, found.name);
+    const survives = (figures.survives || []).map((proof) => proof.channel).join(", ");
     told({
       "Stego against cover": decibels(figures.stego_psnr_db, figures.stego_ssim),
       "Revealed against secret": decibels(figures.revealed_psnr_db, figures.revealed_ssim),
       "Cover, secret as hidden": size(figures.cover_size) + ", " + (figures.hidden_size ? size(figures.hidden_size) : figures.secret_bytes + " bytes"),
       "Bits per pixel": figures.bpp.toFixed(2),
       "A detector errs": found.risk === null ? "not measured for this: expect to be found" : found.risk.toFixed(2) + " of the time (0: always finds it, 0.5: guesses)",
+      ...(survives && { "Survives": survives + "; tried on this file" }),
       "Who can reveal it": figures.keyed ? "who has the passphrase" : "anybody with stegcli",
     });
     list("notices", found.notices);
@@ -140,7 +151,7 @@ $("reveal-form").addEventListener("submit", (event) => {
   work("reveal", async () => {
     const stego = $("stego").files[0];
     if (!stego) throw new Error("Drop a stego first.");
-    const wishes = { passphrase: $("reveal-words").value || null, stego_name: stego.name };
+    const wishes = { passphrase: $("reveal-words").value || null, stego_name: stego.name, search: $("search").checked };
     const found = await asked("/reveal", wishes, [stego]);
     $("secret-picture").hidden = !found.is_picture;
     if (found.is_picture) await show("secret-picture", found.secret);
