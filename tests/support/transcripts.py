@@ -30,7 +30,10 @@ NEAR = 0.02
 _BLOCK = re.compile(r"(?:<!-- (with|without) (\w+) -->\n+)?```(console|python|page)\n(.*?)```", re.DOTALL)
 _NUMBER = re.compile(r"(\d+(?:,\d{3})+|\d+\.\d+|\d+)")
 _HEX = re.compile(r"(?<![0-9a-f])[0-9a-f]{40,64}(?![0-9a-f])|(?<=run-)[0-9a-f]{8}\b")
-_TIME = re.compile(r'\d+(\.\d+)?(?= s\b| a second)|\d:\d\d:\d\d(?= left)|\d+(?=% to spare)|(?<="seconds": )[\d.]+')
+_TIME = re.compile(
+    r"\d+(\.\d+)?(?= s\b| a second)|\d:\d\d:\d\d(?= left)|\d+(?=% to spare)"
+    r'|(?<="seconds": )[\d.]+'
+)
 
 
 @dataclass(frozen=True)
