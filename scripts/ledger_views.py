@@ -406,6 +406,38 @@ def _speed(values: Values, chosen: str) -> tables.Table:
     ]
 
 
+def _fuzz(values: Values, chosen: str) -> tables.Table:
+    """What `make fuzz` tried; a target without cases was not finished."""
+    del chosen
+    rows = [row for row in values["rows"] if "cases" in row]
+    cells = [
+        [row["target"].removeprefix("test_").replace("_", " "), f"{row['cases']:,}", str(row["failed"])]
+        for row in rows
+    ]
+    total = f"{sum(row['cases'] for row in rows):,}"
+    return [["target", "cases", "failed"], *cells, ["all", total, str(values["failures"])]]
+
+
+def _peers(values: Values, chosen: str) -> tables.Table:
+    """What `benchmarks/peers.py` measured."""
+    del chosen
+    head = ["tool", "stego PSNR (dB)", "pixels changed", "secret came back", "hide (s)", "reveal (s)"]
+    return [
+        head,
+        *(
+            [
+                row["tool"],
+                f"{row['stego_psnr_db']:.2f}",
+                f"{row['pixels_changed']:.3f}",
+                row["came_back"],
+                f"{row['hide_seconds']:.2f}",
+                f"{row['reveal_seconds']:.2f}",
+            ]
+            for row in values["rows"]
+        ),
+    ]
+
+
 VIEWS: Final[dict[str, Callable[[Values, str], tables.Table]]] = {
     "quality": _quality,
     "requantisation": _requantisation,
@@ -421,4 +453,6 @@ VIEWS: Final[dict[str, Callable[[Values, str], tables.Table]]] = {
     "paper": _paper,
     "judges": _judges,
     "survival": _survival,
+    "fuzz": _fuzz,
+    "peers": _peers,
 }

@@ -1,0 +1,145 @@
+"""Every command that the manual shows is executed, or stands here with the reason why it is not.
+
+`docs/transcripts.md` is run by `test_transcripts.py`. Here are the blocks of all other pages, each in a
+folder of its own with the files that its commands name. What a page shows of their answers is compared.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from hub_server import TOKEN, serving
+from transcripts import Block, Shell, chapters, differences
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    path
+    for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("training/*.md")])
+    if path.name not in ("transcripts.md", "cli.md")
+]
+
+PICTURES = """
+import shutil
+from pathlib import Path
+from PIL import Image
+from skimage import data
+
+def save(name, pixels, size, **options):
+    Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS).save(name, **options)
+
+save("cover.png", data.astronaut(), (512, 512))
+Image.fromarray(data.chelsea()).save("secret.png")
+save("photo.jpg", data.astronaut(), (320, 320), quality=95)
+save("holiday.jpg", data.astronaut(), (320, 320), quality=90)
+for name, pixels in (("a", data.coffee()), ("b", data.rocket()), ("c", data.chelsea())):
+    save(f"{name}.png", pixels, (240, 160))
+Path("report.pdf").write_bytes(b"%PDF-1.4 " + bytes(range(256)) * 4)
+for folder in ("photos", "secrets", "photographs"):
+    Path(folder).mkdir()
+for number in range(2):
+    save(f"photos/{number}.png", data.astronaut()[9 * number :], (64, 64))
+    save(f"secrets/{number}.png", data.camera(), (32, 32))
+Path("pairs.csv").write_text("cover,secret\\nphotos/0.png,secrets/0.png\\nphotos/1.png,secrets/1.png\\n")
+for number in range(12):
+    Image.fromarray(data.astronaut()[30 * number :][:96, :128]).save(f"photographs/{number}.png")
+"""
+KEYED = "STEGCLI_PASSPHRASE='correct horse' stegcli"
+SHRINK_SECRET = (
+    "python -c \"from PIL import Image; Image.open('secret.png').resize((40, 40)).save('small.png')\""
+)
+
+BEFORE = {
+    "stegcli reveal received.jpg": "python -c \"from PIL import Image; i = Image.open('s.jpg'); "
+    "i.crop((5, 3, *i.size)).save('received.jpg', quality=95)\"",
+    "stegcli reveal screenshot.png --search": 'python -c "from PIL import Image; '
+    "Image.open('s.jpg').rotate(90, expand=True).save('screenshot.png')\"",
+    "stegcli hide cover.png report.pdf --model coded -o stego.png": "rm -f stego.png",
+    "stegcli hide cover.png report.pdf --model coded": "rm -f cover.stego.png",
+    "stegcli reveal stego.png # writes report.pdf": "rm -f report.pdf",
+    "stegcli reveal stegos": "rm -f report.pdf",
+    "stegcli hide photo.jpg secret.png -o s.jpg --survive whatsapp": SHRINK_SECRET
+    + "; mv small.png secret.png",
+}
+"""What has to be there first: what a service made of a file, or the room that an earlier line took."""
+_TRAIN = "stegcli train --model phase --recipe phase-cpu --dataset folder:photographs"
+_HIDE = "stegcli hide cover.png secret.png"
+INSTEAD = {
+    f"{_HIDE} -o stego.png --passphrase": f"{KEYED} hide cover.png secret.png -o stego.png",
+    "stegcli reveal stego.png --passphrase": f"{KEYED} reveal stego.png",
+    f"{_TRAIN} --minutes 10 --out run": f"{_TRAIN} --steps 1 --device cpu --out run",
+    f"{_HIDE} --weights my-weights": f"{_HIDE} --weights my-weights --floor 0",
+    "make help": f"make -C {ROOT} help",
+}
+"""The same without a keyboard (tests/cli/test_passphrase.py types); one step for ten minutes of training."""
+NOT_HERE = {
+    "pip install .": "scripts/dist_test.py installs the wheel in an empty environment, and goes on offline",
+    "pip install '.[train]'": "the environment of the tests is that",
+    "make demo": "scripts/dist_test.py and scripts/floors.py run the demonstration",
+    "make test": "this is it",
+    "make check": "the gate runs its three parts: make lint, make types and make test",
+    "stegcli ui": "tests/ui starts it, in a browser",
+    "stegcli train --dataset lfw": "downloads 200 MB; tests/cli/test_train.py trains on a folder",
+    "stegcli evaluate security --dataset imagenet,voc2012 --data-root photos": "takes hours, and data sets "
+    "that are not ours to ship; tests/lab/test_commands.py runs the command on a folder",
+}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="the manual's shell is bash"),
+]
+
+
+def _plain(command: str) -> str:
+    """Without what stands behind it for the reader, and without columns."""
+    return " ".join(re.sub(r"\s+# .*", "", command).split())
+
+
+def _blocks(page: Path) -> list[Block]:
+    text = page.read_text(encoding="utf-8")
+    found = [
+        block for blocks in chapters(f"\n## all\n{text.replace('## ', '-- ')}").values() for block in blocks
+    ]
+    return [block for block in found if block.kind == "console"]
+
+
+CASES = [
+    pytest.param(block, id=f"{page.relative_to(ROOT)}: {block.steps[0].command[:50]}")
+    for page in PAGES
+    for block in _blocks(page)
+    if any(_plain(step.command) not in NOT_HERE for step in block.steps)
+]
+
+
+@pytest.mark.parametrize("block", CASES)
+def test_a_block(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "desk").mkdir()
+    wrong = []
+    with serving() as hub:
+        settings = hub.settings(tmp_path / "hub") | {"HF_TOKEN": TOKEN}
+        with Shell(tmp_path / "desk", tmp_path / "tools", settings) as shell:
+            shell.prepare(PICTURES)
+            if block.steps[0].told.startswith("error: no hidden picture"):
+                shell.run(f"{KEYED} hide cover.png secret.png -o stego.png -q")
+            for step in block.steps:
+                command = _plain(step.command)
+                if command in NOT_HERE:
+                    continue
+                key = f"{command} # writes report.pdf" if "# writes report.pdf" in step.command else command
+                if key in BEFORE:
+                    shell.run(BEFORE[key])
+                said, code = shell.run(INSTEAD.get(command, command))
+                if step.told:
+                    wrong += differences(step.told.rstrip("\n"), said.rstrip("\n"))
+                elif code:
+                    wrong.append(f"$ {command}\n{said}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_nothing_is_excused_that_is_not_shown() -> None:
+    shown = {_plain(step.command) for page in PAGES for block in _blocks(page) for step in block.steps}
+    assert set(NOT_HERE) | set(INSTEAD) <= shown
+    assert {key.partition(" # ")[0] for key in BEFORE} <= shown
