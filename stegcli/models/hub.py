@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -111,7 +112,8 @@ def _explained(what: str) -> Iterator[None]:
 def _hint(error: BaseException) -> str:
     """What to do about it, by the error or by what caused it."""
     cause: BaseException | None = error
-    if _client().constants.HF_HUB_OFFLINE:
+    settings = sys.modules.get("huggingface_hub.constants")  # not there if the client itself failed to load
+    if getattr(settings, "HF_HUB_OFFLINE", False):
         return dict(_HINTS)["OfflineModeIsEnabled"]
     while cause is not None:
         names = {kind.__name__ for kind in type(cause).__mro__}
