@@ -87,6 +87,15 @@ def salts_in_order(_draws: Draws) -> Iterator[None]:
     _draws.begin("fixture")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _salts_of_programs() -> None:
+    """Programs that tests start draw no salts by chance either: see `programs/sitecustomize.py`.
+
+    Not while this file is imported: by then the processes that run the tests have not all been started.
+    """
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent / "support" / "programs")
+
+
 @pytest.fixture(scope="session")
 def _open_network() -> Callable[..., Any]:
     return functools.lru_cache(maxsize=8)(loading.open_network)

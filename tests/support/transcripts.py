@@ -26,7 +26,7 @@ __all__ = ["Block", "Shell", "Step", "alike", "chapters", "differences", "rewrit
 
 MARK = "--told-and-ended-with "
 NEAR = 0.02
-"""Share by which a figure may differ: stegos have random salts, and libraries round as they like."""
+"""Share by which a figure may differ: libraries round as they like."""
 _BLOCK = re.compile(r"(?:<!-- (with|without) (\w+) -->\n+)?```(console|python|page)\n(.*?)```", re.DOTALL)
 _NUMBER = re.compile(r"(\d+(?:,\d{3})+|\d+\.\d+|\d+)")
 _HEX = re.compile(r"(?<![0-9a-f])[0-9a-f]{40,64}(?![0-9a-f])|(?<=run-)[0-9a-f]{8}\b")
