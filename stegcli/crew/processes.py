@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import ForkingPickler
@@ -81,9 +81,10 @@ class _Worker:
         self.is_alive = True
         self._is_ready = False
         self._number, self._task = task
-        self._process = context.Process(target=_serve, args=(theirs, threads), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
         try:
-            self._process.start()
+            with _environment(threads):
+                self._process.start()
         except OSError as error:
             raise _not_started(f"the system refused ({one_line(error)})") from error
         theirs.close()  # so that the pipe ends with the process
@@ -140,11 +141,25 @@ def _not_started(how: str) -> OSError:
     return OSError(f"a process to work with cannot be started: {how}; give fewer --workers")
 
 
-def _serve(pipe: Connection, threads: int) -> None:
+@contextmanager
+def _environment(threads: int) -> Iterator[None]:
+    """What a process inherits: before its first module, for the caller's own may bring numpy."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, str(threads)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _serve(pipe: Connection) -> None:
     """The whole life of a process: it ends when nobody is at the other end of its pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the first process tells us
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # not to leave drafts behind
-    os.environ.update(dict.fromkeys(THREADS, str(threads)))  # before the job brings numpy or the runtime
     with closing(pipe), suppress(EOFError, BrokenPipeError, ConnectionResetError):
         job: Job[Any, Any, Any] = pipe.recv()
         try:
