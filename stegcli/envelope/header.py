@@ -212,14 +212,16 @@ def group_size(pixel_count: int, reach: int) -> int:
 
 def read_salt(pixels: NDArray[np.uint8], places: Places) -> tuple[bytes, int]:
     """(n, 3) uint8 pixels -> the likeliest 16-byte salt and group size; noise where nothing is hidden."""
-    tried = []
+    best, found, its_group = -1, b"", 0
     for group in _group_sizes(len(pixels)):
         votes = _votes(pixels, places, group)[:_SALT_CODED_BITS]
+        if int(np.abs(votes).sum()) <= best:
+            continue  # not even if every vote were right: of equals the smallest group is taken
         salt = convolution.decode(votes)
         likelihood = int(votes @ (2 * convolution.encode(salt).astype(np.int64) - 1))
-        tried.append((likelihood, -group, _to_bytes(salt)))
-    _, negative_group, found = max(tried)
-    return found, -negative_group
+        if likelihood > best:
+            best, found, its_group = likelihood, _to_bytes(salt), group
+    return found, its_group
 
 
 def open_header(pixels: NDArray[np.uint8], keys: Keys, places: Places, group: int = 1) -> Header:

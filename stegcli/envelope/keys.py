@@ -38,6 +38,11 @@ from stegcli.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Places = NDArray[np.int64]
+
 _Name = TypeVar("_Name")
 _Key = TypeVar("_Key")
 
@@ -115,6 +120,7 @@ class Keyring:
         self._locators: OrderedDict[int, bytes] = OrderedDict()
         self._keys: OrderedDict[bytes, Keys] = OrderedDict()
         self._runs: OrderedDict[bytes, bytes] = OrderedDict()
+        self._places: tuple[int, Places] | None = None
 
     @property
     def is_public(self) -> bool:
@@ -124,6 +130,20 @@ class Keyring:
     def locator(self, pixel_count: int) -> bytes:
         """As `derive_locator`."""
         return _remembered(self._locators, pixel_count, lambda: derive_locator(self._passphrase, pixel_count))
+
+    def places(self, pixel_count: int, draw: Callable[[int, bytes], Places]) -> Places:
+        """What `draw` makes of a number of pixels and its locator; kept for more pictures of that size.
+
+        Args:
+            pixel_count: usable pixels.
+            draw: `header.draw_places`.
+        """
+        kept = self._places
+        if kept is None or kept[0] != pixel_count:
+            kept = pixel_count, draw(pixel_count, self.locator(pixel_count))
+            kept[1].setflags(write=False)
+            self._places = kept
+        return kept[1]
 
     def keys(self, salt: bytes) -> Keys:
         """As `derive`; or as `derive_in_run`, if the salt is one of a run that was begun or met before."""

@@ -222,7 +222,7 @@ def _open_parities_by(
 ) -> ParitiesOpened:
     pixels = enough(stego_rgb, usable)
     count = len(pixels)
-    places = draw_places(count, keyring.locator(count))
+    places = keyring.places(count, draw_places)
     salt, group = read_salt(pixels, places)
     keys = keys_of(salt)
     header = open_header(pixels, keys, places, group)

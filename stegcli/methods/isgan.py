@@ -113,15 +113,16 @@ def _hide(job: Job) -> Stego:
     tell(job.progress, "encode")
     with ThreadPoolExecutor(max_workers=1) as aside:
         # Argon2id takes 0.1 s a key, off the interpreter lock.
-        deriving, locating = aside.submit(job.keyring.keys, salt), aside.submit(job.keyring.locator, room)
+        deriving = aside.submit(job.keyring.keys, salt)
+        locating = aside.submit(job.keyring.places, room, draw_places)
         encoder = job.networks("encoder")
         pixels = carriers(draw(cover_rgb, hidden_gray, encoder, job.progress), usable)
-        subkeys, locator = deriving.result(), locating.result()
+        subkeys, places = deriving.result(), locating.result()
     tell(job.progress, "write")
     keyed = not job.keyring.is_public
     body = Body(job.networks.fingerprint)  # phases have a spread and a noise, this channel has none
     header = Header.of(CHANNEL, secret_gray, hidden_gray, body.to_bytes(), keyed=keyed)
-    plan = parity_plan(room, salt, seal(header, subkeys), draw_places(room, locator))
+    plan = parity_plan(room, salt, seal(header, subkeys), places)
     stego_rgb = put_back(cover_rgb, usable, force_parity(pixels, *plan))
     notices = (
         *alpha_notices(job.cover.alpha, usable),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from stegcli.errors import ModelError
@@ -11,6 +12,8 @@ from stegcli.models import store
 from stegcli.models.session import HINT, open_network
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stegcli.models.session import Network
     from stegcli.models.store import ModelFiles, PathLike
 
@@ -30,19 +33,28 @@ class Models:
     def __init__(self, weights: PathLike | None = None, device: str = "auto") -> None:
         self._weights, self._device = weights, device
         self._networks: dict[str, Network] = {}
+        self._found: dict[object, ModelFiles] = {}
         self._lock = threading.Lock()
 
     def find(self, name: str | None = None, *, progressive: bool = False) -> Loader:
         """The model to hide with, as `store.find`."""
-        return Loader(store.find(name, self._weights, progressive=progressive), self)
+        return self._once(
+            (name, progressive), partial(store.find, name, self._weights, progressive=progressive)
+        )
 
     def fingerprinted(self, fingerprint: bytes) -> Loader:
         """The model that a stego's header names, as `store.find_by_fingerprint`."""
-        return Loader(store.find_by_fingerprint(fingerprint, self._weights), self)
+        return self._once(fingerprint, partial(store.find_by_fingerprint, fingerprint, self._weights))
 
     def bundled(self, name: str) -> Loader:
         """A model of the program itself, wherever the others come from."""
-        return Loader(store.find(name), self)
+        return self._once(("bundled", name), partial(store.find, name))
+
+    def _once(self, asked: object, find: Callable[[], ModelFiles]) -> Loader:
+        """What was found the first time: a manifest is not read anew for every picture."""
+        if asked not in self._found:
+            self._found[asked] = find()
+        return Loader(self._found[asked], self)
 
     def network(self, files: ModelFiles, role: str) -> Network:
         """One graph of a model, loaded at the first call.

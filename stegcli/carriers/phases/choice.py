@@ -125,18 +125,41 @@ class ChoiceTable:
 
     @classmethod
     def for_kinds(cls, kinds: npt.NDArray[np.intp], lam: float) -> ChoiceTable:
-        """Fill the rows of `kinds` for the trade-off `lam`."""
-        offset = np.empty((KINDS, MILLI), dtype=np.uint8)
-        price = np.empty((KINDS, MILLI), dtype=np.float32)
-        size_price = LEVEL_COSTS * np.float32(lam)
-        for kind in kinds:
-            offset[kind], price[kind] = _row(int(kind), lam)
-        return cls(offset.ravel(), price.ravel(), size_price)
+        """The rows of `kinds`, and maybe more, for the trade-off `lam`; nobody may change them."""
+        kept = _kept(lam)
+        for kind in kinds[~kept.is_there[kinds]]:
+            kept.offset[kind], kept.price[kind] = _row(int(kind), lam)
+            kept.is_there[kind] = True  # last: another thread may look
+        return cls(kept.offset.ravel(), kept.price.ravel(), LEVEL_COSTS * np.float32(lam))
 
 
-@lru_cache(maxsize=1024)
+@dataclass(frozen=True)
+class _Kept:
+    """Rows that some picture has asked for; others have most of their kinds in common with it.
+
+    Attributes:
+        offset: (KINDS, 1000) uint8.
+        price: (KINDS, 1000) float32.
+        is_there: (KINDS,) bool, which rows are filled: the memory of the others is never touched.
+    """
+
+    offset: npt.NDArray[np.uint8]
+    price: npt.NDArray[np.float32]
+    is_there: npt.NDArray[np.bool_]
+
+
+@lru_cache(maxsize=3)
+def _kept(lam: float) -> _Kept:
+    """Of one trade-off, empty at first."""
+    return _Kept(
+        np.empty((KINDS, MILLI), dtype=np.uint8),
+        np.empty((KINDS, MILLI), dtype=np.float32),
+        np.zeros(KINDS, dtype=np.bool_),
+    )
+
+
 def _row(kind: int, lam: float) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """Offset and price at each residue of one kind; kept, for pictures have most of their kinds in common."""
+    """Offset and price at each residue of one kind."""
     constraint, level = divmod(kind, COST_LEVELS)
     allowed = allowed_offsets(*divmod(constraint, CLIP_CLASSES))
     size_price = LEVEL_COSTS * np.float32(lam)

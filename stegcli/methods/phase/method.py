@@ -122,7 +122,8 @@ def _hide(job: Job) -> Stego:
     tell(job.progress, "encode")
     with ThreadPoolExecutor(max_workers=1) as aside:
         # Argon2id takes 0.1 s a key, off the interpreter lock.
-        deriving, locating = aside.submit(job.keyring.keys, salt), aside.submit(job.keyring.locator, room)
+        deriving = aside.submit(job.keyring.keys, salt)
+        locating = aside.submit(job.keyring.places, room, draw_places)
         encoder = job.networks("encoder")
         lam = single.LAMBDAS[wishes.favor]
         hidden_gray, planes = _shared_out(job.secret_gray, room, job.networks, wishes.target, lam)
@@ -133,11 +134,11 @@ def _hide(job: Job) -> Stego:
         sigma = way.predict_sigma(pixels, cost, lam, spread, forced=group * parity_count(room))
         body = Body(job.networks.fingerprint, spread, sigma_to_code(sigma), planes)
         targets = _encode(encoder, carried, body.sigma, planes, job.progress)
-        subkeys, locator = deriving.result(), locating.result()
+        subkeys, places = deriving.result(), locating.result()
     keyed = not job.keyring.is_public
     header = Header.of(way.number, job.secret_gray, carried, body.to_bytes(), keyed=keyed)
     tell(job.progress, "write")
-    plan = parity_plan(room, salt, seal(header, subkeys), draw_places(room, locator), group)
+    plan = parity_plan(room, salt, seal(header, subkeys), places, group)
     if cost is not None:
         plan = spare_dearest(pixels, *plan, cost)
     parity = pixel_parities(pixels, *plan, cost)
