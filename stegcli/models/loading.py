@@ -38,9 +38,8 @@ class Models:
 
     def find(self, name: str | None = None, *, progressive: bool = False) -> Loader:
         """The model to hide with, as `store.find`."""
-        return self._once(
-            (name, progressive), partial(store.find, name, self._weights, progressive=progressive)
-        )
+        find = partial(store.find, name, self._weights, progressive=progressive)
+        return self._once((name, progressive), find)
 
     def fingerprinted(self, fingerprint: bytes) -> Loader:
         """The model that a stego's header names, as `store.find_by_fingerprint`."""

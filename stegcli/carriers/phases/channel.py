@@ -12,6 +12,7 @@ import numpy.typing as npt
 from stegcli.carriers.parity import Parity
 from stegcli.carriers.phases import joint, single
 from stegcli.carriers.phases.choice import wrap
+from stegcli.carriers.scatter import TRIAL_KEYS
 from stegcli.carriers.streams import Keys, scaled, words32
 from stegcli.pictures.luma import MILLI
 
@@ -25,8 +26,6 @@ _MAX_SPREAD: Final = (1 << 24) - 1  # it travels in three bytes
 
 _SAMPLE_PIXELS: Final = 1 << 18
 _SAMPLE_GROUPS_MIN, _SAMPLE_GROUPS_MAX = 256, 16384
-# Public and fixed: a prediction shall be the same each time it is asked for.
-_SAMPLE_KEYS: Final = Keys(header=b"h" * 32, keystream=b"k" * 32, permutation=b"p" * 32)
 _SAMPLE_PIXELS_KEY: Final = b"s" * 32
 _SAMPLE_TARGETS_KEY: Final = b"t" * 32
 
@@ -96,9 +95,9 @@ class Channel:
         parity = positions, (picks[positions] & 1).astype(np.uint8)
         sample_cost = None if cost is None else cost[picks]
         stego = self.write(
-            pixels[picks], targets, _SAMPLE_KEYS, spread=spread, lam=lam, parity=parity, cost=sample_cost
+            pixels[picks], targets, TRIAL_KEYS, spread=spread, lam=lam, parity=parity, cost=sample_cost
         )
-        error = wrap(self.read(stego, _SAMPLE_KEYS, symbols, spread) - targets) / MILLI
+        error = wrap(self.read(stego, TRIAL_KEYS, symbols, spread) - targets) / MILLI
         return float(np.sqrt(np.mean(error**2)))
 
 
