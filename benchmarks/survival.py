@@ -1,7 +1,7 @@
 """What survives of a secret: stegos of `--survive`, recompressed by several encoders, and revealed.
 
     pip install opencv-python-headless 'pyvips[binary]'
-    python benchmarks/survival.py --data-root DIR [--promises jpeg:75 jpeg:50] [--covers 40] [--size 1280]
+    python benchmarks/survival.py --data-root DIR [--promises jpeg:75 jpeg:50 whatsapp] [--covers 40] [--size 1280]
         [--out results/survival.json]
 
 Covers: the photographs of camera.tar under --data-root, their longer side shrunk to --size, then pictures of
@@ -45,7 +45,7 @@ from stegcli.pictures.sources import load_stego
 Rgb = NDArray[np.uint8]
 Attack = Callable[[Rgb], bytes]
 
-PROMISES = ("jpeg:75", "jpeg:50")
+PROMISES = ("jpeg:75", "jpeg:50", "whatsapp")
 TARGET_DB = 33.0
 FLATTEST = 0.4
 """Share of the blocks, those of least energy, whose own PSNR is told."""
@@ -122,7 +122,7 @@ ATTACKS: dict[str, Attack] = {
     **{f"JPEG {quality}": jpeg(quality) for quality in (95, 90, 87, 85, 80, 75, 70, 62, 60, 50, 40)},
     **{f"JPEG {quality} 4:4:4": jpeg(quality, "4:4:4") for quality in (85, 75, 60, 50)},
     "OpenCV 75": opencv(75),
-    **{f"MozJPEG {quality}": mozjpeg(quality) for quality in (85, 75, 70, 60)},
+    **{f"MozJPEG {quality}": mozjpeg(quality) for quality in (85, 75, 70, 62, 60)},
     **{f"WebP {quality}": webp(quality) for quality in (95, 90, 80)},
     **{f"AVIF {quality}": avif(quality) for quality in (80, 70)},
     "JPEG 75 twice": then(jpeg(75), jpeg(75)),

@@ -60,7 +60,7 @@ class Channel(Protocol):
 
     @property
     def doubt(self) -> float:
-        """Share by which more must arrive than is needed, because what is done here is only a model."""
+        """Share by which more must arrive than is needed, of many bits, because this is only a model."""
 
     def luma(self, stego_rgb: U8) -> F32:
         """(H, W, 3) uint8 -> (H, W) float32: luma as it arrives."""
