@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from desk import Desk
 from hypothesis import settings
+from known_keys import FOLDER, remembering
 from PIL import Image
 from salts import SALTED, Draws
 from skimage import data
@@ -50,8 +51,8 @@ def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def _argon2() -> Callable[..., bytes]:
-    return functools.cache(keys._argon2)
+def _argon2(_known_keys: None) -> Callable[..., bytes]:
+    return functools.cache(remembering(keys._argon2))
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +95,15 @@ def _salts_of_programs() -> None:
     Not while this file is imported: by then the processes that run the tests have not all been started.
     """
     os.environ["PYTHONPATH"] = str(Path(__file__).parent / "support" / "programs")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _known_keys(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """All processes of a run remember keys together: see `programs/known_keys.py`."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "known-keys"
+    folder.mkdir(exist_ok=True)
+    os.environ[FOLDER] = str(folder)
 
 
 @pytest.fixture(scope="session")
