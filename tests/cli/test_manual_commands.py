@@ -49,11 +49,11 @@ _HIDE = "stegcli hide cover.png secret.png"
 INSTEAD = {
     f"{_HIDE} -o stego.png --passphrase": f"{KEYED} hide cover.png secret.png -o stego.png",
     "stegcli reveal stego.png --passphrase": f"{KEYED} reveal stego.png",
-    f"{_TRAIN} --minutes 10 --out run": f"{_TRAIN} --steps 1 --batch-size 1 --no-pages --device cpu --out run",
+    f"{_TRAIN} --minutes 10 --out run": f"{_TRAIN} --steps 1 --batch-size 1 --no-pages --out run",
     f"{_HIDE} --weights my-weights": f"{_HIDE} --weights my-weights --floor 0",
     "make help": f"make -C {ROOT} help",
 }
-"""The same without a keyboard (tests/cli/test_passphrase.py types); one short step for ten minutes of training.
+"""The same without a keyboard (tests/cli/test_passphrase.py types); a small step for ten minutes of training.
 
 The 400 pages that a training draws first are looked at in tests/training."""
 NOT_HERE = {
