@@ -7,18 +7,12 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from stegcli.envelope import keys
 from stegcli.lab.data.pairs import Pair
 
 
 @pytest.fixture(autouse=True)
-def each_key_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Argon2id at the least cost that it has: damage makes every salt a new one.
-
-    Overrides the fixture of all other tests. No stego of these tests leaves the process that made it.
-    """
-    monkeypatch.setattr(keys, "_ARGON2_PASSES", 1)
-    monkeypatch.setattr(keys, "_ARGON2_KIB", 8 * keys._ARGON2_LANES)
+def _quick_keys(quick_keys: None) -> None:
+    """Damage makes every salt a new one, and no stego of the lab's tests leaves the process that made it."""
 
 
 @pytest.fixture(scope="session")
