@@ -75,7 +75,7 @@ class _Header:
 
 
 def _unfit(what: str) -> ImageError:
-    return ImageError(f"the JPEG {what}: nothing can be hidden in its coefficients", CONVERT)
+    return ImageError(f"the JPEG {what}, so that nothing can be hidden in its coefficients", CONVERT)
 
 
 def read_layout(data: bytes, max_pixels: int) -> Layout:
@@ -85,7 +85,7 @@ def read_layout(data: bytes, max_pixels: int) -> Layout:
         ImageError: not a JPEG, truncated, damaged, larger than `max_pixels`, or of a kind that cannot carry.
     """
     if data[:2] != bytes((0xFF, _SOI)):
-        raise ImageError("not a JPEG", "Give a JPEG file, or a stego's name that ends in .png.")
+        raise ImageError("not a JPEG", "Give a JPEG file, or name the stego .png.")
     header, place = _Header(), 2
     while True:
         marker, place = _next_marker(data, place)

@@ -95,7 +95,7 @@ def open_cover(data: bytes, *, max_pixels: int) -> JpegCover:
     scan = data[layout.begin : layout.end]
     buffer, padding = decode_scan(layout.frame, scan)
     if encode_scan(layout.frame, buffer, padding) != scan:
-        raise ImageError("the JPEG is coded in an unusual way, which hiding would betray", CONVERT)
+        raise ImageError("the JPEG is coded in an unusual way that hiding cannot preserve", CONVERT)
     buffer.flags.writeable = False
     return JpegCover(data, layout, _planes(layout.frame, buffer), padding)
 

@@ -216,7 +216,7 @@ def code_for(message_bits: int, places: int) -> Code:
         ValueError: there is no bit, or the rate is above `MAX_RATE_PER_MILLE`.
     """
     if message_bits < 1 or 1000 * message_bits > MAX_RATE_PER_MILLE * places:
-        raise ValueError(f"no code puts {message_bits} bits into {places} places")
+        raise ValueError(f"no code fits {message_bits} bits into {places} places")
     coded = min(places, _LEAST_RATE * message_bits)
     checked = _graph(message_bits, coded - message_bits)
     edges = checked.ravel()

@@ -113,8 +113,8 @@ def write(
     most = room(pixels)
     if len(payload) > most:
         raise ImageError(
-            f"the cover has room for {most:,} bytes, and {len(payload):,} are to be hidden",
-            "take a larger cover or a smaller secret",
+            f"the cover has room for {most:,} bytes, but {len(payload):,} are to be hidden",
+            "Take a larger cover or a smaller secret.",
         )
     if not payload:
         return Written(pixels.copy(), Marks(0, 0, 0, (0,) * LAYERS), 0)

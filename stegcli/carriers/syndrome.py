@@ -223,7 +223,7 @@ def rates_for(entropies: F64, layout: Layout, bits: int) -> tuple[int, ...]:
         middle = (low + high) / 2
         low, high = (low, middle) if layout.capacity(at(middle)) >= bits else (middle, high)
     if layout.capacity(at(high)) < bits:
-        raise ImageError("the cover has no room for so much", "take a larger cover or a smaller secret")
+        raise ImageError("the cover cannot carry that much", "Take a larger cover or a smaller secret.")
     return at(high)
 
 

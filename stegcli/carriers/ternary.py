@@ -198,7 +198,7 @@ def write(
         if not prices.forbid(moves):
             return Written(values + _STEPS[moves], tried)
     raise StuckError(
-        f"{len(payload):,} bytes do not go into this cover: too much of it must stay as it is", _LESS
+        f"{len(payload):,} bytes do not fit into this cover: too much of it must not change", _LESS
     )
 
 
@@ -254,7 +254,7 @@ def _multiplier(prices: Prices, odd: NDArray[np.bool_], bits: float) -> float:
 
 
 def _no_room(most: int, size: int) -> ImageError:
-    return ImageError(f"the cover has room for about {most:,} bytes, and {size:,} are to be hidden", _LESS)
+    return ImageError(f"the cover has room for about {most:,} bytes, but {size:,} are to be hidden", _LESS)
 
 
 _LESS: Final = "Take a larger cover or a smaller secret."

@@ -86,7 +86,7 @@ class Target:
         if not 0 < self.psnr_db <= 100:
             raise UsageError(
                 f"no codec can aim at {self.psnr_db:g} dB",
-                "Give a PSNR such as 40; 100 means no loss at all.",
+                "Give a PSNR such as 40; 100 asks for no loss at all.",
             )
 
 
@@ -98,7 +98,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         if self.max_bytes < 1:
-            raise UsageError(f"nothing fits in {self.max_bytes} bytes", "Take a larger cover.")
+            raise UsageError(f"nothing fits into {self.max_bytes} bytes", "Take a larger cover.")
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Rate:
     def __post_init__(self) -> None:
         if not self.bits_per_pixel > 0:
             raise UsageError(
-                f"nothing fits in {self.bits_per_pixel:g} bits per pixel", "Give a rate such as 0.5."
+                f"nothing fits into {self.bits_per_pixel:g} bits per pixel", "Give a rate such as 0.5."
             )
 
 
@@ -199,7 +199,7 @@ def check_picture(picture: Picture) -> None:
     """
     gray = picture.ndim == 2
     if picture.dtype != np.uint8 or not (gray or (picture.ndim == 3 and picture.shape[2] == 3)):
-        raise ValueError(f"a secret is (h, w) or (h, w, 3) uint8, not {picture.shape} {picture.dtype}")
+        raise ValueError(f"a secret must be (h, w) or (h, w, 3) uint8, not {picture.shape} {picture.dtype}")
     pixels = picture.shape[0] * picture.shape[1]
     if not 0 < pixels <= MAX_PIXELS:
         raise UsageError(

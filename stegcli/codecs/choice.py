@@ -77,11 +77,11 @@ def decode(codec_id: int, payload: bytes, shape: Shape) -> Secret:
     codec = _DECODERS.get(CodecId(codec_id))
     picture = len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)
     if (codec is None and len(shape) != 1) or (codec is not None and not picture):
-        raise SecretError("a codec and a shape that do not go together")
+        raise SecretError("its codec and its shape do not go together")
     if codec is None:
         return plain.decode(CodecId(codec_id), payload, shape)
     if min(shape) < 1 or shape[0] * shape[1] > MAX_PIXELS:
-        raise SecretError(f"a picture of {shape[1]}x{shape[0]}")
+        raise SecretError(f"a picture cannot have {shape[1]}x{shape[0]} pixels")
     return codec.decode(payload, shape)
 
 
@@ -158,8 +158,8 @@ def _reduced(picture: Picture, lossy: Trials, max_bytes: int, *, quick: bool) ->
             return replace(found, encodes=encodes)
         scale *= _STEP_DOWN
     raise UsageError(
-        f"a secret of {size[1]}x{size[0]} pixels does not fit in {max_bytes:,} bytes, however coarse",
-        f"Take a larger cover or a smaller secret; about {full:,} bytes hold a coarse version of this one.",
+        f"a secret of {size[1]}x{size[0]} pixels does not fit into {max_bytes:,} bytes, however coarse",
+        f"Take a larger cover or a smaller secret; a coarse version of this one needs about {full:,} bytes.",
     )
 
 

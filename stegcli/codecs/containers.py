@@ -83,7 +83,7 @@ def avif_file(payload: bytes, shape: Shape) -> bytes:
     sequence, frame = payload[1 : 1 + length], payload[1 + length :]
     parsed = _parsed(sequence)
     if (parsed.height, parsed.width, parsed.channels) != (shape[0], shape[1], 3 if len(shape) == 3 else 1):
-        raise SecretError("its size is not the one that its header states")
+        raise SecretError("its size differs from what its header states")
     stream = _DELIMITER + _with_size(_SEQUENCE, sequence) + _with_size(_FRAME, frame)
     kind = _box(b"ftyp", b"avif", bytes(4), b"avifmif1miaf")
     # The only number that depends on the length of what goes before it is this one; its width is fixed.
@@ -124,7 +124,7 @@ class _Bits:
 def _parsed(sequence: bytes) -> _Sequence:
     """AV1 specification 5.5.1 and 5.5.2, for reduced still pictures of 8 bits."""
     if not 0 < len(sequence) <= _MAX_SEQUENCE_BYTES:
-        raise SecretError("no AV1 sequence header")
+        raise SecretError("it has no AV1 sequence header")
     bits = _Bits(sequence)
     profile, still, level = bits.take(3), bits.take(2), bits.take(5)
     width_bits, height_bits = bits.take(4) + 1, bits.take(4) + 1
@@ -134,7 +134,7 @@ def _parsed(sequence: bytes) -> _Sequence:
     deep = bits.take(1)
     monochrome = profile == 0 and bits.take(1) == 1
     if still != _STILL_REDUCED or deep or profile > 1:
-        raise SecretError("not an 8-bit AV1 still picture")
+        raise SecretError("it is not an 8-bit AV1 still picture")
     return _Sequence(profile, level, height, width, monochrome)
 
 

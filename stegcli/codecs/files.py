@@ -77,7 +77,7 @@ class AvifCodec:
             return containers.avif_payload(self._file(picture, level, draft=draft))
         except (ValueError, LookupError, OSError, RuntimeError) as error:
             raise MissingExtraError(
-                f"the installed Pillow writes no AVIF that can be used here ({one_line(error)})",
+                f"the installed Pillow cannot write the AVIF that is needed here ({one_line(error)})",
                 "Install its newest release: pip install -U pillow",
             ) from error
 
@@ -141,8 +141,8 @@ class WebpLosslessCodec:
 def _need_avif() -> None:
     if not has_avif():
         raise MissingExtraError(
-            "this secret needs AVIF, which the installed Pillow lacks",
-            "Install a Pillow that has it: pip install -U pillow",
+            "this secret needs AVIF, which the installed Pillow does not support",
+            "Install one that does: pip install -U pillow",
         )
 
 
@@ -173,7 +173,7 @@ def _opened(file: bytes, format_name: str, shape: Shape) -> Picture:
     try:
         with Image.open(io.BytesIO(file), formats=(format_name,)) as image:
             if image.size != (shape[1], shape[0]) or getattr(image, "n_frames", 1) != 1:
-                raise SecretError("its size is not the one that its header states")
+                raise SecretError("its size differs from what its header states")
             # A gray picture comes back as R = G = B from some decoders: exact either way.
             return np.array(image.convert("RGB" if len(shape) == 3 else "L"))
     except _FOREIGN as error:

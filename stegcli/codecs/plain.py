@@ -50,7 +50,7 @@ def encode(secret: FileSecret) -> Encoded:
     if len(whole) > MAX_BYTES:
         raise UsageError(
             f"{name}: {len(secret.content):,} bytes are too many to hide",
-            f"The most is {MAX_BYTES >> 20} MiB, if a cover has the room.",
+            f"At most {MAX_BYTES >> 20} MiB can be hidden, if the cover has room for them.",
         )
     choices = [(CodecId.STORED, whole), (CodecId.DEFLATE, _deflated(whole))]
     if lzma is not None:
@@ -68,14 +68,14 @@ def decode(codec_id: CodecId, payload: bytes, shape: Shape) -> FileSecret:
     """
     (length,) = shape
     if not 0 < length <= MAX_BYTES:
-        raise SecretError(f"a file of {length:,} bytes")
+        raise SecretError(f"a file cannot have {length:,} bytes")
     try:
         whole = _expanded(codec_id, payload, length)
     except (zlib.error, EOFError, ValueError, MemoryError) as error:
         raise SecretError(one_line(error)) from error
     name_length = whole[0] if whole else 0
     if len(whole) != length or length <= name_length:
-        raise SecretError("its length is not the one that its header states")
+        raise SecretError("its length differs from what its header states")
     name = whole[1 : 1 + name_length].decode(errors="replace")
     return FileSecret(safe_name(name), whole[1 + name_length :])
 
@@ -103,8 +103,8 @@ def _expanded(codec_id: CodecId, payload: bytes, length: int) -> bytes:
 def _unpacked(payload: bytes, length: int) -> bytes:
     if lzma is None:
         raise MissingExtraError(
-            "this secret is packed by LZMA, which this Python was compiled without",
-            "Take a Python with the lzma module (install liblzma before compiling it).",
+            "this secret is compressed with LZMA, which this Python was built without",
+            "Use a Python with the lzma module (install liblzma before building it).",
         )
     try:
         coder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA_FILTERS)

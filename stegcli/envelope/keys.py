@@ -193,7 +193,7 @@ def _passphrase_bytes(passphrase: str) -> bytes:
         raise UsageError("the passphrase is not valid text", "Type it in UTF-8.") from None
     if text == PUBLIC_PASSPHRASE.encode():
         raise UsageError(
-            "this passphrase is public: it stands in when there is none",
-            "Choose another one, or leave it out: anybody with stegcli can then reveal.",
+            "this passphrase is public: it is used when none is given",
+            "Choose another one, or give none: then anybody with stegcli can reveal the secret.",
         )
     return text

@@ -154,7 +154,7 @@ def check_sizes(header: Header | Head, max_pixels: int, *, original: bool = True
             less = "take it as it was carried (size hidden), or " if verb == "gives back" else ""
             raise ImageError(
                 f"the stego {verb} a picture of {width}x{height}, more than {max_pixels:,} pixels",
-                f"If you trust whom it came from, {less}raise the limit (--max-pixels).",
+                f"If you trust its sender, {less}raise the limit (--max-pixels).",
             )
 
 

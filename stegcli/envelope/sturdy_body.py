@@ -116,9 +116,9 @@ def _unsealed(body: bytes, sturdy: SturdyHead, keys: Keys) -> tuple[Head, bytes]
 
 def _lost() -> ChangedError:
     return ChangedError(
-        "a secret is hidden here, but the picture was compressed harder than promised, or too much of it was "
-        "cut off or changed, and the secret is lost",
-        "Ask for another copy, or hide it anew with a stronger promise, such as --survive jpeg:50.",
+        "a secret is hidden here, but it is lost: the picture was compressed harder than promised, or too "
+        "much of it was cut off or changed",
+        "Ask for another copy, or hide the secret again with a stronger promise, such as --survive jpeg:50.",
     )
 
 

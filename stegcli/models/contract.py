@@ -104,7 +104,7 @@ def parse_contract(metadata: Mapping[str, str], source: str) -> Contract:
         raise ModelError(f"{source} is not a stegcli model: it carries no contract", _HINT)
     if values["contract"] != CONTRACT_VERSION:
         raise ModelError(
-            f"{source} follows contract {values['contract']!r}; this stegcli knows {CONTRACT_VERSION}",
+            f"{source} follows contract {values['contract']!r}, but this stegcli knows {CONTRACT_VERSION}",
             "Upgrade with `pip install --upgrade stegcli`.",
         )
     try:

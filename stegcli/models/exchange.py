@@ -71,10 +71,10 @@ def push_folder(folder: Path, repository: str, *, licence: str, private: bool) -
         ModelError: a graph is not what the manifest says or does not load, or the Hub refuses.
     """
     if not is_repository(repository):
-        raise UsageError(f"{repository} cannot be a repository", "Write owner/name.")
+        raise UsageError(f"{repository} cannot be the name of a repository", "Write owner/name.")
     bad = [each for each in verified(folder) if each.problem]
     if bad:
-        raise ModelError(f"{bad[0].model} is not fit to be pushed: {bad[0].problem}", "Export it again.")
+        raise ModelError(f"{bad[0].model} cannot be pushed: {bad[0].problem}", "Export it again.")
     files = whole(folder)
     entries = [found.entry for found in store.catalog(folder)]
     texts = [text for entry in entries if (text := _text(folder / entry.id / _MODEL_CARD))]

@@ -152,7 +152,7 @@ def check_graph(content: bytes, source: str) -> None:
     try:
         found = _Walk(memoryview(content)).message(_MODEL, 0, len(content))
         if _MODEL_GRAPH not in found:
-            raise _Refused("it is empty, or no ONNX file")
+            raise _Refused("it is empty, or not an ONNX file")
     except _Refused as reason:
         raise ModelError(f"{source} cannot be used: {reason}", _HINT) from None
 

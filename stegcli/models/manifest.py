@@ -120,7 +120,7 @@ def parse_manifest(text: str, source: str) -> Manifest:
         raise ModelError(f"{source} is not a valid manifest: {error}", _HINT) from error
 
 
-_HINT = "Take it from where the weights came from."
+_HINT = "Get the manifest from the source of the weights."
 
 
 def render_manifest(models: Iterable[ModelEntry]) -> str:

@@ -93,7 +93,7 @@ class Network:
                 partial(setattr, options, "terminate", True),
             )[0]
         if not _is_picture(answer, planes.shape[2:], self.contract.planes_out):
-            raise ModelError(f"{self._source} does not answer with a picture of its input's size", HINT)
+            raise ModelError(f"{self._source} does not return a picture of the size of its input", HINT)
         return answer[0]  # type: ignore[no-any-return]
 
 
@@ -135,8 +135,8 @@ def open_network(content: bytes, source: str, device: str = "auto") -> Network:
         if device == "cuda":  # the graph is good, so it was the device
             raise DeviceError(
                 "CUDA was asked for, but onnxruntime cannot use it here",
-                "With CUDA on this machine: `pip uninstall onnxruntime`, then `pip install 'stegcli[gpu]'`. "
-                "Without: --device cpu.",
+                "If this machine has CUDA: `pip uninstall onnxruntime`, then `pip install 'stegcli[gpu]'`. "
+                "If not: --device cpu.",
             )
     with _translated(source, "cpu"):
         metadata = session.get_modelmeta().custom_metadata_map
@@ -257,13 +257,13 @@ def _translated(source: str, device: str) -> Iterator[None]:
                 f"{source} failed on CUDA: {reason[:_REASON_LENGTH]}", "Use --device cpu."
             ) from error
         if isinstance(error, MemoryError) or any(words in reason for words in _MEMORY_WORDS):
-            raise ModelError(f"{source} needs more memory than it may have", _MEMORY_HINT) from error
+            raise ModelError(f"{source} needs more memory than it may use", _MEMORY_HINT) from error
         raise ModelError(f"{source} cannot be run: {reason[:_REASON_LENGTH]}", HINT) from error
 
 
 _REASON_LENGTH = 200
 _MEMORY_WORDS = ("Available memory of", "bad_alloc", "bad allocation", "Failed to allocate memory")
 _MEMORY_HINT = (
-    f"A graph gets {MEMORY_BYTES >> 30} GiB, or what the machine has left: close other programs, or take "
-    "another model."
+    f"A graph may use {MEMORY_BYTES >> 30} GiB, or what is left on the machine: close other programs, or "
+    "choose another model."
 )

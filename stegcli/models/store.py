@@ -57,7 +57,7 @@ class ModelFiles:
         if hashlib.sha256(content).hexdigest() != self.entry.sha256[role]:
             raise ModelError(
                 f"{path} is damaged or not the {role} of {self.entry.id}: its SHA-256 is not the manifest's",
-                "Fetch it again: install stegcli again, or copy the weights anew.",
+                "Install stegcli again, or copy the weights again.",
             )
         return content
 
@@ -105,8 +105,8 @@ def find_by_fingerprint(fingerprint: bytes, weights: PathLike | None = None) -> 
         if entry is not None:
             return ModelFiles(entry, folder)
     raise ModelError(
-        f"the picture was hidden with model {fingerprint.hex()}, which is not here",
-        "Give the folder of the weights that it was hidden with: --weights DIR; or upgrade stegcli.",
+        f"the picture was hidden with model {fingerprint.hex()}, which is not installed",
+        "Give the folder with the weights that it was hidden with: --weights DIR; or upgrade stegcli.",
     )
 
 
@@ -119,7 +119,7 @@ def pinned(address: str) -> str:
     """
     repository, at, _ = address.removeprefix(hub.SCHEME).partition("@")
     if not address.startswith(hub.SCHEME) or repository.count("/") != 1:
-        raise UsageError(f"{address}: not an address of the hub", "Write hf://owner/repo@REVISION.")
+        raise UsageError(f"{address}: not an address on the Hub", "Write hf://owner/repo@REVISION.")
     return address if at else f"{address}@{hub.latest(repository)}"
 
 
@@ -149,7 +149,7 @@ def _open_folder(folder: Path) -> tuple[Manifest, Path]:
     except (OSError, ValueError) as error:  # the latter: no UTF-8, or a name that holds a zero
         raise ModelError(
             f"cannot read {path} ({one_line(error)})",
-            f"A folder of weights holds {MANIFEST}; `stegcli export` writes one.",
+            f"Give a folder that holds {MANIFEST}, such as `stegcli export` writes.",
         ) from error
     return parse_manifest(text, str(path)), folder
 
@@ -159,7 +159,7 @@ def _open_hub(address: str) -> tuple[Manifest, Path]:
     if repository.count("/") != 1 or not is_revision(revision):
         raise UsageError(
             f"{address} does not pin a commit",
-            "Write hf://owner/repo@REVISION with all 40 digits: a branch may change under you.",
+            "Write hf://owner/repo@REVISION with all 40 digits: what a branch points to can change.",
         )
     manifest, folder = _open_folder(hub.fetch(repository, revision, MANIFEST).parent)
     return Manifest(tuple(_in_hub(entry, repository, revision) for entry in manifest.models)), folder
@@ -174,6 +174,6 @@ def _bundled_folder() -> Path:
         return Path(import_module("stegcli.weights").__path__[0])
     except ModuleNotFoundError as error:
         raise ModelError(
-            "the models of the program are not installed",
+            "the models that come with the program are not installed",
             "Install it with `pip install .`, or give --weights DIR.",
         ) from error

@@ -49,7 +49,7 @@ def refuse_rangeless(image: Image.Image, name: object) -> None:
     if image.mode == "F":
         raise ImageError(f"{name}: floating-point pixels have no fixed range", cure)
     if max(_tag(image, _BITS, (1,))) > 16:
-        raise ImageError(f"{name}: more than 16 bits per sample have no fixed range", cure)
+        raise ImageError(f"{name}: samples of more than 16 bits have no fixed range", cure)
     if not _UNSIGNED.issuperset(_tag(image, _SAMPLE_FORMAT, (1,))):
         raise ImageError(f"{name}: signed samples have no fixed range", cure)
 

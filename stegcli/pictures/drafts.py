@@ -120,8 +120,8 @@ def refuse_existing(target: Path, force: bool, inputs: Sequence[PathLike] = ()) 
         )
     if _is_mount_point(target):
         raise OutputError(
-            f"{target}: is mounted from elsewhere and cannot be replaced",
-            "Give another name with -o, or write to where it comes from.",
+            f"{target}: is a mount point and cannot be replaced",
+            "Give another name with -o, or write to the place that is mounted there.",
         )
 
 
@@ -286,7 +286,7 @@ def _refuse_long_name(target: Path, place: Path) -> None:
     length = len(os.fsencode(place.name))
     if 0 < longest < length:
         raise OutputError(
-            f"{target}: the name has {length} bytes; {longest} are possible here",
+            f"{target}: the name has {length} bytes, but at most {longest} are possible here",
             "Give a shorter name with -o.",
         )
 

@@ -99,9 +99,9 @@ def _bounded(file: IO[bytes], name: str, limit: int) -> bytes:
         content += chunk
         if len(content) > limit:
             hint = "If you trust it and have the memory, raise the limit with --max-pixels."
-            raise ImageError(f"{name}: gives more bytes than any picture within the limit", hint)
+            raise ImageError(f"{name}: sends more bytes than a picture within the limit can have", hint)
     if not content:
-        raise ImageError(f"{name}: gives no data", "Check what writes to the pipe.")
+        raise ImageError(f"{name}: sends no data", "Check what writes to the pipe.")
     return bytes(content)
 
 
@@ -113,4 +113,4 @@ def _refuse_device(file: IO[bytes], name: str) -> None:
         return
     is_device = stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode)
     if is_device and status.st_rdev != nothing.st_rdev:  # which has an end at once
-        raise ImageError(f"{name}: a device, not a picture", "Give a picture file, or send one by a pipe.")
+        raise ImageError(f"{name}: a device, not a picture", "Give a picture file, or pipe one in.")

@@ -115,9 +115,9 @@ def opened(path: PathLike, max_pixels: int) -> Iterator[OpenedPicture]:
         raise
     except Image.DecompressionBombError as error:
         hint = "Give a smaller picture, or raise PIL.Image.MAX_IMAGE_PIXELS."
-        raise ImageError(f"{path}: larger than Pillow decodes ({one_line(error)})", hint) from error
+        raise ImageError(f"{path}: larger than Pillow can decode ({one_line(error)})", hint) from error
     except MemoryError as error:
-        raise ImageError(f"{path}: needs more memory than there is", "Give a smaller picture.") from error
+        raise ImageError(f"{path}: needs more memory than is free", "Give a smaller picture.") from error
     except DECODER_ERRORS as error:
         raise ImageError(f"{path}: cannot be decoded ({one_line(error)})", _DAMAGED) from error
 
@@ -188,8 +188,8 @@ def _identified(path: PathLike, file: IO[bytes], head: bytes) -> Image.Image:
                 return image
     if head.startswith(_TIFF_STARTS):
         raise ImageError(
-            f"{path}: a TIFF of a kind that cannot be read here, or damaged at its start",
-            "Save it with 8 or 16 bits per sample and common compression, or as a PNG.",
+            f"{path}: a kind of TIFF that cannot be read here, or damaged at its start",
+            "Save it with 8 or 16 bits per sample and a common compression, or as a PNG.",
         )
     hint = "Give a PNG, JPEG, WebP, TIFF, BMP or another picture that Pillow reads."
     raise ImageError(f"{path}: not a picture, or damaged at its start", hint)
@@ -306,13 +306,13 @@ def _checked_jpeg(path: PathLike, file: IO[bytes]) -> bytes:
     precision, pixels, scans = _jpeg_facts(content)
     if precision != _EIGHT_BITS:
         raise ImageError(
-            f"{path}: a JPEG with {precision} bits per sample, which is not read here",
+            f"{path}: a JPEG with {precision} bits per sample, which cannot be read here",
             "Convert it to PNG first.",
         )
     if scans > max(_FEW_SCANS, _SCANNED_PIXELS // max(pixels, 1)):
         raise ImageError(
-            f"{path}: a progressive JPEG of {scans} scans, which takes too long to decode",
-            "If you trust it, save it again as a PNG with another program.",
+            f"{path}: a progressive JPEG of {scans} scans, which would take too long to decode",
+            "If you trust it, save it as a PNG with another program.",
         )
     return content
 

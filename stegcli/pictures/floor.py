@@ -47,6 +47,6 @@ def check_revealed(secret_gray: Gray, revealed_psnr_db: float, model: str, floor
     if revealed_psnr_db < least:
         than = "a flat gray picture has" if floor_db is None and least < ENOUGH_DB else "the least is"
         raise ModelError(
-            f"{model} would give the secret back at {revealed_psnr_db:.1f} dB; {than} {least:.1f}",
-            "Take a model that is trained, or a cover with more room; --floor DB accepts less.",
+            f"{model} would reveal the secret at {revealed_psnr_db:.1f} dB; {than} {least:.1f}",
+            "Choose a trained model, or a cover with more room; --floor DB accepts less.",
         )

@@ -72,7 +72,7 @@ def _path(source: object, name: str) -> PathLike:
     """What names a file; UsageError for anything else."""
     if not isinstance(source, str | os.PathLike):
         raise UsageError(
-            f"the {name} is a {type(source).__name__}", "Give the name of a file, or a numpy array of uint8."
+            f"the {name} is a {type(source).__name__}", "Give a file name, or a uint8 numpy array."
         )
     return source
 
@@ -90,7 +90,7 @@ def _picture_of(array: Array, name: str, max_pixels: int) -> Picture:
 
 def _check_array(array: Array, name: str, max_pixels: int) -> None:
     if array.dtype != np.uint8:
-        raise ImageError(f"the {name} is {array.dtype}", "Give uint8 values, 0 to 255.")
+        raise ImageError(f"the {name} is of dtype {array.dtype}", "Give uint8 values, 0 to 255.")
     if array.size == 0:
         raise ImageError(f"the {name} is empty", "Give an array with pixels.")
     if array.shape[0] * array.shape[1] > max_pixels:

@@ -70,7 +70,7 @@ def output_format(path: PathLike) -> str:
     cure = "Name the file .png (or .webp, .tif, .bmp, which are written without loss)."
     if _LOSSY.fullmatch(suffix):
         raise OutputError(
-            f"{path}: a lossy format does not keep every pixel, and so nothing hidden in them", cure
+            f"{path}: a lossy format changes pixels, and would destroy what is hidden in them", cure
         )
     if suffix == ".gif":
         raise OutputError(f"{path}: a GIF holds only 256 colours", cure)
@@ -104,11 +104,11 @@ def check_holds(path: PathLike, shape: tuple[int, ...], alpha: GrayArray | None 
     """
     file_format = output_format(path)
     if file_format == "BMP" and alpha is not None and int(alpha.min()) < _OPAQUE:
-        raise OutputError(f"{path}: BMP keeps no transparency", "Name the file .png, .webp or .tif.")
+        raise OutputError(f"{path}: BMP has no transparency", "Name the file .png, .webp or .tif.")
     if file_format == "WEBP" and max(shape[:2]) > _LONGEST_WEBP:
         raise OutputError(
             f"{path}: cannot be written: a WebP has at most {_LONGEST_WEBP} pixels a side",
-            "Another format holds it: name the file .png or .tif.",
+            "Choose another format: name the file .png or .tif.",
         )
 
 
@@ -116,7 +116,7 @@ def check_jpeg_holds(path: PathLike, shape: tuple[int, ...], alpha: GrayArray | 
     """As `check_holds`, for a JPEG."""
     cure = "Name the file .png, .webp or .tif."
     if alpha is not None and int(alpha.min()) < _OPAQUE:
-        raise OutputError(f"{path}: JPEG keeps no transparency", cure)
+        raise OutputError(f"{path}: JPEG has no transparency", cure)
     if max(shape[:2]) > _LONGEST_JPEG:
         raise OutputError(
             f"{path}: cannot be written: a JPEG has at most {_LONGEST_JPEG} pixels a side", cure

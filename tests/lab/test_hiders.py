@@ -59,5 +59,5 @@ def test_both_are_measured(namesakes: list[Hider], photo_folder: Path) -> None:
 
 @pytest.mark.parametrize("assess", [evaluate.evaluate, damage.assess])
 def test_whoever_does_not_tell_them_apart_is_told(namesakes: list[Hider], photo_folder: Path, assess) -> None:
-    with pytest.raises(UsageError, match="two of them are called phase-mine"):
+    with pytest.raises(UsageError, match="two models are called phase-mine"):
         assess(namesakes, from_dataset(f"folder:{photo_folder}", None, 1, 0))

@@ -89,7 +89,7 @@ def load_cover(ref: photos.ImageRef, shrink: float = SHRINK) -> U8:
     except DECODER_ERRORS as error:
         raise ImageError(
             f"{ref.key}: cannot be read ({one_line(error)})",
-            "Remove it from the pictures, or get a whole copy.",
+            "Remove it from the pictures, or get an undamaged copy.",
         ) from error
 
 

@@ -86,7 +86,7 @@ def rgb_square(dataset: str, ref: photos.ImageRef) -> Array:
         with ref.open() as image:
             return np.asarray(photos.square(dataset, image.convert("RGB")))
     except DECODER_ERRORS as error:
-        raise ImageError(f"{ref.key}: cannot be decoded", "Take it out of the data set.") from error
+        raise ImageError(f"{ref.key}: cannot be decoded", "Remove it from the data set.") from error
 
 
 def from_dataset(dataset: str, data_root: Path | None, count: int, seed: int) -> PairSource:
@@ -106,11 +106,13 @@ def from_dataset(dataset: str, data_root: Path | None, count: int, seed: int) ->
     else:
         refs = photos.find(dataset, data_root)
     if len(refs) < 2:
-        raise UsageError(f"{dataset} holds {len(refs)} pictures", "Give at least two: a cover and a secret.")
+        raise UsageError(
+            f"{dataset} holds {len(refs)} pictures", "At least two are needed: cover and secret."
+        )
     random.Random(seed).shuffle(refs)  # noqa: S311 - repeatable on purpose
     refs = list(islice(photos.decodable(refs), 2 * min(count, len(refs) // 2)))
     if len(refs) < 2:
-        raise UsageError(f"{dataset} holds no two pictures that can be decoded", "Give whole pictures.")
+        raise UsageError(f"{dataset} holds no two pictures that can be decoded", "Give undamaged pictures.")
     half = len(refs) // 2
     name = Path(dataset.removeprefix("folder:")).name
     return PairSource(name, (dataset, dataset), tuple(zip(refs[:half], refs[half : 2 * half], strict=True)))
@@ -139,5 +141,5 @@ def from_folder(folder: Path) -> PairSource:
     pairs = [(found["cover"][name], found["secret"][name]) for name in names]
     members = tuple(pair for pair in pairs if len(list(photos.decodable(pair))) == len(pair))
     if not members:
-        raise UsageError(f"no pair of {folder} can be decoded", "Give whole pictures.")
+        raise UsageError(f"no pair in {folder} can be decoded", "Give undamaged pictures.")
     return PairSource(folder.name, (), members)

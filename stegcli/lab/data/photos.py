@@ -112,13 +112,13 @@ def find(dataset: str, data_root: Path | None) -> list[ImageRef]:
     if dataset.startswith("folder:"):
         return _from_folder(Path(dataset.removeprefix("folder:")))
     if dataset not in KNOWN:
-        raise UsageError(f"no data set {dataset}", hint=f"one of {', '.join(KNOWN)}, or folder:PATH")
+        raise UsageError(f"no data set {dataset}", hint=f"give one of {', '.join(KNOWN)}, or folder:PATH")
     root = data_root or Path()
     places = located(dataset, root)
     if not places:
         raise UsageError(
             f"{dataset} is not in {root.resolve()}",
-            hint=f"--data-root with {ARCHIVES[dataset][0]} or a folder {FOLDERS[dataset][0]}",
+            hint=f"give a --data-root with {ARCHIVES[dataset][0]} or a folder {FOLDERS[dataset][0]}",
         )
     if places[0].is_dir():
         return _from_folder(places[0])
@@ -181,7 +181,7 @@ def square(dataset: str, image: Image.Image) -> Image.Image:
 
 def _from_folder(folder: Path) -> list[ImageRef]:
     if not folder.is_dir():
-        raise UsageError(f"{folder} is not a folder", hint="folder:PATH takes a folder with pictures")
+        raise UsageError(f"{folder} is not a folder", hint="give a folder with pictures as folder:PATH")
     refs = []
     for parent, _, names in os.walk(folder):
         for name in names:

@@ -173,7 +173,9 @@ def assess(
         if progress is not None:
             progress("measure", (number + 1) / len(source))
     if not found:
-        raise UsageError("none of these can be read after damage", "Name a model or another baseline.")
+        raise UsageError(
+            "none of these methods can be read after damage", "Name a model or another baseline."
+        )
     return [_row(key, np.array(values), seed) for key, values in found.items()]
 
 

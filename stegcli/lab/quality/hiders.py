@@ -125,7 +125,7 @@ def identities(hiders: Sequence[Hider]) -> dict[str, str]:
     if len(found) < len(hiders):
         names = sorted(hider.name for hider in hiders)
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise UsageError(f"two of them are called {', '.join(twice)}", "Give each model an id of its own.")
+        raise UsageError(f"two models are called {', '.join(twice)}", "Give each model an id of its own.")
     return found
 
 
@@ -143,7 +143,7 @@ def _decibels(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise UsageError(f"{text!r} is no number of dB", "Write ID@DB, as phase@40.") from None
+        raise UsageError(f"{text!r} is not a number of dB", "Write ID@DB, such as phase@40.") from None
 
 
 class ModelHider:

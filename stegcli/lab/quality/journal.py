@@ -84,7 +84,7 @@ class Journal:
             return b""
         except OSError as error:
             raise OutputError(
-                f"{path}: cannot be read ({one_line(error)})", "Remove it, or name another report."
+                f"{path}: cannot be read ({one_line(error)})", "Remove it, or choose another report."
             ) from error
 
     def _load(self, path: Path, content: bytes, settings: Row) -> None:
@@ -110,5 +110,5 @@ def _parsed(line: bytes) -> object:
 
 def _foreign(path: Path) -> UsageError:
     return UsageError(
-        f"{path} holds another measurement", "Remove it, name another report, or start anew with --fresh."
+        f"{path} holds another measurement", "Remove it, choose another report, or start over with --fresh."
     )

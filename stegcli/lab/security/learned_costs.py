@@ -54,6 +54,6 @@ def _opened(path: str) -> Network:
     if network.contract.role != COST:
         raise UsageError(
             f"{path} is a {network.contract.role}, not a network of costs",
-            "Take a file that `python -m stegcli.training costs --export` wrote.",
+            "Give a file that `python -m stegcli.training costs --export` wrote.",
         )
     return network

@@ -69,7 +69,7 @@ def encoded(job: Job, most_bytes: int) -> tuple[Encoded, tuple[str, ...]]:
         return found, _chosen(job, found, most_bytes)
     if isinstance(job.secret, FileSecret):
         raise ImageError(
-            f"{job.secret.name} takes {size:,} bytes, and the cover has room for {most_bytes:,}",
+            f"{job.secret.name} takes {size:,} bytes, but the cover has room for {most_bytes:,}",
             f"Take a cover with {-(-size // most_bytes)} times the pixels, or a smaller file"
             + (", or a lower --risk." if job.wishes.ceiling else "."),
         )
@@ -161,8 +161,8 @@ def opened(last: Head, layers: int, subkeys: Keys, read: Callable[[Marks], bytes
         return _cipher(subkeys).decrypt(_NONCE, read(marks), _bound(last))
     except (InvalidTag, NothingFoundError):
         raise ChangedError(
-            "a secret is hidden here, but the file was changed since, and the secret is lost",
-            "Get the file exactly as `stegcli hide` wrote it: this way of hiding bears no change at all.",
+            "a secret is hidden here, but the file has since been changed, and the secret is lost",
+            "Get the file exactly as `stegcli hide` wrote it: this method survives no change at all.",
         ) from None
 
 

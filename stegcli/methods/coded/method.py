@@ -75,8 +75,8 @@ class CodedMethod:
         if found.header.channel == PART_PIXELS:
             part = part_of(found)
             raise PartsError(
-                f"this is part {part.index + 1} of {part.count} of a secret that lies over several covers",
-                "Put all parts into one folder, and reveal that.",
+                f"this is part {part.index + 1} of {part.count} of a secret spread over several covers",
+                "Put all parts into one folder, and reveal the folder.",
             )
         tell(progress, "decode")
         payload = pixels.payload(found) if isinstance(found, SamplesOpened) else jpeg.payload(found)

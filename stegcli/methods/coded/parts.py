@@ -114,7 +114,8 @@ def joined(found: Sequence[tuple[str, Part]]) -> bytes:
     if len(sets) > 1:
         named = ", ".join(sorted(name for name, _ in found)[:_NAMED])
         raise PartsError(
-            f"there are parts of {len(sets)} secrets ({named} ...)", "Put those of one secret into a folder."
+            f"there are parts of {len(sets)} secrets ({named} ...)",
+            "Put only those of one secret into the folder.",
         )
     parts = {part.index: part for _, part in found}
     if not found:
@@ -126,7 +127,7 @@ def joined(found: Sequence[tuple[str, Part]]) -> bytes:
             f"{_listed(missing)} of {count} is missing"
             if len(missing) == 1
             else f"{_listed(missing)} of {count} are missing",
-            "Nothing can be revealed without all of them; put their stegos beside the others.",
+            "Nothing can be revealed without all of them: put the missing stegos into the folder.",
         )
     ordered = [parts[index] for index in range(count)]
     sealed = b"".join(part.piece for part in ordered)

@@ -293,7 +293,7 @@ def _fewest_planes(encoder: Network, decoder: Network, gray: Gray, target: float
     if fewest == ALL_PLANES:
         raise UsageError(
             f"{decoder.contract.model} always sends the whole picture",
-            "Omit --target, or take another model.",
+            "Omit --target, or choose another model.",
         )
     choices = range(-(-fewest // _PLANES_STEP) * _PLANES_STEP, ALL_PLANES, _PLANES_STEP)
     crops = [sizes.in_whole_blocks(crop) for crop in _trial_crops(gray)]

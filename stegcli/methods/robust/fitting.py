@@ -208,7 +208,7 @@ def _body(
     change = strength.head_change(writer, place.promise.channels, spare)
     if change is None:
         raise ImageError(
-            "the cover is too small or too flat to carry even the header of a secret that survives",
+            "the cover is too small or too flat to carry even a header that survives",
             "Take a larger cover, or promise less: --survive jpeg:85.",
         )
     layout = sturdy_body.layout_of(short, place.tile, place.keys)
@@ -252,7 +252,7 @@ def _notices(psnr_db: float, encoded: Encoded, is_coarser: bool) -> tuple[str, .
     notices = []
     if is_coarser:
         notices.append(
-            f"the secret comes back at {encoded.psnr_db:.1f} dB: for more the stego would fall below "
+            f"the secret will be revealed at {encoded.psnr_db:.1f} dB: with more, the stego would fall below "
             f"{_FAIR_DB:g} dB"
         )
     if psnr_db < _FAIR_DB:
@@ -268,8 +268,8 @@ def _too_much(place: _Place, encoded: Encoded, floor: float) -> ImageError:
     fits = _fitting_bytes(place, encoded, floor)
     what = f"about {fits:,} would fit" if fits else "not even a small part of them would fit"
     return ImageError(
-        f"the secret takes {size:,} bytes, more than the cover can carry if it shall survive and keep "
-        f"{floor:g} dB; {what}",
+        f"the secret takes {size:,} bytes, more than the cover can carry if they must survive and the stego "
+        f"must keep {floor:g} dB; {what}",
         "Take a larger cover, a smaller secret or a lower --target, or promise less: --survive jpeg:85.",
     )
 

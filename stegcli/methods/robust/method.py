@@ -107,7 +107,7 @@ def _carrier(job: Job) -> Carrier:
     height, width = job.cover.rgb.shape[:2]
     if min(height, width) < _LEAST_SIDE:
         raise ImageError(
-            f"the cover is {width}x{height}; surviving anything takes at least {_LEAST_SIDE}x{_LEAST_SIDE}",
+            f"the cover is {width}x{height}, but --survive needs at least {_LEAST_SIDE}x{_LEAST_SIDE}",
             "Take a larger cover.",
         )
     if max(height, width) > 8 * sturdy.MAX_BLOCKS:
