@@ -1,4 +1,4 @@
-"""What happens to a picture on its way, done to it here: real encoders, and a model of the strictest kind."""
+"""Simulate what happens to a picture in transit: real encoders, and a model of the strictest kind."""
 
 from __future__ import annotations
 
@@ -35,29 +35,29 @@ _FLAT_TABLE: Final = np.array(
         [85, 75, 135, 156, 189, 238, 311, 418],
     ]
 )
-"""N. Robidoux's for quality 50, which ImageMagick offers and MozJPEG takes: coarse in low frequencies."""
+"""N. Robidoux's table for quality 50, an option of ImageMagick and MozJPEG's: coarse at low frequencies."""
 _DEAD_ZONE: Final = np.float32(0.62)
-"""Of a step, up to which an encoder that weighs bits against errors makes a coefficient zero."""
+"""Share of a step up to which an encoder that trades bits for errors sets a coefficient to zero."""
 
 
 class Channel(Protocol):
-    """One thing that happens to a stego."""
+    """One thing that can happen to a stego."""
 
     @property
     def name(self) -> str:
-        """As reports call it."""
+        """Name in reports."""
 
     @property
     def doubt(self) -> float:
-        """Share by which more must arrive than is needed, because what is done here is only a model."""
+        """Share by which more information must arrive than is needed, since the channel may be a model."""
 
     def luma(self, stego_rgb: U8) -> F32:
-        """(H, W, 3) uint8 -> (H, W) float32: luma as it arrives."""
+        """(H, W, 3) uint8 -> (H, W) float32, luma as it arrives."""
 
 
 @dataclass(frozen=True)
 class Jpeg:
-    """Saved by libjpeg-turbo, as most programs do."""
+    """JPEG written by libjpeg-turbo, as by most programs."""
 
     quality: int
     chroma: Chroma = "4:2:0"
@@ -69,7 +69,7 @@ class Jpeg:
         return f"JPEG {self.quality}" + (" 4:4:4" if self.chroma == "4:4:4" else "")
 
     def file(self, stego_rgb: U8) -> bytes:
-        """The whole file."""
+        """Return the whole file."""
         file = io.BytesIO()
         Image.fromarray(stego_rgb).save(file, "JPEG", quality=self.quality, subsampling=self.chroma)
         return file.getvalue()
@@ -84,7 +84,7 @@ class Jpeg:
 
 @dataclass(frozen=True)
 class Webp:
-    """Saved by libwebp, lossy."""
+    """Lossy WebP written by libwebp."""
 
     quality: int
     doubt: float = 0.0
@@ -104,7 +104,7 @@ class Webp:
 
 @dataclass(frozen=True)
 class Twice:
-    """Saved by one program and then by another."""
+    """Two encoders, one after the other."""
 
     first: Jpeg
     second: Jpeg
@@ -123,10 +123,10 @@ class Twice:
 
 @dataclass(frozen=True)
 class OtherEncoder:
-    """MozJPEG, as it comes: its own table, and a trellis that weighs bits against errors.
+    """A model of MozJPEG with its default settings: its own table, and a trellis that trades bits for errors.
 
-    A model: such an encoder makes small coefficients zero that rounding would not. It is quantised here, and
-    no file is made. For 2 of 80 stegos that had 2 % to spare here the real one was too strict.
+    Such an encoder sets small coefficients to zero that rounding would keep. Coefficients are quantised here
+    without making a file. For 2 of 80 stegos with 2 % to spare here, the real encoder was too strict.
     """
 
     quality: int
