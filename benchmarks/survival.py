@@ -1,8 +1,8 @@
 """What survives of a secret: stegos of `--survive`, recompressed by several encoders, and revealed.
 
     pip install opencv-python-headless 'pyvips[binary]'
-    python benchmarks/survival.py --data-root DIR [--promises jpeg:75 jpeg:50 whatsapp] [--covers 40] [--size 1280]
-        [--out results/survival.json]
+    python benchmarks/survival.py --data-root DIR [--promises jpeg:75 jpeg:50 whatsapp] [--covers 40]
+        [--size 1280] [--out results/survival.json]
 
 Covers: the photographs of camera.tar under --data-root, their longer side shrunk to --size, then pictures of
 the imagenet and voc2012 sets as they are; the secret of each is another of them, in gray, at a quarter of

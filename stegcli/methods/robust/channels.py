@@ -1,4 +1,4 @@
-"""What happens to a picture on its way, done to it here: real encoders, and a model of the strictest kind."""
+"""Simulate what happens to a picture in transit: real encoders, and a model of the strictest kind."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FLAT_TABLE: Final = np.array(
         [85, 75, 135, 156, 189, 238, 311, 418],
     ]
 )
-"""N. Robidoux's for quality 50, which ImageMagick offers and MozJPEG takes: coarse in low frequencies."""
+"""N. Robidoux's table for quality 50, an option of ImageMagick and MozJPEG's: coarse at low frequencies."""
 _LOG_DISTORTION, _LOG_ENERGY = 14.75, 16.5
 """MozJPEG's lambda_log_scale1 and lambda_log_scale2 (cjpeg, jcext.c): a squared error of one step in an AC
 coefficient weighs 64 * 2^14.75 / (2^16.5 + energy) bits, energy being the block's mean square of coefficients
@@ -52,23 +52,23 @@ _WHITE: Final = np.float32(127)
 
 
 class Channel(Protocol):
-    """One thing that happens to a stego."""
+    """One thing that can happen to a stego."""
 
     @property
     def name(self) -> str:
-        """As reports call it."""
+        """Name in reports."""
 
     @property
     def doubt(self) -> float:
-        """Share by which more must arrive than is needed, of many bits, because this is only a model."""
+        """Share by which more of many bits must arrive than is needed, since the channel may be a model."""
 
     def luma(self, stego_rgb: U8) -> F32:
-        """(H, W, 3) uint8 -> (H, W) float32: luma as it arrives."""
+        """(H, W, 3) uint8 -> (H, W) float32, luma as it arrives."""
 
 
 @dataclass(frozen=True)
 class Jpeg:
-    """Saved by libjpeg-turbo, as most programs do."""
+    """JPEG written by libjpeg-turbo, as by most programs."""
 
     quality: int
     chroma: Chroma = "4:2:0"
@@ -80,7 +80,7 @@ class Jpeg:
         return f"JPEG {self.quality}" + (" 4:4:4" if self.chroma == "4:4:4" else "")
 
     def file(self, stego_rgb: U8) -> bytes:
-        """The whole file."""
+        """Return the whole file."""
         file = io.BytesIO()
         Image.fromarray(stego_rgb).save(file, "JPEG", quality=self.quality, subsampling=self.chroma)
         return file.getvalue()
@@ -95,7 +95,7 @@ class Jpeg:
 
 @dataclass(frozen=True)
 class Webp:
-    """Saved by libwebp, lossy."""
+    """Lossy WebP written by libwebp."""
 
     quality: int
     doubt: float = 0.0
@@ -115,7 +115,7 @@ class Webp:
 
 @dataclass(frozen=True)
 class Twice:
-    """Saved by one program and then by another."""
+    """Two encoders, one after the other."""
 
     first: Jpeg
     second: Jpeg
