@@ -26,7 +26,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("camera")
     for name in NAMES:
         picture = Image.fromarray(getattr(data, name)()).convert("RGB")
-        picture.resize((1152, 864), Image.Resampling.LANCZOS).save(found / f"{name}.png")
+        picture = picture.resize((1152, 864), Image.Resampling.LANCZOS)
+        picture.save(found / f"{name}.png", compress_level=1)
     Image.fromarray(data.coffee()).save(found / "small.png")
     return found
 

@@ -1,4 +1,4 @@
-"""Quality of models and baselines over many pairs, at one or several spreads."""
+"""Measure the quality of models and baselines over many pairs, at one or several spreads."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Line:
-    """One hider at one spread.
+    """Result of one hider at one spread.
 
     Attributes:
-        hider: its name.
+        hider: name of the hider.
         spread: cover pixels per pixel of the secret.
         simulated: see `Hidden`.
-        summaries: by the names of `FIGURES`.
-        values: the same, one value per pair.
+        summaries: summaries by the names of `FIGURES`.
+        values: single values by the same names, one per pair.
     """
 
     hider: str
@@ -50,8 +50,8 @@ class Evaluation:
 
     Attributes:
         settings: everything that it depends on.
-        pairs: names and digests.
-        lines: hiders in the order given, spreads rising.
+        pairs: names and digests of the pairs.
+        lines: hiders in the given order, spreads ascending.
     """
 
     settings: Row
@@ -59,7 +59,7 @@ class Evaluation:
     lines: tuple[Line, ...]
 
     def as_json(self) -> Row:
-        """Summaries and what they rest on; the values of single pairs are the journal's."""
+        """Return summaries and what they are based on; values of single pairs are in the journal."""
         return {
             **self.settings,
             "pairs": len(self.pairs),
@@ -80,7 +80,7 @@ class Evaluation:
 def settings_of(
     hiders: Sequence[Hider], source: PairSource, spreads: Sequence[int], favor: str, seed: int
 ) -> Row:
-    """What two runs must have in common to be one."""
+    """Return what two runs must share for one to continue the other."""
     return {
         "what": "quality",
         "source": source.description,
@@ -106,14 +106,14 @@ def evaluate(
     """Measure every hider on every pair.
 
     Args:
-        hiders: the first is the one whose stego PSNR the baselines aim at.
+        hiders: baselines aim at the stego PSNR of the first one.
         source: the pairs.
         spreads: the secret's sides are divided by the square root of each.
-        favor: of the models, for the record.
-        seed: whatever is random follows from it.
-        journal: finished rows; those that it holds are not measured again.
+        favor: setting of the models, for the record.
+        seed: determines everything random.
+        journal: file of finished rows, which are not measured again.
         crew: who measures; the figures are the same but for the seconds, which others at work make longer.
-        progress: told the share of the work done.
+        progress: called with the share of the work done.
     """
     settings = settings_of(hiders, source, spreads, favor, seed)
     book = Journal(journal, settings, names=("simulated", *FIGURES))
@@ -138,7 +138,7 @@ def evaluate(
 def samples(
     hiders: Sequence[Hider], source: PairSource, count: int, spread: int, seed: int
 ) -> list[tuple[Pair, list[tuple[str, Measured]]]]:
-    """The pictures of the first pairs, made again: everything follows from the seed."""
+    """Make the pictures of the first pairs again: everything follows from the seed."""
     found = []
     for number, pair in zip(range(count), source, strict=False):
         small = pair.with_secret_side(spread**-0.5)

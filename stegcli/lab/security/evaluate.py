@@ -1,12 +1,12 @@
-"""How well a trained detector tells stegos from covers.
+"""Measure how well a trained detector distinguishes stegos from covers.
 
 covers ─(from JPEG, shrunk by a quarter)─> pairs (cover, stego) ─> features ─> folds by pair ─> ensemble ─>
 scores
 
-A pair is never split between training and test, nor are the tiles of one photograph. The detection error P_E
-is that of detectors which did not see the pair, at the threshold that they chose in training: (false alarms +
-missed detections) / 2. Two controls stand in every table: covers against other covers, where only 0.5 is
-honest, and LSB matching of every sample, which must be caught.
+Neither a pair nor the tiles of one photograph are ever split between training and test. The detection error
+P_E is that of detectors that did not see the pair, at the threshold chosen in training: (false alarms +
+missed detections) / 2. Every table has two controls: covers against other covers, for which only 0.5 is
+plausible, and LSB matching of every sample, which must be detected.
 """
 
 from __future__ import annotations
@@ -75,17 +75,17 @@ def assess(
     """Judge every subject on the same covers; the control of covers against covers comes first.
 
     Args:
-        subjects: what is compared.
-        refs: pictures for the covers, as `covers_of` or `tiles_of` gives them; secrets are the same ones in
-            another order, for tiles those of another photograph.
+        subjects: the subjects.
+        refs: pictures for the covers, as returned by `covers_of` or `tiles_of`; the secrets are the same
+            pictures in another order, for tiles those of another photograph.
         feature_set: one of `features.FEATURES`, or its `SUITE`.
-        shrink: at least so far; 1 leaves a JPEG's block grid in the covers. Tiles say for themselves.
-        part: of each side of the covers that is kept, for smaller ones with the same pixels.
-        seed: of embedding, folds and ensembles.
-        trainings: of each detector, with other folds and ensembles each time; their errors are averaged.
-        kept: folder of what was looked at already, so that a run that was cut short goes on from there.
+        shrink: least shrinking; 1 keeps a JPEG's block grid in the covers. Tiles have their own factor.
+        part: share of each side of the covers that is kept, for smaller covers with the same pixels.
+        seed: seed of embedding, folds and ensembles.
+        trainings: number of trainings of each detector, each with other folds and ensembles, averaged.
+        kept: folder that stores features, so that an interrupted run can be resumed.
         crew: who does it; all but `HERE` give the same figures to the last digit.
-        progress: told the share of the work done.
+        progress: called with the share of the work done.
     """
     detectors = features.detectors(feature_set)
     if kept is not None:
@@ -120,7 +120,7 @@ def assess(
 
 
 def _photographs(refs: Sequence[Cover]) -> I64 | None:
-    """(n,) number of each tile's photograph; None where every cover is a picture of its own."""
+    """Return (n,) the number of each tile's photograph; None if every cover is a picture of its own."""
     keys = [ref.photograph.key for ref in refs if isinstance(ref, Tile)]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return np.array([numbers[key] for key in keys]) if keys else None
@@ -136,12 +136,12 @@ def _classes(values: Sequence[F32], index: int, groups: I64 | None) -> tuple[F32
 
 
 def _those(groups: I64 | None, index: int) -> I64 | None:
-    """Of the pairs that `_classes` gives: of two covers, the group of the first."""
+    """Return the groups of the pairs that `_classes` returns: for two covers, the group of the first."""
     return groups[: _half(len(groups), groups)] if groups is not None and index == 0 else groups
 
 
 def _half(count: int, groups: I64 | None) -> int:
-    """Of the covers, in whole photographs."""
+    """Return half the number of covers, in whole photographs."""
     each = _largest(groups)
     return count // (2 * each) * each
 
@@ -152,7 +152,7 @@ def _largest(groups: I64 | None) -> int:
 
 @dataclass(frozen=True)
 class _Look:
-    """How pictures are looked at: features by name, see `assess` for the rest."""
+    """How pictures are examined: features by name, see `assess` for the rest."""
 
     extracts: tuple[str, ...]
     shrink: float
@@ -168,7 +168,7 @@ def _collect(
     crew: Crew,
     progress: Progress | None,
 ) -> tuple[dict[str, F32], F64]:
-    """(n, 1 + subjects, d) features by name, covers first; (n, subjects) stego PSNR."""
+    """Return (n, 1 + subjects, d) features by name, covers first; and (n, subjects) stego PSNR."""
     groups = _photographs(refs)
     apart = _largest(groups)
     secrets = [*refs[apart:], *refs[:apart]]
@@ -189,7 +189,7 @@ def _examine(
     look: _Look,
     item: tuple[str, Cover, Cover],
 ) -> tuple[dict[str, F32], list[float]]:
-    """Features of one cover and of its stegos by name, and their PSNR."""
+    """Return features of one cover and of its stegos by name, and the PSNR of the stegos."""
     seed, *refs = item
     cover, secret = (middle(pixels(ref, look.shrink), look.part) for ref in refs)
     asked = (seed, *(ref.key for ref in refs), look.shrink, look.part)
@@ -202,7 +202,7 @@ def _examine(
 def _seen(
     subject: Subject | None, look: _Look, asked: tuple[object, ...], cover: U8, secret: U8
 ) -> Mapping[str, NDArray[np.floating[Any]]]:
-    """Features of a stego by name, and its PSNR; of the cover for None. From what was kept, if it was."""
+    """Return features of a stego by name, with its PSNR, or of the cover for None; from the store if kept."""
     path = None if look.kept is None else look.kept / _name(subject, look, asked)
     if path is not None and path.is_file():
         with np.load(path) as kept:
