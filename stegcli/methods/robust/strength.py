@@ -39,7 +39,7 @@ __all__ = ["SPARES", "Best", "Body", "HeadLostError", "HeadWriter", "head_change
 
 _START: Final = 0.6
 _CHEAPEST, _DEAREST = -2.0, 2.8
-"""Decimal logarithms of the price, in bits, of a squared step of the lattice: a high one weakens the stego."""
+"""Decimal logarithms of the price, in bits, of a squared step: at a high price the stego is weak."""
 _SLOPE: Final = -0.45
 """Initial guess of how the share of the needed information changes with the logarithm."""
 _STEPS: Final = 7
