@@ -119,7 +119,7 @@ class BatchNorm(nn.BatchNorm2d):
 
     @torch.no_grad()
     def measure(self, x: Tensor) -> None:
-        """Set the running statistics to those of x, (B,C,H,W), in all processes; the output stays the same."""
+        """Set the running statistics to those of x, (B,C,H,W), in all processes; the output stays equal."""
         scale, shift = self.affine_in_eval()
         wide = x.float()
         mean, square = _mean_over_processes(
