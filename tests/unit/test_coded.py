@@ -15,6 +15,8 @@ from stegcli.errors import ChangedError, ImageError, NothingFoundError, UsageErr
 from stegcli.methods.base import Wishes
 from stegcli.pictures import metrics
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 SIDE = 128
 
 

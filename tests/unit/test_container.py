@@ -17,6 +17,8 @@ from stegcli.methods import isgan, table
 from stegcli.methods.phase.body import MAX_SPREAD, Body, code_to_sigma, sigma_to_code
 from stegcli.methods.phase.planes import ALL_PLANES, PLANE_OF_PLACE, count_sent, sent
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 HEADER = Header(
     channel=channel.LUMA_PHASE,
     secret_height=1200,

@@ -9,6 +9,8 @@ from stegcli import pipeline
 from stegcli.errors import ModelError
 from stegcli.pictures import floor
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 
 @pytest.fixture
 def blind(exact_weights, make_weights):

@@ -7,6 +7,8 @@ from PIL import Image
 from stegcli import pipeline
 from stegcli.detection import judge, residuals
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 SHRUNK, AS_IT_IS, ENLARGED = range(3)
 MARGINS = np.array([[1, 10, 100], [2, 20, 200], [3, 30, 300]])
 """Of a kind a row, of a spread a column."""

@@ -9,7 +9,7 @@ be read and are left out; real syndrome coding spreads one wrong bit over many.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from stegcli.crew.base import HERE, Crew
 from stegcli.errors import UsageError
 from stegcli.lab.data.pairs import Pair, PairSource
+from stegcli.lab.quality.chains import Chain, rows_of
 from stegcli.lab.quality.evaluate import settings_of
 from stegcli.lab.quality.hiders import Hider, seed_bytes
 from stegcli.lab.quality.journal import Journal
@@ -154,29 +156,30 @@ def assess(
     favor: str = "balanced",
     seed: int = 0,
     journal: Path | None = None,
+    crew: Crew = HERE,
     progress: Progress | None = None,
 ) -> list[DamageRow]:
     """Measure every hider under every damage; arguments as for `quality.evaluate`."""
     settings = settings_of(hiders, source, [spread], favor, seed) | {"what": "damage"}
     book = Journal(journal, settings, names=("stego_psnr_db", "levels"))
+    chains = _chains(source, spread, seed)
+    rows = rows_of(hiders, chains, _one, count=len(source), book=book, crew=crew, progress=progress)
     found: dict[tuple[str, str, float], list[list[float]]] = {}
-    for number, pair in enumerate(source):
-        small = pair.with_secret_side(spread**-0.5)
-        target: float | None = None
-        for hider in hiders:
-            row = book.get(key := f"{small.digest}/{hider.name}")
-            if row is None:
-                row = book.add(key, _one(hider, small, f"{seed}/{number}", target))
-            target = row["stego_psnr_db"] if target is None else target
-            for name, level, psnr, opened in row["levels"]:
+    for hider in hiders:
+        for row in rows:
+            for name, level, psnr, opened in row[hider.name]["levels"]:
                 found.setdefault((hider.name, name, level), []).append([psnr, opened])
-        if progress is not None:
-            progress("measure", (number + 1) / len(source))
     if not found:
         raise UsageError(
             "none of these methods can be read after damage", "Name a model or another baseline."
         )
     return [_row(key, np.array(values), seed) for key, values in found.items()]
+
+
+def _chains(source: PairSource, spread: int, seed: int) -> Iterator[Chain]:
+    for number, pair in enumerate(source):
+        small = pair.with_secret_side(spread**-0.5)
+        yield Chain(small.digest, small, f"{seed}/{number}")
 
 
 def _one(hider: Hider, pair: Pair, seed: str, target: float | None) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 
 from stegcli._version import __version__
+from stegcli.crew.base import HERE, Crew
 from stegcli.lab.data.pairs import Pair, PairSource
+from stegcli.lab.quality.chains import Chain, rows_of
 from stegcli.lab.quality.hiders import Hider, identities
 from stegcli.lab.quality.journal import Journal
 from stegcli.lab.quality.measure import FIGURES, Measured, measure
 from stegcli.lab.statistics import Summary, summarise
 from stegcli.progress import Progress
 
-__all__ = ["Evaluation", "Line", "evaluate", "samples", "target_of"]
+__all__ = ["Evaluation", "Line", "evaluate", "samples"]
 
 Row = dict[str, Any]
 
@@ -98,6 +100,7 @@ def evaluate(
     favor: str = "balanced",
     seed: int = 0,
     journal: Path | None = None,
+    crew: Crew = HERE,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Measure every hider on every pair.
@@ -109,21 +112,25 @@ def evaluate(
         favor: setting of the models, for the record.
         seed: determines everything random.
         journal: file of finished rows, which are not measured again.
+        crew: who measures; the figures are the same but for the seconds, which others at work make longer.
         progress: called with the share of the work done.
     """
     settings = settings_of(hiders, source, spreads, favor, seed)
     book = Journal(journal, settings, names=("simulated", *FIGURES))
-    rows: dict[tuple[str, int], list[Row]] = {}
     names: list[tuple[str, str]] = []
-    for number, pair in enumerate(source):
-        names.append((pair.name, pair.digest))
-        for spread in spreads:
-            for hider, row in _pair_rows(hiders, pair, spread, f"{seed}/{number}", book):
-                rows.setdefault((hider, spread), []).append(row)
-        if progress is not None:
-            progress("measure", (number + 1) / len(source))
+    found = rows_of(
+        hiders,
+        _chains(source, spreads, seed, names),
+        _row,
+        count=len(source) * len(spreads),
+        book=book,
+        crew=crew,
+        progress=progress,
+    )
     lines = [
-        _line(hider.name, spread, rows[hider.name, spread], seed) for hider in hiders for spread in spreads
+        _line(hider.name, spread, [row[hider.name] for row in found[place :: len(spreads)]], seed)
+        for hider in hiders
+        for place, spread in enumerate(spreads)
     ]
     return Evaluation(settings, tuple(names), tuple(lines))
 
@@ -143,24 +150,20 @@ def samples(
     return found
 
 
-def target_of(first: Row | None) -> float | None:
-    """Return the stego PSNR at which the other hiders aim."""
-    return None if first is None else _number(first["stego_psnr_db"])
+def _chains(
+    source: PairSource, spreads: Sequence[int], seed: int, names: list[tuple[str, str]]
+) -> Iterator[Chain]:
+    """Every pair at every spread; name and digest of each pair are noted."""
+    for number, pair in enumerate(source):
+        names.append((pair.name, pair.digest))
+        for spread in spreads:
+            small = pair.with_secret_side(spread**-0.5)
+            yield Chain(f"{small.digest}/{spread}", small, f"{seed}/{number}/{spread}")
 
 
-def _pair_rows(
-    hiders: Sequence[Hider], pair: Pair, spread: int, seed: str, book: Journal
-) -> Iterable[tuple[str, Row]]:
-    small = pair.with_secret_side(spread**-0.5)
-    first: Row | None = None
-    for hider in hiders:
-        key = f"{small.digest}/{spread}/{hider.name}"
-        row = book.get(key)
-        if row is None:
-            measured = measure(hider, small, f"{seed}/{spread}", target_of(first))
-            row = book.add(key, {"pair": pair.name, "hider": hider.name, **measured.row()})
-        first = first or row
-        yield hider.name, row
+def _row(hider: Hider, pair: Pair, seed: str, stego_psnr_db: float | None) -> Row:
+    measured = measure(hider, pair, seed, stego_psnr_db)
+    return {"pair": pair.name, "hider": hider.name, **measured.row()}
 
 
 def _line(hider: str, spread: int, rows: list[Row], seed: int) -> Line:

@@ -165,6 +165,11 @@ class ModelHider:
         self._method, self._model = table.chosen(wanted, self._models, progressive=self._target is not None)
         self._favor = "balanced" if self._method.family == "isgan" else favor
         self._keyring = Keyring(None)
+        self._asked = model, weights, favor, device
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel to another process as what was asked for: there it loads networks of its own."""
+        return type(self), self._asked
 
     @property
     def name(self) -> str:

@@ -13,19 +13,16 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stegcli.cores import cores
+from stegcli.crew.base import Crew
 from stegcli.lab.data import photos
 from stegcli.lab.data.covers import SHRINK, covers_of, load_cover, middle
 from stegcli.lab.data.tiles import Tile
@@ -38,13 +35,13 @@ from stegcli.progress import Progress
 
 __all__ = [
     "COVER_CONTROL",
+    "PROCESSES",
     "SHRINK",
     "Cover",
     "SecurityRow",
     "assess",
     "covers_of",
     "held_out",
-    "in_processes",
     "load_cover",
     "pixels",
 ]
@@ -58,6 +55,9 @@ _Case = tuple[F32, F32, I64 | None, Sequence[int]]
 
 FOLDS: Final = 5
 
+PROCESSES: Final = Crew()
+"""One for each core, of one thread each."""
+
 
 def assess(
     subjects: Sequence[Subject],
@@ -69,7 +69,7 @@ def assess(
     seed: int = 0,
     trainings: int = 1,
     kept: Path | None = None,
-    workers: int | None = None,
+    crew: Crew = PROCESSES,
     progress: Progress | None = None,
 ) -> list[SecurityRow]:
     """Judge every subject on the same covers; the control of covers against covers comes first.
@@ -84,14 +84,14 @@ def assess(
         seed: seed of embedding, folds and ensembles.
         trainings: number of trainings of each detector, each with other folds and ensembles, averaged.
         kept: folder that stores features, so that an interrupted run can be resumed.
-        workers: number of processes; None for one per core.
+        crew: who does it; all but `HERE` give the same figures to the last digit.
         progress: called with the share of the work done.
     """
     detectors = features.detectors(feature_set)
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
     extracts = tuple(dict.fromkeys(name for names in detectors.values() for name in names))
-    values, psnr = _collect(subjects, refs, _Look(extracts, shrink, part, kept), seed, workers, progress)
+    values, psnr = _collect(subjects, refs, _Look(extracts, shrink, part, kept), seed, crew, progress)
     seeds = [seed + FOLDS * 1000 * number for number in range(trainings)]
     groups = _photographs(refs)
     work: list[_Case] = [
@@ -100,8 +100,8 @@ def assess(
         for names in detectors.values()
     ]
     scores = []
-    for found in in_processes(_held_out_scores, work, workers, batch=1):
-        scores.append(found)
+    for pair in crew.map(_held_out_scores, work):
+        scores.append(pair)
         if progress is not None:
             progress("train", len(scores) / len(work))
     means = [None, *(float(mean) for mean in psnr.mean(axis=0))]
@@ -165,7 +165,7 @@ def _collect(
     refs: Sequence[Cover],
     look: _Look,
     seed: int,
-    workers: int | None,
+    crew: Crew,
     progress: Progress | None,
 ) -> tuple[dict[str, F32], F64]:
     """Return (n, 1 + subjects, d) features by name, covers first; and (n, subjects) stego PSNR."""
@@ -176,38 +176,12 @@ def _collect(
         (f"{seed}/{i}", cover, secret) for i, (cover, secret) in enumerate(zip(refs, secrets, strict=True))
     ]
     rows, psnr = [], []
-    for done, (row, quality) in enumerate(
-        in_processes(partial(_examine, tuple(subjects), look), work, workers, batch=4), start=1
-    ):
+    for done, (row, quality) in enumerate(crew.map(partial(_examine, tuple(subjects), look), work), start=1):
         rows.append(row)
         psnr.append(quality)
         if progress is not None:
             progress("features", done / len(work))
     return {name: np.stack([row[name] for row in rows]) for name in look.extracts}, np.array(psnr)
-
-
-def in_processes(
-    function: Callable[[Any], Any], work: list[Any], workers: int | None, batch: int
-) -> Iterator[Any]:
-    """Map a function in order over single-threaded processes; `batch` pieces of work travel together."""
-    workers = cores() if workers is None else workers
-    if workers == 1:
-        yield from map(function, work)
-        return
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))  # one process per core, so one thread per process
-    try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            yield from pool.map(function, work, chunksize=batch)
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-_THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def _examine(

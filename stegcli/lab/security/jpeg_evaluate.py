@@ -20,11 +20,12 @@ from PIL import Image
 from stegcli.carriers import dct
 from stegcli.carriers.jpeg_fresh import fresh_cover
 from stegcli.carriers.jpeg_scan import JpegCover
+from stegcli.crew.base import Crew
 from stegcli.errors import UsageError
 from stegcli.lab.data import photos
 from stegcli.lab.security import verdicts
 from stegcli.lab.security.dctr import dctr
-from stegcli.lab.security.evaluate import FOLDS, held_out, in_processes
+from stegcli.lab.security.evaluate import FOLDS, PROCESSES, held_out
 from stegcli.lab.security.jpeg_subjects import CodedJpegSubject, JpegSubject, NsF5Subject
 from stegcli.lab.security.verdicts import COVER_CONTROL, SecurityRow
 from stegcli.progress import Progress
@@ -96,7 +97,7 @@ def assess(
     quality: int,
     *,
     seed: int = 0,
-    workers: int | None = None,
+    crew: Crew = PROCESSES,
     progress: Progress | None = None,
 ) -> list[SecurityRow]:
     """Judge every subject on the same files; the control of covers against covers comes first.
@@ -106,14 +107,12 @@ def assess(
         parts: squares for the files, from at least five photographs.
         quality: quality of the files, 50..100.
         seed: seed of embedding, folds and ensembles.
-        workers: number of processes; None for one per core.
+        crew: as for `security.assess`.
         progress: called with the share of the work done.
     """
     rows, psnr = [], []
     work = [(f"{seed}/{number}", part) for number, part in enumerate(parts)]
-    for features, decibels in in_processes(
-        partial(_examine, tuple(subjects), quality), work, workers, batch=1
-    ):
+    for features, decibels in crew.map(partial(_examine, tuple(subjects), quality), work):
         rows.append(features)
         psnr.append(decibels)
         if progress is not None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stegcli._version import __version__
 from stegcli.codecs.base import Rate, Target
+from stegcli.crew.base import Crew
 from stegcli.lab.data import photos, tiles
 from stegcli.lab.data.covers import unlearned
 from stegcli.lab.quality.baselines import baseline
@@ -124,7 +125,7 @@ def run(
     seed: int = 0,
     trainings: int = 1,
     kept: Path | None = None,
-    workers: int | None = None,
+    crew: Crew = evaluate.PROCESSES,
     progress: Progress | None = None,
 ) -> SecurityResult:
     """Judge the phase channel, coded bits, their rivals and the given models on photographs.
@@ -141,7 +142,7 @@ def run(
         seed: seed of everything random.
         trainings: as for `evaluate.assess`.
         kept: as for `evaluate.assess`.
-        workers: number of processes; None for one per core.
+        crew: as for `security.assess`.
         progress: called with the stage and the share of it that is done.
     """
     chosen = PRESETS[preset]
@@ -156,7 +157,7 @@ def run(
         seed=seed,
         trainings=trainings,
         kept=kept,
-        workers=workers,
+        crew=crew,
         progress=progress,
     )
     accuracies = {}
@@ -183,7 +184,7 @@ def run_jpeg(
     *,
     covers: int | None = None,
     seed: int = 0,
-    workers: int | None = None,
+    crew: Crew = evaluate.PROCESSES,
     progress: Progress | None = None,
 ) -> SecurityResult:
     """Judge coded bits in new JPEG files of two qualities, from photographs of at least three megapixels.
@@ -193,7 +194,7 @@ def run_jpeg(
         data_root: folder of the known data sets.
         covers: about how many squares, equally many per photograph; None for two of each.
         seed: seed of everything random.
-        workers: number of processes; None for one per core.
+        crew: as for `security.assess`.
         progress: called with the stage and the share of it that is done.
     """
     refs = [ref for dataset in datasets for ref in photos.find(dataset, data_root)]
@@ -207,7 +208,7 @@ def run_jpeg(
             parts,
             quality,
             seed=seed,
-            workers=workers,
+            crew=crew,
             progress=progress,
         )
     ]

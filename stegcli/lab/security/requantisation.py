@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stegcli.carriers.jpeg_traces import excess, find_traces
+from stegcli.crew.base import Crew
 from stegcli.lab import statistics
 from stegcli.lab.security import verdicts
-from stegcli.lab.security.evaluate import FOLDS, in_processes
+from stegcli.lab.security.evaluate import FOLDS, PROCESSES
 from stegcli.lab.security.verdicts import COVER_CONTROL, SecurityRow
 from stegcli.pictures import metrics
 from stegcli.progress import Progress
@@ -79,7 +80,7 @@ def assess(
     covers: Sequence[Part],
     *,
     seed: int = 0,
-    workers: int | None = None,
+    crew: Crew = PROCESSES,
     progress: Progress | None = None,
 ) -> list[SecurityRow]:
     """Judge every subject on the same covers; the control of covers against covers comes first.
@@ -88,12 +89,12 @@ def assess(
         subjects: the subjects.
         covers: covers from at least five photographs.
         seed: seed of embedding and folds.
-        workers: number of processes; None for one per core.
+        crew: as for `security.assess`.
         progress: called with the share of the work done.
     """
     scores, psnr = [], []
     work = list(enumerate(covers))
-    for row, quality in in_processes(partial(_examine, tuple(subjects), seed), work, workers, batch=1):
+    for row, quality in crew.map(partial(_examine, tuple(subjects), seed), work):
         scores.append(row)
         psnr.append(quality)
         if progress is not None:

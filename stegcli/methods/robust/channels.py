@@ -36,8 +36,19 @@ _FLAT_TABLE: Final = np.array(
     ]
 )
 """N. Robidoux's table for quality 50, an option of ImageMagick and MozJPEG's: coarse at low frequencies."""
-_DEAD_ZONE: Final = np.float32(0.62)
-"""Share of a step up to which an encoder that trades bits for errors sets a coefficient to zero."""
+_LOG_DISTORTION, _LOG_ENERGY = 14.75, 16.5
+"""MozJPEG's lambda_log_scale1 and lambda_log_scale2 (cjpeg, jcext.c): a squared error of one step in an AC
+coefficient weighs 64 * 2^14.75 / (2^16.5 + energy) bits, energy being the block's mean square of coefficients
+that are eight times those of an orthonormal transform."""
+_SCALE: Final = np.float32(64)
+_BITS_OF_ONE: Final = np.float32(4.5)
+"""That a coefficient of one step takes: a little more than fits best (4), so that the model is too strict."""
+_BITS_OF_DIGIT: Final = np.float32(2)
+"""That a coefficient takes more than one that is a step smaller and has a binary digit less."""
+_DERINGING: Final = np.float32(0.5)
+"""Share of the most by which deringing raises white samples beside others; how much depends on slopes."""
+_MOST_RAISED: Final = 31
+_WHITE: Final = np.float32(127)
 
 
 class Channel(Protocol):
@@ -49,7 +60,7 @@ class Channel(Protocol):
 
     @property
     def doubt(self) -> float:
-        """Share by which more information must arrive than is needed, since the channel may be a model."""
+        """Share by which more of many bits must arrive than is needed, since the channel may be a model."""
 
     def luma(self, stego_rgb: U8) -> F32:
         """(H, W, 3) uint8 -> (H, W) float32, luma as it arrives."""
@@ -123,14 +134,16 @@ class Twice:
 
 @dataclass(frozen=True)
 class OtherEncoder:
-    """A model of MozJPEG with its default settings: its own table, and a trellis that trades bits for errors.
+    """MozJPEG, as it comes: its own table, deringing, and a trellis that weighs bits against errors.
 
-    Such an encoder sets small coefficients to zero that rounding would keep. Coefficients are quantised here
-    without making a file. For 2 of 80 stegos with 2 % to spare here, the real encoder was too strict.
+    A model: no file is made. Where it saves more bits than the error is worth, the trellis takes a step less
+    than rounding would, more readily in busy blocks. On 25 covers at qualities 62 and 85 the information that
+    arrives from the model is at most 0.04 (of what is needed) more than from libvips's MozJPEG, and 0.02 to
+    0.03 less on average.
     """
 
     quality: int
-    doubt: float = 0.03
+    doubt: float = 0.02
 
     @property
     def name(self) -> str:
@@ -139,10 +152,38 @@ class OtherEncoder:
 
     def luma(self, stego_rgb: U8) -> F32:
         """See `Channel`."""
-        blocks = Blocks.of(luma.luma_levels(stego_rgb))
-        steps = scaled_table(_FLAT_TABLE, self.quality).ravel()[list(FREQUENCIES)].astype(np.float32)
+        steps = scaled_table(_FLAT_TABLE, self.quality).ravel().astype(np.float32)
+        blocks = _deringed(Blocks.of(np.rint(luma.luma_levels(stego_rgb))), 2 * float(steps[0]))
+        ac_steps = steps[list(FREQUENCIES)]
         exact = blocks.coefficients(FREQUENCIES)
-        scaled = exact / steps
-        kept = np.where(np.abs(scaled) < _DEAD_ZONE, np.float32(0), np.rint(scaled))
-        arrived: F32 = np.rint(blocks.joined() + blocks.plus(FREQUENCIES, kept * steps - exact))
+        change = _thrifty(exact, ac_steps) * ac_steps - exact
+        arrived: F32 = np.clip(np.rint(blocks.joined() + blocks.plus(FREQUENCIES, change)), 0, 255)
         return arrived
+
+
+def _deringed(blocks: Blocks, most: float) -> Blocks:
+    """With white samples raised where a block has others, which hides the ringing that clipping cuts off."""
+    white = blocks.samples >= _WHITE
+    count = white.sum(axis=1, dtype=np.float32)
+    mixed = (count > 0) & (count < white.shape[1])
+    if not mixed.any():
+        return blocks
+    samples = blocks.samples.copy()
+    room = (_WHITE * white.shape[1] - samples[mixed].sum(axis=1)) / count[mixed]
+    raised = _DERINGING * np.minimum(min(most, _MOST_RAISED), room)
+    samples[mixed] += white[mixed] * raised[:, None]
+    return Blocks(blocks.rows, blocks.columns, samples)
+
+
+def _thrifty(exact: F32, steps: F32) -> F32:
+    """(blocks, 63) float32 coefficients -> whole steps, rounded down where that saves more than it costs."""
+    energy = _SCALE * np.einsum("nk,nk->n", exact, exact) / np.float32(exact.shape[1])
+    per_square = _SCALE * np.float32(2**_LOG_DISTORTION) / (np.float32(2**_LOG_ENERGY) + energy)
+    scaled = np.abs(exact / steps)
+    nearest = np.rint(scaled)
+    bits = np.where(nearest == 1, _BITS_OF_ONE, np.float32(0))
+    bits[np.isin(nearest, (2, 4, 8, 16))] = _BITS_OF_DIGIT
+    more_error = 2 * (scaled - nearest) + 1  # (scaled - nearest + 1)^2 - (scaled - nearest)^2
+    less = more_error * per_square[:, None] < bits
+    thrifty: F32 = np.copysign(nearest - less, exact)
+    return thrifty

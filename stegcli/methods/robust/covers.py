@@ -35,7 +35,7 @@ _TOLERATED: Final = np.float32(0.8)
 _BAND: Final = 256
 """Rows of pixels processed at a time."""
 
-_TEXTURE: Final = np.float32(0.62)
+_TEXTURE: Final = np.float32(0.68)
 """How strongly busy blocks are preferred: the exponent of their activity."""
 _QUIET: Final = np.float32(40)
 """Activity below which blocks are not distinguished."""

@@ -275,7 +275,7 @@ def _too_much(place: _Place, encoded: Encoded, floor: float) -> ImageError:
 
 
 def _fitting_bytes(place: _Place, encoded: Encoded, floor: float) -> int:
-    """Return a payload size at which a stego keeps its limit: the first half, quarter, ... that does."""
+    """Return how many bytes keep a stego within its limit: the first half, quarter, ... that does."""
     size = min(len(encoded.payload), 2 * place.room)
     while size >= 2 * _LEAST_BYTES:
         size //= 2

@@ -39,7 +39,7 @@ __all__ = ["SPARES", "Best", "Body", "HeadLostError", "HeadWriter", "head_change
 
 _START: Final = 0.6
 _CHEAPEST, _DEAREST = -2.0, 2.8
-"""Decimal logarithms of the price, in bits, of a squared step: at a high price the stego is weak."""
+"""Decimal logarithms of the price, in bits, of a squared lattice step: a high one weakens the stego."""
 _SLOPE: Final = -0.45
 """Initial guess of how the share of the needed information changes with the logarithm."""
 _STEPS: Final = 7
@@ -51,6 +51,8 @@ _HARDER: Final = 0.12
 _TRIES: Final = 5
 
 _LONG_BITS: Final = 1 << 14
+_FEW_BITS: Final = 1 << 12
+"""With so few, a model's error is twice what it is with many: errors of single bits no longer average out."""
 _HEAD_PRICES: Final = (1.6, 1.4, 1.2, 1.0, 0.8, 0.6, 0.4, 0.2, 0.0, -0.4)
 SPARES: Final = (1, 3, 5, len(_HEAD_PRICES))
 """Steps of these by which a head is written more strongly than it needs alone: it must outlive the body and
@@ -113,6 +115,10 @@ class Body:
         soft = self._soft(levels)
         pieces = self.layout.pieces
         return lattice.information(soft, self.coded) / (pieces.rate * needed(pieces.bits))
+
+    def asked(self, channel: Channel) -> float:
+        """The share that must arrive: more than all, where the channel is only a model."""
+        return float(1 + channel.doubt * (1 + (_FEW_BITS / self.layout.pieces.bits) ** 0.5))
 
     def opens(self, levels: F32) -> bool:
         """Whether all pieces decode to what was written."""
@@ -232,7 +238,7 @@ def _price(
 
 def _shares(body: Body, written: Written, channels: Sequence[Channel]) -> dict[str, float]:
     with ThreadPoolExecutor(cores()) as pool:
-        found = pool.map(lambda each: body.share(each.luma(written.rgb)) / (1 + each.doubt), channels)
+        found = pool.map(lambda each: body.share(each.luma(written.rgb)) / body.asked(each), channels)
         return dict(zip((channel.name for channel in channels), found, strict=True))
 
 
@@ -240,7 +246,7 @@ def _proofs(body: Body, written: Written, channels: Sequence[Channel]) -> tuple[
     def proof(channel: Channel) -> Proof:
         levels = channel.luma(written.rgb)
         share = body.share(levels)
-        return Proof(channel.name, body.opens(levels) and share >= 1 + channel.doubt, share - 1)
+        return Proof(channel.name, body.opens(levels) and share >= body.asked(channel), share - 1)
 
     with ThreadPoolExecutor(cores()) as pool:
         return tuple(pool.map(proof, channels))
