@@ -131,12 +131,12 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--weights", default=None, help="folder of weights (default: the program's own)")
     parser.add_argument(
-        "--methods", nargs="*", choices=WAYS, default=["phase", "coded", "jpeg"], help="ways to time"
+        "--methods", nargs="*", choices=WAYS, default=["phase", "coded", "jpeg"], help="methods to time"
     )
     parser.add_argument("--sizes", nargs="*", choices=SIZES, default=list(SIZES), help="sizes to time")
     parser.add_argument("--folder", type=Path, default=None, help="photographs to measure quality on")
-    parser.add_argument("--against", default=None, help="stegcli of another version, to compare with")
-    parser.add_argument("--pairs", type=int, default=50, help="pairs of them")
+    parser.add_argument("--against", default=None, help="stegcli program of another version to compare with")
+    parser.add_argument("--pairs", type=int, default=50, help="number of pairs of photographs")
     parser.add_argument("--favor", default="balanced", choices=("cover", "balanced", "secret"))
     parser.add_argument("--out", type=Path, default=Path("build/bench"), help="where to write")
     return parser.parse_args()

@@ -74,7 +74,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True, help="photographs, at least 256 pixels a side")
-    parser.add_argument("--pictures", type=int, default=40, help="of each kind")
+    parser.add_argument("--pictures", type=int, default=40, help="number of each kind")
     parser.add_argument("--target", type=float, default=40.0, help="PSNR in dB")
     parser.add_argument("--out", type=Path, default=Path("build/codecs"))
     return parser.parse_args()

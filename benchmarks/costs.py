@@ -164,7 +164,7 @@ def main() -> None:
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--covers", type=int, default=300)
     parser.add_argument("--out", type=Path, default=Path("results/costs.json"))
-    parser.add_argument("--learned", type=Path, metavar="FILE.onnx", help="what to hold against HILL's costs")
+    parser.add_argument("--learned", type=Path, metavar="FILE.onnx", help="costs to compare with HILL's")
     options = parser.parse_args()
     variants = _against_hill(options.learned) if options.learned else VARIANTS
     judging = options.learned is not None
