@@ -1,4 +1,4 @@
-"""HILL or S-UNIWARD as the base of what a step costs: the same coder, covers and bits, judged by the suite.
+"""Compare HILL and S-UNIWARD as the base of costs: the same coder, covers and bits, judged by the suite.
 
     python benchmarks/bases.py --data-root DIR [--covers 300] [--rate 0.5] [--keep DIR] [--out FILE.json]
 

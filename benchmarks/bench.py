@@ -3,14 +3,14 @@
     python benchmarks/bench.py [--methods phase coded jpeg isgan] [--sizes 256x256 "1 MP" "12 MP"]
         [--weights DIR] [--folder PHOTOS --pairs 50] [--against STEGCLI] [--out build/bench]
 
-Writes bench.json and bench.md. Cold means a new process per run, as a user's shell starts it; its time and
-its peak resident memory are those the operating system reports; cpu is what all its threads took, which a
-busy machine changes less. The secret is as large as the cover with phase and isgan. With coded and jpeg
-(coded bits in the cover's own JPEG file) it has a megapixel at most, and with jpeg a sixteenth of the cover.
-Warm means a second run inside one process. With --against, runs of another version's program take turns with
-this one's, by the default method, and their ratio is told, which a busy machine leaves true. Quality figures
-come from stego files written and read again. Where PyTorch is installed, a few steps of training say how many
-pairs of cover and secret a second this device trains on.
+Writes bench.json and bench.md. Cold means a new process per run, as started from a user's shell; its time and
+its peak resident memory are those the operating system reports; cpu is the time of all its threads, which a
+busy machine affects less. The secret is as large as the cover with phase and isgan. With coded and jpeg
+(coded bits in the cover's own JPEG file) it has at most a megapixel, and with jpeg a sixteenth of the cover.
+Warm means a second run inside one process. With --against, runs of another version's program alternate with
+this one's, using the default method, and their ratio is reported, which stays valid on a busy machine.
+Quality figures come from stego files written and read again. If PyTorch is installed, a few training steps
+measure how many pairs of cover and secret per second this device trains on.
 """
 
 from __future__ import annotations

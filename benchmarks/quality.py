@@ -1,4 +1,4 @@
-"""Measure the figures that the model card promises, from files written and read again.
+"""Measure the figures on a model's card, with files that are written and read again.
 
     python benchmarks/quality.py --data-root DATA [--pairs 100] [--fonts DIR] [--out build/bench]
 

@@ -1,4 +1,4 @@
-"""What the requantisation attack sees of changes to the pixels of decoded JPEGs.
+"""Measure how well the requantisation attack detects changes to the pixels of decoded JPEGs.
 
     python benchmarks/requantisation.py --data-root DIR --camera DIR [--out results/requantisation.json]
 

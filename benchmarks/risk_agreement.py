@@ -1,4 +1,4 @@
-"""Whether stegos that `hide --risk` makes are missed as often as it says: prediction against measurement.
+"""Check whether stegos by `hide --risk` are missed as often as it estimates: prediction and measurement.
 
     python benchmarks/risk_agreement.py --data-root DIR [--risk 0.45] [--skip 500] [--covers 249]
 

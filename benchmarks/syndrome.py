@@ -1,4 +1,4 @@
-"""Measure the syndrome coder: what it loses against the ideal, and how fast it is.
+"""Measure the syndrome coder: its loss compared with an ideal coder, and its speed.
 
     python benchmarks/syndrome.py [--samples N] [--megapixels 1 12]
 
