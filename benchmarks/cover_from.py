@@ -1,4 +1,4 @@
-"""Let `stegcli hide --cover-from` choose among ten photographs, and ask the lab which it would have taken.
+"""Let `stegcli hide --cover-from` choose among ten photographs, and compare with the lab's detectors.
 
     python benchmarks/cover_from.py --data-root DIR [--folders N] [--out results/cover-from.json]
 

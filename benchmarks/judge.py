@@ -72,9 +72,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data-root", type=Path, required=True)
-    parser.add_argument("--covers", type=int, default=2_000, help="of each part, at most")
-    parser.add_argument("--features", default="colour", help="of the detectors that the judge is held to")
-    parser.add_argument("--keep", action="store_true", help="measure the judge in the box, train none")
+    parser.add_argument("--covers", type=int, default=2_000, help="largest number in each part")
+    parser.add_argument("--features", default="colour", help="features of the detectors to compare with")
+    parser.add_argument("--keep", action="store_true", help="measure the installed judge, train none")
     parser.add_argument("--out", type=Path, default=Path("results/judge.json"))
     options = parser.parse_args()
     features(options.features)  # an unknown name fails here

@@ -1,11 +1,11 @@
-"""Where a new run begins: with the networks of another run, or with a model's files.
+"""Starting points of a new run: the networks of another run, or the files of a model.
 
 RUN/checkpoint.pt ─────────────────────────> state ────> task.begin_from
 DIR or model's id ─> encoder.onnx, decoder.onnx ─> initializers by name ─> task.begin_from_weights
 
-An exported file holds what hide and reveal need: weights rounded to halves, no optimiser, and (ISGAN) no
-batch normalisation, which is folded into the convolutions. The way back is exact: exported again untrained,
-the networks give the same initializers.
+An exported file contains what hiding and revealing need: weights rounded to half precision, no optimiser, and
+(for ISGAN) no batch normalisation, which is folded into the convolutions. The inverse is exact: exported
+again without training, the networks give the same initializers.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from stegcli.training.loop.export import HALF_SUFFIX
 from stegcli.training.loop.fit import Networks, Task
 
 FAMILY_OF_MODEL = {"isgan": "isgan", "isgan-basic": "isgan", "phase": "phase"}
-"""What a recipe trains -> the family of weights that it can begin with."""
+"""Model that a recipe trains -> family of weights from which it can start."""
 
 _CURE = "name a run, a folder that `stegcli export` wrote, or a model that `stegcli models` lists"
 
 
 def begin(task: Task, model: str, initial: str | Path) -> None:
-    """Give the networks of `initial` to a new task.
+    """Load the networks of `initial` into a new task.
 
     Args:
-        task: of the model; its own networks are replaced, its optimisers only by another run's.
-        model: what is trained, as `isgan`.
-        initial: a run's folder, a folder with encoder.onnx and decoder.onnx, or the id of a model in the box.
+        task: task of the model; its networks are replaced, its optimisers only by those of another run.
+        model: model to train, such as `isgan`.
+        initial: a run's folder, a folder with encoder.onnx and decoder.onnx, or the id of a bundled model.
 
     Raises:
-        TrainingError: there is nothing of that name, or it is of another family or of other networks.
+        TrainingError: nothing has that name, or it belongs to another family or other networks.
     """
     folder = Path(initial)
     try:
@@ -58,7 +58,7 @@ def begin(task: Task, model: str, initial: str | Path) -> None:
 
 
 def _run_of(model: str, folder: Path) -> dict[str, Any]:
-    """The checkpoint of a run of the same networks: ISGAN begins with its basic model's, too."""
+    """Return the checkpoint of a run with the same networks: ISGAN can also start from its basic model."""
     content = Run(folder).load()
     if model == "isgan" and content["model"] == "isgan-basic":
         return content
@@ -66,14 +66,15 @@ def _run_of(model: str, folder: Path) -> dict[str, Any]:
 
 
 def read_weights(model: str, initial: str | Path) -> Networks:
-    """Both networks' initializers, by role: name in the torch module -> float32 tensor.
+    """Return the initializers of both networks by role: name in the torch module -> float32 tensor.
 
     Args:
-        model: what is to be trained with them.
-        initial: as for `begin`, without runs.
+        model: model to be trained with them.
+        initial: as for `begin`, except for runs.
 
     Raises:
-        TrainingError: as `begin`; files that are damaged, or that make no promise (stegcli.models.contract).
+        TrainingError: as for `begin`; also for damaged files, or without a contract
+            (stegcli.models.contract).
     """
     family = FAMILY_OF_MODEL.get(model)
     if family is None:
@@ -88,7 +89,7 @@ def read_weights(model: str, initial: str | Path) -> Networks:
 
 
 def _content(initial: str | Path, role: str) -> bytes:
-    """One graph of a folder, with or without its manifest, or of a model in the box."""
+    """Return a graph in a folder, with or without its manifest, or of a bundled model."""
     path = Path(initial) / f"{role}.onnx"
     if path.is_file() and not store.is_folder_of_weights(str(initial)):
         return path.read_bytes()
@@ -99,7 +100,7 @@ def _content(initial: str | Path, role: str) -> bytes:
 
 
 def _initializers(content: bytes, family: str, source: str) -> dict[str, Tensor]:
-    """Name in the torch module -> float32; halves are stored under a name of their own (`export`)."""
+    """Return initializers by name as float32; half-precision ones have a name of their own (`export`)."""
     try:
         graph = onnx.load_model_from_string(content)
     except DecodeError as error:
@@ -108,7 +109,7 @@ def _initializers(content: bytes, family: str, source: str) -> dict[str, Tensor]
     if found != family:
         raise ModelError(f"{source} belongs to {found}, but the recipe trains {family}")
     stored = {value.name.removesuffix(HALF_SUFFIX): _tensor(value) for value in graph.graph.initializer}
-    # The exporter stores equal tensors once; the others (two biases of zeros) are an Identity of that one.
+    # The exporter stores equal tensors once; the others (two biases of zeros) are an Identity of it.
     same = [node for node in graph.graph.node if node.op_type == "Identity" and node.input[0] in stored]
     return {**stored, **{node.output[0]: stored[node.input[0]] for node in same}}
 
