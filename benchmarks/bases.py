@@ -17,6 +17,7 @@ from typing import Final
 
 from stegcli.carriers.costs import hill_cost
 from stegcli.codecs.base import Rate
+from stegcli.crew.base import Crew
 from stegcli.lab.data import photos
 from stegcli.lab.data.covers import judging_covers
 from stegcli.lab.provenance import command, commit
@@ -59,7 +60,7 @@ def main() -> None:
         feature_set=options.features,
         trainings=options.trainings,
         kept=options.keep,
-        workers=options.workers,
+        crew=Crew(workers=options.workers),
     )
     values = {
         "what": "security",

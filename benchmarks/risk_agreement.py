@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stegcli import pipeline
+from stegcli.crew.base import HERE
 from stegcli.detection.forecast import risk_of
 from stegcli.detection.risk import Bound, Risk
 from stegcli.errors import StegError
@@ -90,7 +91,7 @@ def main() -> None:
     made = hidden(refs, options.risk)
     stegos = {f"{SEED}/{number}": each.stego_rgb for number, each in enumerate(made)}
     rows = evaluate.assess(
-        [Stored(name, stegos)], refs, feature_set=options.features, seed=SEED, trainings=TRAININGS, workers=1
+        [Stored(name, stegos)], refs, feature_set=options.features, seed=SEED, trainings=TRAININGS, crew=HERE
     )
     values = {
         "what": "security",

@@ -265,10 +265,15 @@ def _most_bytes(grounds: Sequence[PricedGround]) -> int:
 def _outs(covers: Sequence[PathLike], folder: Path, force: bool, inputs: Sequence[PathLike]) -> list[Path]:
     """The stegos' files; an error now for what could not be written later."""
     if not 2 <= len(covers) <= parts.MOST_PARTS:
-        raise UsageError(f"{len(covers)} covers", f"Give 2 to {parts.MOST_PARTS} covers with --covers.")
+        raise UsageError(
+            f"a secret cannot be spread over {len(covers)} covers",
+            f"Give 2 to {parts.MOST_PARTS} covers with --covers.",
+        )
     outs = [folder / f"{Path(cover).stem}.stego.png" for cover in covers]
     if len(set(outs)) < len(outs):
-        raise UsageError("two covers have one name", "Rename one of them: stegos are named by their covers.")
+        raise UsageError(
+            "two covers have the same name", "Rename one of them: stegos are named after their covers."
+        )
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for out in outs:
@@ -352,7 +357,7 @@ def _files(folder: Path) -> list[Path]:
     try:
         found = sorted(path for path in folder.iterdir() if path.is_file())
     except OSError as error:
-        raise ImageError(f"{folder}: cannot be read ({one_line(error)})", "Check its rights.") from error
+        raise ImageError(f"{folder}: cannot be read ({one_line(error)})", "Check your rights.") from error
     if len(found) > _MOST_FILES:
         raise UsageError(f"{folder} holds {len(found):,} files", "Put the stegos into a folder of their own.")
     return found

@@ -226,14 +226,18 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--state", type=Path, required=True, help="folder of the runs and packs, outside git")
-    parser.add_argument("--minutes", type=float, default=9.0, help="length of this piece, packing included")
-    parser.add_argument("--data-root", type=Path, help="where the data sets lie; else they are downloaded")
+    parser.add_argument(
+        "--state", type=Path, required=True, help="folder for the runs and packs, outside git"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=9.0, help="length of this piece in minutes, with packing"
+    )
+    parser.add_argument("--data-root", type=Path, help="folder of the data sets (default: download)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--compile", action="store_true", help="compile the networks first")
-    parser.add_argument("--job", help="this one alone (so two small jobs can share a card)")
-    parser.add_argument("--campaign", type=Path, help="another list than the program's own")
-    parser.add_argument("--list", action="store_true", help="say how far each job is, and train nothing")
+    parser.add_argument("--job", help="work on this job alone (two small jobs can share a GPU)")
+    parser.add_argument("--campaign", type=Path, help="list of jobs (default: the program's own)")
+    parser.add_argument("--list", action="store_true", help="show how far each job is; train nothing")
     given = parser.parse_args(arguments)
     if given.minutes <= 0:
         parser.error("--minutes must be positive")

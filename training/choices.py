@@ -72,7 +72,7 @@ def with_data(recipe: Recipe, names: Sequence[str], *, pages: bool = True) -> Re
     photographs = {name: recipe.data.get(name, 1.0) for name in names if name != PAGES}
     if not isinstance(recipe, PhaseRecipe):
         if PAGES in names:
-            raise TrainingError("pages are for --model phase", hint=f"leave {PAGES} out of --dataset")
+            raise TrainingError("only --model phase trains on pages", hint=f"leave {PAGES} out of --dataset")
         return config.override(recipe, data=photographs)
     wanted = PAGES in names or pages
     drawn = PAGES_PER_PHOTOGRAPH * sum(photographs.values()) or 1.0
@@ -82,7 +82,7 @@ def with_data(recipe: Recipe, names: Sequence[str], *, pages: bool = True) -> Re
 def with_steps(recipe: Recipe, steps: int) -> Recipe:
     """The recipe at another length: stages in proportion, and warm-ups that fit a shorter one."""
     if steps < 1:
-        raise TrainingError("nothing to train", hint="--steps or --epochs of at least 1")
+        raise TrainingError("there are no steps to train", hint="give --steps or --epochs of at least 1")
     share = min(1.0, steps / recipe.steps)
     changes: dict[str, object] = {"warmup_steps": math.ceil(share * recipe.warmup_steps)}
     if isinstance(recipe, PhaseRecipe):

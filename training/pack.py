@@ -41,8 +41,8 @@ def pack(folder: Path, target: Path) -> int:
         target.unlink()
         largest = max(contents, key=lambda name: len(contents[name]))
         raise TrainingError(
-            f"the pack of {folder} has {size / 2**20:.1f} MiB, and {LIMIT / 2**20:.0f} are too many",
-            f"{largest} is its largest part: lower pool_size or the widths in the recipe",
+            f"the pack of {folder} has {size / 2**20:.1f} MiB; at most {LIMIT / 2**20:.0f} MiB are allowed",
+            f"{largest} is its largest file: lower pool_size or the widths in the recipe",
         )
     return size
 
@@ -68,11 +68,11 @@ def unpack(source: Path, folder: Path) -> None:
                 _check(name, source)
             archive.extractall(folder)
     except (OSError, zipfile.BadZipFile) as error:
-        raise TrainingError(f"{source} cannot be unpacked: {error}", "carry it here again") from error
+        raise TrainingError(f"{source} cannot be unpacked: {error}", "copy it here again") from error
 
 
 def _check(name: str, source: Path) -> None:
     """A pack names files beside each other, and in weights/."""
     path = Path(name)
     if path.is_absolute() or ".." in path.parts or not any(path.match(pattern) for pattern in PATTERNS):
-        raise TrainingError(f"{source} is not the pack of a job: it holds {name}", "take another file")
+        raise TrainingError(f"{source} is not the pack of a job: it holds {name}", "choose another file")

@@ -149,7 +149,7 @@ def _load_state(take: Callable[[dict[str, Any]], None], content: dict[str, Any],
     except (KeyError, RuntimeError, ValueError) as error:
         raise TrainingError(
             f"{run.checkpoint} does not fit the recipe: {one_line(error)}",
-            hint="resume with the recipe that it was trained by",
+            hint="resume with the recipe that it was trained with",
         ) from error
 
 

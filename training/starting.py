@@ -53,7 +53,7 @@ def begin(task: Task, model: str, initial: str | Path) -> None:
     except (KeyError, RuntimeError, ValueError) as error:
         raise TrainingError(
             f"{initial} does not fit the recipe: {one_line(error)}",
-            hint="begin with networks of the recipe's own widths and blocks, or change those in the recipe",
+            hint="start from networks with the recipe's widths and blocks, or change those in the recipe",
         ) from error
 
 
@@ -77,14 +77,14 @@ def read_weights(model: str, initial: str | Path) -> Networks:
     """
     family = FAMILY_OF_MODEL.get(model)
     if family is None:
-        raise TrainingError(f"{model} has no weights to begin with", hint="--init with one of its runs")
+        raise TrainingError(f"{model} has no weights to start from", hint="give --init one of its runs")
     try:
         contents = {role: _content(initial, role) for role in ROLES[family]}
         return {
             role: _initializers(content, family, f"{initial}: {role}") for role, content in contents.items()
         }
     except (ModelError, UsageError) as error:
-        raise TrainingError(f"cannot begin with {initial}: {error.message}", hint=_CURE) from error
+        raise TrainingError(f"cannot start from {initial}: {error.message}", hint=_CURE) from error
 
 
 def _content(initial: str | Path, role: str) -> bytes:
@@ -94,7 +94,7 @@ def _content(initial: str | Path, role: str) -> bytes:
         return path.read_bytes()
     files = store.find(None, initial) if Path(initial).is_dir() else store.find(str(initial))
     if role not in files.entry.files:
-        raise ModelError(f"{files.entry.id} has no {role}: it is of the {files.entry.family} family")
+        raise ModelError(f"{files.entry.id} has no {role}: it belongs to the family {files.entry.family}")
     return files.read(role)
 
 
@@ -106,7 +106,7 @@ def _initializers(content: bytes, family: str, source: str) -> dict[str, Tensor]
         raise ModelError(f"{source} is not an ONNX file") from error
     found = parse_contract({entry.key: entry.value for entry in graph.metadata_props}, source).family
     if found != family:
-        raise ModelError(f"{source} is of {found}, and the recipe trains {family}")
+        raise ModelError(f"{source} belongs to {found}, but the recipe trains {family}")
     stored = {value.name.removesuffix(HALF_SUFFIX): _tensor(value) for value in graph.graph.initializer}
     # The exporter stores equal tensors once; the others (two biases of zeros) are an Identity of that one.
     same = [node for node in graph.graph.node if node.op_type == "Identity" and node.input[0] in stored]

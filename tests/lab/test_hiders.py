@@ -61,5 +61,5 @@ def test_both_are_measured(namesakes: list[Hider], small_photo_folder: Path) -> 
 def test_whoever_does_not_tell_them_apart_is_told(
     namesakes: list[Hider], small_photo_folder: Path, assess
 ) -> None:
-    with pytest.raises(UsageError, match="two of them are called phase-mine"):
+    with pytest.raises(UsageError, match="two models are called phase-mine"):
         assess(namesakes, from_dataset(f"folder:{small_photo_folder}", None, 1, 0))

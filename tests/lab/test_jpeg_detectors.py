@@ -15,6 +15,7 @@ from skimage import data
 from stegcli.carriers import dct
 from stegcli.carriers.jpeg_fresh import fresh_cover
 from stegcli.carriers.jpeg_scan import JpegCover, non_zero_ac
+from stegcli.crew.base import HERE
 from stegcli.errors import UsageError
 from stegcli.lab.data import photos
 from stegcli.lab.security import ensemble, jpeg_evaluate, presets, requantisation
@@ -86,7 +87,7 @@ def test_the_preset_catches_nsf5_and_needs_photographs(
     monkeypatch.setattr(jpeg_evaluate, "_CONTROL_RATE", 0.95)  # so small pictures teach little
     for name in NAMES:
         Image.fromarray(getattr(data, name)()).convert("RGB").save(tmp_path / f"{name}.png")
-    result = presets.run_jpeg([f"folder:{tmp_path}"], None, covers=40, workers=1)
+    result = presets.run_jpeg([f"folder:{tmp_path}"], None, covers=40, crew=HERE)
     assert (result.covers >= 25, result.feature_set) == (True, "dctr")
     errors = {row.subject: row.detection_error for row in result.rows}
     assert list(errors) == [
@@ -111,7 +112,7 @@ def test_requantisation_catches_what_was_changed_in_decoded_jpegs_and_nothing_el
         shrunk.append(Part(np.array(small)[:256, :256], number))
     subject = LsbMatchingSubject("LSB matching", 0.3)
     errors = [
-        {row.subject: row.detection_error for row in requantisation.assess([subject], parts, workers=1)}
+        {row.subject: row.detection_error for row in requantisation.assess([subject], parts, crew=HERE)}
         for parts in (decoded, shrunk)
     ]
     assert errors[0]["LSB matching"] <= 0.1

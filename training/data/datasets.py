@@ -25,7 +25,7 @@ def find(dataset: str, data_root: Path | None) -> list[ImageRef]:
         raise TrainingError(error.message, error.hint) from error
     except (OSError, tarfile.TarError, ValueError, LookupError, MemoryError) as error:
         raise TrainingError(
-            f"{dataset} cannot be read: {one_line(error)}", "fetch it anew, or give another --data-root"
+            f"{dataset} cannot be read: {one_line(error)}", "fetch it again, or give another --data-root"
         ) from error
 
 
@@ -42,7 +42,7 @@ def _root(dataset: str, data_root: Path | None) -> Path | None:
     if dataset not in KNOWN:
         return data_root
     if data_root is not None and not data_root.is_dir():
-        raise TrainingError(f"{data_root} is not a folder", "--data-root takes a folder with data sets")
+        raise TrainingError(f"{data_root} is not a folder", "give --data-root a folder with data sets")
     places = photos.located(dataset, data_root or Path())
     if not places:
         return downloads.fetch(dataset)

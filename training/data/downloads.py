@@ -226,7 +226,7 @@ def _not_downloaded(source: Archive, folder: Path, downloader: Resuming, error: 
     if isinstance(error, TooLargeError):
         downloader.part.unlink(missing_ok=True)
         return TrainingError(
-            f"{source.url} sends more than the {source.most >> 20} MiB that {source.name} may have",
+            f"{source.url} sends more than the {source.most >> 20} MiB expected of {source.name}",
             f"run it again later, {by_hand}",
         )
     if isinstance(error, requests.RequestException | HTTPError) or not isinstance(
@@ -239,15 +239,15 @@ def _not_downloaded(source: Archive, folder: Path, downloader: Resuming, error: 
     if isinstance(error, OSError):
         return TrainingError(
             f"cannot store {source.name} in {folder}: {error.strerror or error}",
-            f"make room there, or name another folder in {CACHE_VARIABLE}",
+            f"free some space there, or name another folder in {CACHE_VARIABLE}",
         )
     if downloader.finished:
         return TrainingError(
-            f"{source.name} from {source.url} has the wrong checksum and was thrown away",
+            f"{source.name} from {source.url} has the wrong checksum and was deleted",
             f"run it again, {by_hand}",
         )
     return TrainingError(
-        f"cannot download {source.name} from {source.url}: the server answers what makes no sense",
+        f"cannot download {source.name} from {source.url}: the server's answer makes no sense",
         f"run it again later, {by_hand}",
     )
 
@@ -278,7 +278,7 @@ def _unpack(archive: Path, folder: Path) -> None:
         except _UNPACKING_ERRORS as error:
             raise TrainingError(
                 f"{archive} cannot be unpacked: {one_line(error)}",
-                f"fetch it anew; or make room in {folder.parent}, or name another folder in {CACHE_VARIABLE}",
+                f"fetch it again, free space in {folder.parent}, or name another folder in {CACHE_VARIABLE}",
             ) from error
         inside.replace(folder)
 
@@ -313,7 +313,7 @@ def _from_hub(source: HubFiles) -> Path:
         )
     except GatedRepoError as error:
         raise TrainingError(
-            f"{source.repository} is gated: the Hub does not let you read it yet",
+            f"{source.repository} is gated, and the Hub does not let you read it yet",
             f"accept the terms at {page}, then set HF_TOKEN to a token with read access "
             "(https://huggingface.co/settings/tokens), or run `hf auth login`",
         ) from error

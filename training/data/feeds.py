@@ -89,7 +89,7 @@ class CropFeed:
         if batch_size % world:
             raise TrainingError(
                 f"{world} processes cannot share batches of {batch_size} evenly",
-                hint=f"--batch-size with a multiple of {world}",
+                hint=f"give --batch-size a multiple of {world}",
             )
         self.batch_size, self.crop, self.seed, self.device = batch_size, crop, seed, device
         self.drawer = Drawer(pools, device, rank, world)

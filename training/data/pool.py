@@ -76,8 +76,8 @@ def load(
         log.warning("%d of %d pictures could not be read and were skipped", skipped, len(refs))
     if len(refs) - skipped < minimum:
         raise TrainingError(
-            f"{len(refs)} pictures to train on, of which {len(refs) - skipped} can be read",
-            hint=f"a data set needs {minimum} at least; a tenth of its pictures is held out",
+            f"of {len(refs)} pictures to train on, {len(refs) - skipped} can be read",
+            hint=f"give a data set with at least {minimum}, not counting the tenth that is held out",
         )
     planes = (3,) if mode == "RGB" else ()
     return np.array([tile for part in found for tile in part], np.uint8).reshape(-1, SIDE, SIDE, *planes)

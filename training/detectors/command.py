@@ -241,11 +241,14 @@ def _suited(wishes: Wishes, pairs: PairSet) -> Wishes:
     """The wishes with every spread and its minutes named."""
     spreads = wishes.spreads or tuple(sorted(pairs.stegos))
     if not set(spreads) <= set(pairs.stegos):
-        raise UsageError("not every spread is in the data", f"It holds {', '.join(map(str, pairs.stegos))}.")
+        raise UsageError(
+            "the data lack some of the spreads", f"Choices: {', '.join(map(str, pairs.stegos))}."
+        )
     minutes = wishes.minutes * len(spreads) if len(wishes.minutes) == 1 else wishes.minutes
     if len(minutes) != len(spreads):
         raise UsageError(
-            f"{len(minutes)} times for {len(spreads)} spreads", "Give --minutes as many, or one."
+            f"--minutes has {len(minutes)} numbers for {len(spreads)} spreads",
+            "Give one number for each spread, or one for all.",
         )
     return replace(wishes, spreads=spreads, minutes=minutes)
 

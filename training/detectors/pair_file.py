@@ -88,7 +88,7 @@ def _packed(cover: U8, stego: U8) -> bytes:
     if np.abs(change).max() > LARGEST_CHANGE:
         raise TrainingError(
             f"a sample moved by more than {LARGEST_CHANGE} grey levels",
-            hint="only stegos of the phase channel fit this file",
+            hint="this file can hold only stegos of the phase channel",
         )
     return lzma.compress(((change + LARGEST_CHANGE).astype(np.uint8) * PLACES).sum(axis=-1, dtype=np.uint8))
 
@@ -133,7 +133,9 @@ def load(paths: Sequence[Path]) -> PairSet:
     parts = [_load(path) for path in paths]
     abouts = [(part.sources, part.version, list(part.stegos)) for part in parts]
     if any(about != abouts[0] for about in abouts):
-        raise TrainingError("the files were made in different ways", hint="give those of one --prepare")
+        raise TrainingError(
+            "the files were made in different ways", hint="give files from a single --prepare"
+        )
     return PairSet(
         keys=tuple(key for part in parts for key in part.keys),
         covers=np.concatenate([part.covers for part in parts]),
@@ -151,7 +153,7 @@ def _load(path: Path) -> PairSet:
     except (OSError, ValueError, KeyError) as error:
         raise TrainingError(f"{path} holds no pairs: {error}", hint="make it with --prepare") from None
     if about["format"] != FORMAT:
-        raise TrainingError(f"{path} is of another version", hint="make it anew with --prepare")
+        raise TrainingError(f"{path} was made by another version", hint="make it again with --prepare")
     with ThreadPoolExecutor() as pool:  # decoders release the interpreter's lock
         covers = list(pool.map(_cover, _blobs(columns, "source"), about["digests"], about["keys"]))
         stegos = {

@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from stegcli._version import __version__
+from stegcli.crew.base import HERE, Crew
 from stegcli.lab.data import covers, photos
-from stegcli.lab.security import evaluate
 from stegcli.lab.security.subjects import PhaseSubject
 from stegcli.progress import Progress
 from stegcli.training.detectors import pair_file
@@ -53,7 +53,8 @@ def prepare(
     refs = covers.covers_of(refs, count)
     work = [(f"{seed}/{i}", ref) for i, ref in enumerate(refs)]
     made: list[PackedPair] = []
-    for pair in evaluate.in_processes(partial(_made, tuple(spreads)), work, workers, batch=8):
+    crew = HERE if workers == 1 else Crew(workers=workers)
+    for pair in crew.map(partial(_made, tuple(spreads)), work):
         made.append(pair)
         if progress is not None:
             progress("pairs", len(made) / len(work))

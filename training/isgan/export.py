@@ -33,8 +33,8 @@ def isgan_graphs(content: Mapping[str, Any]) -> list[Graph]:
     """
     if not FAMILIES[content["model"]].in_luma:
         raise TrainingError(
-            f"{content['model']} is a row of the tables, not a way to hide with stegcli",
-            hint="`stegcli evaluate --models RUN` measures it; export a run of isgan, isgan-basic or phase",
+            f"{content['model']} only serves comparison in the tables; stegcli cannot hide with it",
+            hint="measure it with `stegcli evaluate --models RUN`, or export isgan, isgan-basic or phase",
         )
     generator = trained_generator(content)
     planes, stego_luma = torch.rand(1, 2, 64, 64), torch.rand(1, 1, 64, 64)

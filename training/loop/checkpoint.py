@@ -63,10 +63,12 @@ class Run:
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
             raise TrainingError(
                 f"{self.checkpoint} cannot be read: {type(error).__name__}",
-                hint="train again, or take a copy of it",
+                hint="train again, or restore a copy of it",
             ) from None
         if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise TrainingError(f"{self.checkpoint} is of another version of stegcli", hint="train it again")
+            raise TrainingError(
+                f"{self.checkpoint} was written by another version of stegcli", hint="train it again"
+            )
         if model is not None and content["model"] != model:
             raise TrainingError(
                 f"{self.checkpoint} holds {content['model']}, not {model}", hint=f"name a run of {model}"

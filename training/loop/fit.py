@@ -161,8 +161,8 @@ def memory_checked() -> Iterator[None]:
         yield
     except BrokenProcessPool as error:
         raise TrainingError(
-            "a process that reads pictures was ended from outside",
-            hint="memory that runs out is the usual reason: close other programs and run it again",
+            "a process that reads pictures was killed",
+            hint="the usual reason is a lack of memory: close other programs and run it again",
         ) from error
     except (torch.cuda.OutOfMemoryError, MemoryError, RuntimeError) as error:
         # On the CPU torch raises a plain RuntimeError.
@@ -226,7 +226,7 @@ class _Loop:
         last = "its last good checkpoint" if self.run.checkpoint.exists() else "the start"
         return TrainingError(
             f"the loss is {float(self.scalars['loss'])} at step {self.step}",
-            hint=f"{self.run.folder} keeps {last}: go on from there with a lower learning_rate",
+            hint=f"{self.run.folder} keeps {last}: resume from there with a lower learning_rate",
         )
 
     def _log(self, scalars: Mapping[str, float]) -> None:

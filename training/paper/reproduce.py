@@ -104,7 +104,7 @@ def table_5(wishes: Wishes) -> Row:
     systems = [open_system(name, wishes.weights, wishes.torch_device) for name in wishes.systems]
     systems = systems or bundled_systems(wishes.weights)
     if not systems:
-        raise TrainingError("there is no model of family isgan here", "give --weights DIR or --system RUN")
+        raise TrainingError("no model of the family isgan is installed", "give --weights DIR or --system RUN")
     rows = []
     for (covers, secrets), theirs in tables.TABLE_5.items():
         name = f"{covers} / {secrets}"

@@ -120,7 +120,9 @@ def _model_system(files: store.ModelFiles, weights: str | None) -> System:
     """An exported model of family `isgan` as `stegcli hide` runs it."""
     entry = files.entry
     if entry.family != "isgan":
-        raise TrainingError(f"{entry.id} is of family {entry.family}", "the tables are about isgan")
+        raise TrainingError(
+            f"{entry.id} belongs to the family {entry.family}", "name a model of the family isgan"
+        )
     models = Models(weights)
     return System(
         ModelHider(entry.id, weights, "balanced", "auto"),

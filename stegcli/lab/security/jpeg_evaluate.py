@@ -1,9 +1,9 @@
-"""How well a detector tells JPEG files that carry from those that do not.
+"""Measure how well a detector distinguishes JPEG files that carry from those that do not.
 
 photographs ─(shrunk to two thirds)─> squares ─(quality)─> JPEG ─> stegos ─> DCTR ─> folds by photograph
 
-Squares of one photograph are never split between training and test: they share their noise. Shrinking takes
-away what the photograph's own JPEG left in it.
+Squares of one photograph are never split between training and test, since they share their noise. Shrinking
+removes the traces of the photograph's own JPEG.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from PIL import Image
 from stegcli.carriers import dct
 from stegcli.carriers.jpeg_fresh import fresh_cover
 from stegcli.carriers.jpeg_scan import JpegCover
+from stegcli.crew.base import Crew
 from stegcli.errors import UsageError
 from stegcli.lab.data import photos
 from stegcli.lab.security import verdicts
 from stegcli.lab.security.dctr import dctr
-from stegcli.lab.security.evaluate import FOLDS, held_out, in_processes
+from stegcli.lab.security.evaluate import FOLDS, PROCESSES, held_out
 from stegcli.lab.security.jpeg_subjects import CodedJpegSubject, JpegSubject, NsF5Subject
 from stegcli.lab.security.verdicts import COVER_CONTROL, SecurityRow
 from stegcli.progress import Progress
@@ -37,7 +38,7 @@ F64 = NDArray[np.float64]
 
 QUALITIES: Final = (75, 90)
 RATES: Final = (0.1, 0.2, 0.4)
-"""Bits per AC coefficient of luma that is not zero."""
+"""Bits per non-zero AC coefficient of luma."""
 SHRINK: Final = 2 / 3
 _SIDE: Final = 512
 _CONTROL_RATE: Final = 0.4
@@ -50,7 +51,7 @@ class Square:
 
     Attributes:
         rgb: (512, 512, 3) uint8.
-        photograph: its number.
+        photograph: number of the photograph.
     """
 
     rgb: U8
@@ -58,7 +59,7 @@ class Square:
 
 
 def squares(refs: Sequence[photos.ImageRef], most: int) -> Iterator[Square]:
-    """Parts of each photograph, `most` at most, that do not overlap and lie as far apart as they can.
+    """Yield parts of each photograph, at most `most`, that do not overlap and are as far apart as possible.
 
     Raises:
         UsageError: too few photographs are large enough.
@@ -83,7 +84,7 @@ def squares(refs: Sequence[photos.ImageRef], most: int) -> Iterator[Square]:
 
 
 def subjects_at(quality: int) -> list[JpegSubject]:
-    """What is judged in files of one quality, the control that must be caught first."""
+    """Return what is judged in files of one quality; the control that must be detected comes first."""
     return [
         NsF5Subject(f"nsF5, q{quality}, {_CONTROL_RATE:g} bpnzAC", _CONTROL_RATE),
         *(CodedJpegSubject(f"coded, q{quality}, {rate:g} bpnzAC", rate) for rate in RATES),
@@ -96,24 +97,22 @@ def assess(
     quality: int,
     *,
     seed: int = 0,
-    workers: int | None = None,
+    crew: Crew = PROCESSES,
     progress: Progress | None = None,
 ) -> list[SecurityRow]:
     """Judge every subject on the same files; the control of covers against covers comes first.
 
     Args:
-        subjects: what is compared.
-        parts: of which the files are made, of five photographs at least.
-        quality: of the files, 50 to 100.
-        seed: of embedding, folds and ensembles.
-        workers: processes; None for one per core.
-        progress: told the share of the work done.
+        subjects: the subjects.
+        parts: squares for the files, from at least five photographs.
+        quality: quality of the files, 50..100.
+        seed: seed of embedding, folds and ensembles.
+        crew: as for `security.assess`.
+        progress: called with the share of the work done.
     """
     rows, psnr = [], []
     work = [(f"{seed}/{number}", part) for number, part in enumerate(parts)]
-    for features, decibels in in_processes(
-        partial(_examine, tuple(subjects), quality), work, workers, batch=1
-    ):
+    for features, decibels in crew.map(partial(_examine, tuple(subjects), quality), work):
         rows.append(features)
         psnr.append(decibels)
         if progress is not None:
@@ -133,7 +132,7 @@ def assess(
 def _examine(
     subjects: Sequence[JpegSubject], quality: int, item: tuple[str, Square]
 ) -> tuple[F32, list[float]]:
-    """Features of one file and of its stegos, and the PSNR of their luma."""
+    """Return features of one file and of its stegos, and the PSNR of their luma."""
     seed, part = item
     cover, error = fresh_cover(part.rgb, quality)
     stegos = [subject.stego(cover, error, f"{seed}/{quality}") for subject in subjects]
@@ -143,14 +142,14 @@ def _examine(
 
 
 def _psnr(cover: JpegCover, luma: NDArray[np.int16]) -> float:
-    """Of decoded luma, before it is rounded: the transform is orthonormal."""
+    """Return the PSNR of decoded luma before rounding: the transform is orthonormal."""
     steps = (luma - cover.luma).astype(np.float64) * cover.luma_quantization
     return float(10 * np.log10(255**2 / (np.square(steps).sum() / luma.size)))
 
 
 def _control(covers: F32, photographs: NDArray[np.int64], seed: int, name: str) -> SecurityRow:
-    """Covers of one half of the photographs against those of the other, which nothing tells apart."""
+    """Judge covers of half of the photographs against those of the other half: a control."""
     one, other = covers[photographs % 2 == 0], covers[photographs % 2 == 1]
     half = min(len(one), len(other))
-    pairs = np.arange(half) * dct.SIDE // half  # eight groups: neighbours, of one photograph, stay together
+    pairs = np.arange(half) * dct.SIDE // half  # eight groups, so that neighbours stay together
     return verdicts.row(name, *held_out(one[:half], other[:half], pairs, seed), seed, stego_psnr_db=None)

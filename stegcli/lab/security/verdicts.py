@@ -1,4 +1,4 @@
-"""What a detector's scores on pairs that it did not see say: one row of a security table."""
+"""Turn a detector's scores on pairs that it did not see into a row of a security table."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class SecurityRow:
     """One subject under one detector, with 95 % intervals by bootstrap over pairs.
 
     Attributes:
-        subject: its name.
-        pairs: how many were judged.
-        stego_psnr_db: mean, RGB.
-        detection_error: P_E, 0 (always caught) .. 0.5 (never).
+        subject: name of the subject.
+        pairs: number of pairs that were judged.
+        stego_psnr_db: mean PSNR over RGB.
+        detection_error: P_E, 0 (always detected) .. 0.5 (never).
         error_low: lower end of its interval.
-        error_high: upper end.
+        error_high: upper end of its interval.
         auc: area under the ROC, 0.5 .. 1.
         auc_low: lower end of its interval.
-        auc_high: upper end.
+        auc_high: upper end of its interval.
         roc: [false alarms, detections] at some thresholds.
-        by_detector: P_E of every detector of a suite, one for each seed; this row is that of the least mean.
+        by_detector: P_E of every detector of a suite, one per seed; this row is the one with the least mean.
     """
 
     subject: str
@@ -60,17 +60,17 @@ def row(
     threshold: float = 0.0,
     groups: I64 | None = None,
 ) -> SecurityRow:
-    """The row of scores of covers and of their stegos.
+    """Return the row for scores of covers and of their stegos.
 
     Args:
-        subject: its name.
-        cover_scores: (n,), the higher, the more like a stego; or (s, n) of s trainings, whose errors are
-            averaged.
-        stego_scores: of the same pairs in the same order.
-        seed: of the bootstrap.
-        stego_psnr_db: mean; None where the pair holds no stego.
-        threshold: of alarm, chosen without looking at these pairs.
-        groups: (n,) of pairs that the bootstrap draws together; None for none.
+        subject: name of the subject.
+        cover_scores: (n,), higher for pictures more like a stego; or (s, n) from s trainings, whose errors
+            are averaged.
+        stego_scores: scores of the same pairs in the same order.
+        seed: seed of the bootstrap.
+        stego_psnr_db: mean; None if nothing was hidden.
+        threshold: threshold of an alarm, chosen without these pairs.
+        groups: (n,) groups of pairs that the bootstrap draws together; None for none.
     """
     alarms, misses = np.atleast_2d(cover_scores > threshold), np.atleast_2d(stego_scores <= threshold)
     errors = ((alarms.astype(float) + misses) / 2).mean(axis=0)
@@ -100,14 +100,14 @@ def worst(
     stego_psnr_db: float | None,
     groups: I64 | None = None,
 ) -> SecurityRow:
-    """The row of the detector that errs least.
+    """Return the row of the detector that errs least.
 
     Args:
-        subject: its name.
-        scores: detector -> (s, n) scores of covers and of their stegos, by s trainings.
-        seed: of the bootstrap.
+        subject: name of the subject.
+        scores: detector -> (s, n) scores of covers and of their stegos, from s trainings.
+        seed: seed of the bootstrap.
         stego_psnr_db: as for `row`.
-        groups: likewise.
+        groups: as for `row`.
     """
     rows = {
         name: row(subject, *found, seed, stego_psnr_db=stego_psnr_db, groups=groups)
@@ -136,6 +136,6 @@ def _auc_interval(cover_scores: F64, stego_scores: F64, seed: int, groups: I64 |
 
 
 def _members(groups: I64, drawn: I64) -> I64:
-    """Places of all that are in the groups drawn, as often as each was."""
+    """Return the indices of all members of the drawn groups, as often as each group was drawn."""
     times = np.bincount(drawn, minlength=groups.max() + 1)[groups]
     return np.repeat(np.arange(len(groups)), times)
