@@ -153,19 +153,19 @@ def secret_gray() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def _files_of_a_desk(cover_rgb: np.ndarray, secret_gray: np.ndarray) -> dict[str, bytes]:
+def files_of_a_desk(cover_rgb: np.ndarray, secret_gray: np.ndarray) -> dict[str, bytes]:
     """PNG files, compressed once."""
     return {"cover.png": png_bytes(cover_rgb), "secret.png": png_bytes(secret_gray)}
 
 
 @pytest.fixture
 def desk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, _files_of_a_desk: dict[str, bytes]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files_of_a_desk: dict[str, bytes]
 ) -> Iterator[Desk]:
     """A current folder with cover.png and secret.png in it; whatever happens, they must stay as they are."""
     monkeypatch.chdir(tmp_path)
     desk = Desk(tmp_path)
-    for name, content in _files_of_a_desk.items():
+    for name, content in files_of_a_desk.items():
         desk.put_bytes(name, content)
     yield desk
     desk.check_inputs()

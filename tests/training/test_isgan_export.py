@@ -39,7 +39,9 @@ def new_run(folder, model):
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("isgan")
-    errors = export_run(new_run(folder / "run", "isgan"), folder / "weights", "isgan-random-v0")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stegcli.training.loop.export.SIZES", ((64, 64), (64, 96)))
+        errors = export_run(new_run(folder / "run", "isgan"), folder / "weights", "isgan-random-v0")
     assert errors.keys() == {"encoder", "decoder"}
     assert max(errors.values()) <= 1e-4
     return folder / "weights"
