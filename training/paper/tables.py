@@ -92,19 +92,16 @@ def report(content: Row) -> str:
 
 def _quality_rows(rows: Sequence[Row]) -> Iterator[list[str]]:
     yield ["", "system", "", *FIGURES.values(), "pairs"]
+    told = None
     for row in rows:
         what = row.get("loss") or row.get("pairs")
         if "not_measured" in row:
             yield [what, f"not measured: {row['not_measured']}", *[""] * (len(FIGURES) + 2)]
             continue
-        if row["paper"] is not None:
-            yield [
-                what,
-                row.get("paper_system", "isgan-basic"),
-                "paper",
-                *_cells([*row["paper"], None, None]),
-                "",
-            ]
+        theirs = what, row.get("paper_system", "isgan-basic")
+        if row["paper"] is not None and theirs != told:  # once for all models that stand beside it
+            told = theirs
+            yield [*theirs, "paper", *_cells([*row["paper"], None, None]), ""]
         ours = _cells([row["ours"][name] for name in FIGURES])
         for place, name in enumerate(FIGURES):
             low, high = _cells(row["intervals"][name])
