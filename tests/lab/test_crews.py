@@ -36,6 +36,16 @@ print(evaluate.assess(subjects, refs, kept=Path(kept), crew=Crew(engine, 2)))
 """
 
 
+@pytest.fixture(autouse=True)
+def _quick_keys() -> None:
+    """Keys at their full cost: other processes derive them, too."""
+
+
+@pytest.fixture
+def small_photos(desk: Desk, small_photo_folder: Path) -> Path:
+    return Path(shutil.copytree(small_photo_folder, desk.folder / "photos"))
+
+
 @pytest.fixture
 def photos(desk: Desk, photo_folder: Path) -> Path:
     folder = desk.folder / "photos"
@@ -51,7 +61,7 @@ def figures(told: dict[str, Any]) -> dict[str, Any]:
     return {**told, "rows": rows}
 
 
-@pytest.mark.usefixtures("photos")
+@pytest.mark.usefixtures("small_photos")
 def test_processes_measure_what_one_process_does_and_go_on(desk: Desk) -> None:
     alone = desk.run(*QUALITY)
     spread = desk.run(*QUALITY, *PROCESSES, "--report", "out.json")
@@ -66,7 +76,7 @@ def test_processes_measure_what_one_process_does_and_go_on(desk: Desk) -> None:
 
 
 @needs_ray
-@pytest.mark.usefixtures("photos")
+@pytest.mark.usefixtures("small_photos")
 def test_actors_measure_what_processes_do(desk: Desk) -> None:
     spread = desk.run(*QUALITY, *PROCESSES)
     on_ray = desk.run_process(*QUALITY, *RAY)
@@ -74,8 +84,8 @@ def test_actors_measure_what_processes_do(desk: Desk) -> None:
     assert figures(on_ray.json) == figures(spread.json)
 
 
-def test_damage_is_measured_alike_by_processes(desk: Desk, photos: Path) -> None:
-    asked = ("evaluate", "damage", "--dataset", f"folder:{photos}", "--models", "none", "--pairs", "2")
+def test_damage_is_measured_alike_by_processes(desk: Desk, small_photos: Path) -> None:
+    asked = ("evaluate", "damage", "--dataset", f"folder:{small_photos}", "--models", "none", "--pairs", "2")
     asked += ("--baselines", "lsb-332", "--json")
     assert desk.run(*asked, *PROCESSES).json == desk.run(*asked).json
 
