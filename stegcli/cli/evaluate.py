@@ -256,7 +256,7 @@ def security(
     with _measuring(talk, None) as progress:
         if preset == presets.JPEG:
             result = presets.run_jpeg(
-                dataset.split(","), data_root, covers=covers, seed=seed, progress=progress
+                dataset.split(","), data_root, covers=covers, seed=seed, kept=keep, progress=progress
             )
         else:
             result = presets.run(

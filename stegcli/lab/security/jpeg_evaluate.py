@@ -1,47 +1,56 @@
-"""How well a detector tells JPEG files that carry from those that do not.
+"""How well detectors tell JPEG files that carry from those that do not.
 
-photographs ─(shrunk to two thirds)─> squares ─(quality)─> JPEG ─> stegos ─> DCTR ─> folds by photograph
+photographs ─(shrunk)─> squares ─(quality)─> JPEG ─> stegos ─> DCTR, GFR ─> folds by photograph ─> ridge
 
 Squares of one photograph are never split between training and test: they share their noise. Shrinking takes
-away what the photograph's own JPEG left in it.
+away what the photograph's own JPEG left in it. Of the detectors, the one that errs least counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stegcli.carriers import dct
 from stegcli.carriers.jpeg_fresh import fresh_cover
 from stegcli.carriers.jpeg_scan import JpegCover
 from stegcli.errors import UsageError
 from stegcli.lab.data import photos
-from stegcli.lab.security import verdicts
-from stegcli.lab.security.dctr import dctr
-from stegcli.lab.security.evaluate import FOLDS, held_out, in_processes
+from stegcli.lab.security import jpeg_features, ridge, verdicts
+from stegcli.lab.security.evaluate import in_processes
 from stegcli.lab.security.jpeg_subjects import CodedJpegSubject, JpegSubject, NsF5Subject
 from stegcli.lab.security.verdicts import COVER_CONTROL, SecurityRow
+from stegcli.pictures.writing import save_bytes
 from stegcli.progress import Progress
 
-__all__ = ["QUALITIES", "RATES", "SHRINK", "Square", "assess", "squares", "subjects_at"]
+__all__ = ["FEATURE_SET", "QUALITIES", "RATES", "SHRINK", "Square", "assess", "squares", "subjects_at"]
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
 
-QUALITIES: Final = (75, 90)
+QUALITIES: Final = {75: 1, 90: 2}
+"""Quality -> one in how many squares is judged. Coarse files are judged on all."""
+FEATURE_SET: Final = "dctr+gfr"
+FRESH: Final = 90
+"""The quality of a file that the program makes itself, knowing what it rounds away."""
 RATES: Final = (0.1, 0.2, 0.4)
 """Bits per AC coefficient of luma that is not zero."""
-SHRINK: Final = 2 / 3
+SHRINK: Final = 0.9
 _SIDE: Final = 512
 _CONTROL_RATE: Final = 0.4
-_LEAST_PHOTOGRAPHS: Final = FOLDS
+_LEAST_PHOTOGRAPHS: Final = ridge.FOLDS
+_CONTROLS: Final = 10
+"""Ways to part the photographs in two for the control of covers."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +60,25 @@ class Square:
     Attributes:
         rgb: (512, 512, 3) uint8.
         photograph: its number.
+        name: of the photograph and the place in it.
     """
 
     rgb: U8
     photograph: int
+    name: str = ""
 
 
-def squares(refs: Sequence[photos.ImageRef], most: int) -> Iterator[Square]:
+@dataclass(frozen=True)
+class _Look:
+    """How squares are looked at; see `assess`."""
+
+    subjects: tuple[JpegSubject, ...]
+    quality: int
+    seed: int
+    kept: Path | None
+
+
+def squares(refs: Sequence[photos.ImageRef], most: int | None) -> Iterator[Square]:
     """Parts of each photograph, `most` at most, that do not overlap and lie as far apart as they can.
 
     Raises:
@@ -71,9 +92,10 @@ def squares(refs: Sequence[photos.ImageRef], most: int) -> Iterator[Square]:
                 continue
             rgb = np.asarray(opened.convert("RGB").resize(size, Image.Resampling.LANCZOS))
         places = [(y, x) for y in range(size[1] // _SIDE) for x in range(size[0] // _SIDE)]
-        for index in np.unique(np.linspace(0, len(places) - 1, most).round().astype(int)):
+        for index in np.unique(np.linspace(0, len(places) - 1, most or len(places)).round().astype(int)):
             top, left = (_SIDE * place for place in places[index])
-            yield Square(rgb[top : top + _SIDE, left : left + _SIDE], used)
+            part = rgb[top : top + _SIDE, left : left + _SIDE].copy()
+            yield Square(part, used, f"{ref.key}, {top}, {left}")
         used += 1
     if used < _LEAST_PHOTOGRAPHS:
         raise UsageError(
@@ -84,9 +106,15 @@ def squares(refs: Sequence[photos.ImageRef], most: int) -> Iterator[Square]:
 
 def subjects_at(quality: int) -> list[JpegSubject]:
     """What is judged in files of one quality, the control that must be caught first."""
+    informed = [
+        CodedJpegSubject(f"coded with side information, q{quality}, {rate:g} bpnzAC", rate, informed=True)
+        for rate in RATES[-1:]
+        if quality == FRESH
+    ]
     return [
         NsF5Subject(f"nsF5, q{quality}, {_CONTROL_RATE:g} bpnzAC", _CONTROL_RATE),
         *(CodedJpegSubject(f"coded, q{quality}, {rate:g} bpnzAC", rate) for rate in RATES),
+        *informed,
     ]
 
 
@@ -96,6 +124,7 @@ def assess(
     quality: int,
     *,
     seed: int = 0,
+    kept: Path | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> list[SecurityRow]:
@@ -103,54 +132,96 @@ def assess(
 
     Args:
         subjects: what is compared.
-        parts: of which the files are made, of five photographs at least.
+        parts: of which the files are made, of eight photographs at least.
         quality: of the files, 50 to 100.
-        seed: of embedding, folds and ensembles.
+        seed: of embedding and folds.
+        kept: folder of what was looked at already, so that a run that was cut short goes on from there.
         workers: processes; None for one per core.
         progress: told the share of the work done.
     """
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
     rows, psnr = [], []
-    work = [(f"{seed}/{number}", part) for number, part in enumerate(parts)]
-    for features, decibels in in_processes(
-        partial(_examine, tuple(subjects), quality), work, workers, batch=1
-    ):
+    look = partial(_examine, _Look(tuple(subjects), quality, seed, kept))
+    for features, decibels in in_processes(look, list(parts), workers, batch=1):
         rows.append(features)
         psnr.append(decibels)
         if progress is not None:
-            progress("features", len(rows) / len(work))
-    values, qualities = np.stack(rows), np.array(psnr)
+            progress("features", len(rows) / len(parts))
+    values, mean_psnr = np.stack(rows, axis=1), np.mean(psnr, axis=0)
     numbers = np.array([part.photograph for part in parts])
-    found = [_control(values[:, 0], numbers, seed, f"{COVER_CONTROL}, q{quality}")]
+    found = [_control(values[0], numbers, seed, f"{COVER_CONTROL}, q{quality}")]
     for index, subject in enumerate(subjects, start=1):
-        scores = held_out(values[:, 0], values[:, index], numbers, seed)
-        mean = float(qualities[:, index - 1].mean())
-        found.append(verdicts.row(subject.name, *scores, seed, stego_psnr_db=mean))
+        scores = {
+            name: _pair_scores(values[0, :, columns], values[index, :, columns], numbers, seed)
+            for name, columns in jpeg_features.SETS.items()
+        }
+        mean = float(mean_psnr[index - 1])
+        found.append(verdicts.worst(subject.name, scores, seed, stego_psnr_db=mean, groups=numbers))
         if progress is not None:
             progress("train", index / len(subjects))
     return found
 
 
-def _examine(
-    subjects: Sequence[JpegSubject], quality: int, item: tuple[str, Square]
-) -> tuple[F32, list[float]]:
-    """Features of one file and of its stegos, and the PSNR of their luma."""
-    seed, part = item
-    cover, error = fresh_cover(part.rgb, quality)
-    stegos = [subject.stego(cover, error, f"{seed}/{quality}") for subject in subjects]
-    table, step = cover.luma_quantization, 8 * (2 - quality / 50)
-    features = np.stack([dctr(luma, table, step) for luma in (cover.luma, *stegos)])
-    return features, [_psnr(cover, luma) for luma in stegos]
+def _examine(look: _Look, part: Square) -> tuple[F32, list[float]]:
+    """(1 + subjects, d) features of one file and of its stegos, and the PSNR of their luma."""
+    fresh = cache(lambda: fresh_cover(part.rgb, look.quality))
+    found = [_seen(subject, look, part.name, fresh) for subject in (None, *look.subjects)]
+    return np.stack([features for features, _ in found]), [psnr for _, psnr in found[1:]]
+
+
+def _seen(
+    subject: JpegSubject | None, look: _Look, name: str, fresh: Callable[[], tuple[JpegCover, F32]]
+) -> tuple[F32, float]:
+    """Features and PSNR of a stego, or of the cover for None. From what was kept, if it was."""
+    asked = (subject and subject.name, name, look.quality, look.seed, SHRINK, _SIDE)
+    path = look.kept and look.kept / f"{hashlib.sha256(repr(asked).encode()).hexdigest()[:32]}.npz"
+    if path and path.is_file():
+        with np.load(path) as kept:
+            return kept["features"], float(kept["psnr"])
+    cover, error = fresh()
+    luma = subject.stego(cover, error, f"{look.seed}/{name}/{look.quality}") if subject else cover.luma
+    step = 8 * (2 - look.quality / 50)
+    found, psnr = jpeg_features.features(luma, cover.luma_quantization, step), _psnr(cover, luma)
+    if path:
+        content = io.BytesIO()
+        np.savez(content, features=found, psnr=psnr)
+        save_bytes(path, content.getvalue(), force=True)
+    return found, psnr
 
 
 def _psnr(cover: JpegCover, luma: NDArray[np.int16]) -> float:
-    """Of decoded luma, before it is rounded: the transform is orthonormal."""
+    """Of decoded luma, before it is rounded: the transform is orthonormal. Infinite for the cover."""
     steps = (luma - cover.luma).astype(np.float64) * cover.luma_quantization
-    return float(10 * np.log10(255**2 / (np.square(steps).sum() / luma.size)))
+    with np.errstate(divide="ignore"):
+        return float(10 * np.log10(255**2 / (np.square(steps).sum() / luma.size)))
 
 
-def _control(covers: F32, photographs: NDArray[np.int64], seed: int, name: str) -> SecurityRow:
-    """Covers of one half of the photographs against those of the other, which nothing tells apart."""
-    one, other = covers[photographs % 2 == 0], covers[photographs % 2 == 1]
-    half = min(len(one), len(other))
-    pairs = np.arange(half) * dct.SIDE // half  # eight groups: neighbours, of one photograph, stay together
-    return verdicts.row(name, *held_out(one[:half], other[:half], pairs, seed), seed, stego_psnr_db=None)
+def _pair_scores(covers: F32, stegos: F32, photographs: I64, seed: int) -> tuple[F64, F64]:
+    """(1, n) scores of covers and of stegos, held out by photograph."""
+    labels = np.repeat([-1.0, 1.0], len(covers))
+    both = np.concatenate([covers, stegos])
+    scores = ridge.held_out(both, labels, np.tile(photographs, 2), seed).reshape(2, 1, -1)
+    return scores[0], scores[1]
+
+
+def _control(covers: F32, photographs: I64, seed: int, name: str) -> SecurityRow:
+    """Covers of one half of the photographs against those of the other, which nothing tells apart.
+
+    Several halves, for photographs are few. Each serves twice, the halves changing places, which turns the
+    detector's scores round: so every cover is once one kind and once the other.
+    """
+    scores = {
+        each: _halves(covers[:, columns], photographs, seed) for each, columns in jpeg_features.SETS.items()
+    }
+    return verdicts.worst(name, scores, seed, stego_psnr_db=None, groups=photographs)
+
+
+def _halves(covers: F32, photographs: I64, seed: int) -> tuple[F64, F64]:
+    """(halves, n) scores of each cover as one kind, and as the other."""
+    found = []
+    for number in range(_CONTROLS):
+        half = np.random.default_rng([seed, number]).permutation(photographs.max() + 1) % 2
+        labels = np.where(half[photographs], 1.0, -1.0)
+        found.append(labels * ridge.held_out(covers, labels, photographs, seed + number))
+    return -np.stack(found), np.stack(found)

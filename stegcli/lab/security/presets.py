@@ -76,8 +76,6 @@ PRESETS: Final = {
 
 JPEG: Final = "jpeg"
 """The preset of `run_jpeg`."""
-_SQUARES: Final = 2
-"""Of each photograph, unless another number of covers is asked for."""
 
 
 @dataclass(frozen=True)
@@ -183,30 +181,34 @@ def run_jpeg(
     *,
     covers: int | None = None,
     seed: int = 0,
+    kept: Path | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> SecurityResult:
-    """Judge coded bits in fresh JPEG files of two qualities; photographs of three megapixels and more.
+    """Judge coded bits in fresh JPEG files of two qualities; large photographs, eight or more.
 
     Args:
         datasets: as for `photos.find`.
         data_root: where the known ones lie.
-        covers: about how many squares, as many of each photograph; two of each if None.
+        covers: about how many squares, as many of each photograph; all that there are if None. The finer
+            quality is judged on some of them, see `jpeg_evaluate.QUALITIES`.
         seed: of everything random.
+        kept: as for `jpeg_evaluate.assess`.
         workers: processes; None for one per core.
         progress: told the stage and its share.
     """
     refs = [ref for dataset in datasets for ref in photos.find(dataset, data_root)]
-    each = _SQUARES if covers is None else max(1, round(covers / max(1, len(refs))))
+    each = None if covers is None else max(1, round(covers / max(1, len(refs))))
     parts = list(jpeg_evaluate.squares(refs, each))
     rows = [
         row
-        for quality in jpeg_evaluate.QUALITIES
+        for quality, one_in in jpeg_evaluate.QUALITIES.items()
         for row in jpeg_evaluate.assess(
             jpeg_evaluate.subjects_at(quality),
-            parts,
+            parts[::one_in],
             quality,
             seed=seed,
+            kept=kept,
             workers=workers,
             progress=progress,
         )
@@ -215,7 +217,7 @@ def run_jpeg(
         sources=_names(datasets),
         covers=len(parts),
         covers_sha256=photos.digest(refs),
-        feature_set="dctr",
+        feature_set=jpeg_evaluate.FEATURE_SET,
         shrink=jpeg_evaluate.SHRINK,
         seed=seed,
         models={},
