@@ -31,26 +31,48 @@ from stegcli.lab.security.verdicts import COVER_CONTROL, SecurityRow
 from stegcli.pictures.writing import save_bytes
 from stegcli.progress import Progress
 
-__all__ = ["FEATURE_SET", "QUALITIES", "RATES", "SHRINK", "Square", "assess", "squares", "subjects_at"]
+__all__ = ["COVER_SETS", "FEATURE_SET", "CoverSet", "Square", "assess", "squares", "subjects_of"]
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
-QUALITIES: Final = {75: 1, 90: 2}
-"""Quality -> one in how many squares is judged. Coarse files are judged on all."""
 FEATURE_SET: Final = "dctr+gfr"
-FRESH: Final = 90
-"""The quality of a file that the program makes itself, knowing what it rounds away."""
-RATES: Final = (0.1, 0.2, 0.4)
-"""Bits per AC coefficient of luma that is not zero."""
-SHRINK: Final = 0.9
 _SIDE: Final = 512
 _CONTROL_RATE: Final = 0.4
 _LEAST_PHOTOGRAPHS: Final = ridge.FOLDS
-_CONTROLS: Final = 10
+_CONTROLS: Final = 4
 """Ways to part the photographs in two for the control of covers."""
+
+
+@dataclass(frozen=True)
+class CoverSet:
+    """Files that a detector learns from and judges together.
+
+    Attributes:
+        quality: of the files.
+        shrink: factor by which photographs are shrunk first. The less, the smoother are the squares, and the
+            more there are.
+        rates: of coded bits, per AC coefficient of luma that is not zero.
+        informed: rates with side information, as in a file that the program makes itself.
+        one_in: of how many squares one is taken.
+    """
+
+    quality: int
+    shrink: float
+    rates: tuple[float, ...]
+    informed: tuple[float, ...] = ()
+    one_in: int = 1
+
+
+COVER_SETS: Final = (
+    CoverSet(75, 0.9, rates=(0.1,)),
+    CoverSet(90, 0.9, rates=(0.1, 0.4), informed=(0.4,), one_in=2),
+    CoverSet(75, 2 / 3, rates=(0.1,), one_in=2),
+    CoverSet(90, 2 / 3, rates=(0.1, 0.4), informed=(0.4,), one_in=2),
+)
+"""Nine tenths leave nearly what users have, two thirds nothing of a photograph's own JPEG."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +87,7 @@ class Square:
 
     rgb: U8
     photograph: int
-    name: str = ""
+    name: str
 
 
 @dataclass(frozen=True)
@@ -73,12 +95,12 @@ class _Look:
     """How squares are looked at; see `assess`."""
 
     subjects: tuple[JpegSubject, ...]
-    quality: int
+    covers: CoverSet
     seed: int
     kept: Path | None
 
 
-def squares(refs: Sequence[photos.ImageRef], most: int | None) -> Iterator[Square]:
+def squares(refs: Sequence[photos.ImageRef], shrink: float, most: int | None) -> Iterator[Square]:
     """Parts of each photograph, `most` at most, that do not overlap and lie as far apart as they can.
 
     Raises:
@@ -87,7 +109,7 @@ def squares(refs: Sequence[photos.ImageRef], most: int | None) -> Iterator[Squar
     used = 0
     for ref in refs:
         with ref.open() as opened:
-            size = (round(opened.width * SHRINK), round(opened.height * SHRINK))
+            size = (round(opened.width * shrink), round(opened.height * shrink))
             if min(size) < _SIDE:
                 continue
             rgb = np.asarray(opened.convert("RGB").resize(size, Image.Resampling.LANCZOS))
@@ -100,28 +122,26 @@ def squares(refs: Sequence[photos.ImageRef], most: int | None) -> Iterator[Squar
     if used < _LEAST_PHOTOGRAPHS:
         raise UsageError(
             f"only {used} photographs are large enough",
-            f"Give {_LEAST_PHOTOGRAPHS} of {round(_SIDE / SHRINK)} pixels a side or more.",
+            f"Give {_LEAST_PHOTOGRAPHS} of {round(_SIDE / shrink)} pixels a side or more.",
         )
 
 
-def subjects_at(quality: int) -> list[JpegSubject]:
-    """What is judged in files of one quality, the control that must be caught first."""
-    informed = [
-        CodedJpegSubject(f"coded with side information, q{quality}, {rate:g} bpnzAC", rate, informed=True)
-        for rate in RATES[-1:]
-        if quality == FRESH
-    ]
+def subjects_of(covers: CoverSet) -> list[JpegSubject]:
+    """What is judged in files of one set, the control that must be caught first."""
+    quality = f"q{covers.quality}"
     return [
-        NsF5Subject(f"nsF5, q{quality}, {_CONTROL_RATE:g} bpnzAC", _CONTROL_RATE),
-        *(CodedJpegSubject(f"coded, q{quality}, {rate:g} bpnzAC", rate) for rate in RATES),
-        *informed,
+        NsF5Subject(f"nsF5, {quality}, {_CONTROL_RATE:g} bpnzAC", _CONTROL_RATE),
+        *(CodedJpegSubject(f"coded, {quality}, {rate:g} bpnzAC", rate) for rate in covers.rates),
+        *(
+            CodedJpegSubject(f"coded with side information, {quality}, {rate:g} bpnzAC", rate, informed=True)
+            for rate in covers.informed
+        ),
     ]
 
 
 def assess(
-    subjects: Sequence[JpegSubject],
+    covers: CoverSet,
     parts: Sequence[Square],
-    quality: int,
     *,
     seed: int = 0,
     kept: Path | None = None,
@@ -131,9 +151,8 @@ def assess(
     """Judge every subject on the same files; the control of covers against covers comes first.
 
     Args:
-        subjects: what is compared.
+        covers: what is judged in which files.
         parts: of which the files are made, of eight photographs at least.
-        quality: of the files, 50 to 100.
         seed: of embedding and folds.
         kept: folder of what was looked at already, so that a run that was cut short goes on from there.
         workers: processes; None for one per core.
@@ -141,8 +160,9 @@ def assess(
     """
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
+    parts, subjects = parts[:: covers.one_in], subjects_of(covers)
     rows, psnr = [], []
-    look = partial(_examine, _Look(tuple(subjects), quality, seed, kept))
+    look = partial(_examine, _Look(tuple(subjects), covers, seed, kept))
     for features, decibels in in_processes(look, list(parts), workers, batch=1):
         rows.append(features)
         psnr.append(decibels)
@@ -150,14 +170,15 @@ def assess(
             progress("features", len(rows) / len(parts))
     values, mean_psnr = np.stack(rows, axis=1), np.mean(psnr, axis=0)
     numbers = np.array([part.photograph for part in parts])
-    found = [_control(values[0], numbers, seed, f"{COVER_CONTROL}, q{quality}")]
+    told = f", shrunk to {covers.shrink:.2g}"
+    found = [_control(values[0], numbers, seed, f"{COVER_CONTROL}, q{covers.quality}{told}")]
     for index, subject in enumerate(subjects, start=1):
         scores = {
             name: _pair_scores(values[0, :, columns], values[index, :, columns], numbers, seed)
             for name, columns in jpeg_features.SETS.items()
         }
         mean = float(mean_psnr[index - 1])
-        found.append(verdicts.worst(subject.name, scores, seed, stego_psnr_db=mean, groups=numbers))
+        found.append(verdicts.worst(subject.name + told, scores, seed, stego_psnr_db=mean, groups=numbers))
         if progress is not None:
             progress("train", index / len(subjects))
     return found
@@ -165,7 +186,7 @@ def assess(
 
 def _examine(look: _Look, part: Square) -> tuple[F32, list[float]]:
     """(1 + subjects, d) features of one file and of its stegos, and the PSNR of their luma."""
-    fresh = cache(lambda: fresh_cover(part.rgb, look.quality))
+    fresh = cache(lambda: fresh_cover(part.rgb, look.covers.quality))
     found = [_seen(subject, look, part.name, fresh) for subject in (None, *look.subjects)]
     return np.stack([features for features, _ in found]), [psnr for _, psnr in found[1:]]
 
@@ -174,14 +195,14 @@ def _seen(
     subject: JpegSubject | None, look: _Look, name: str, fresh: Callable[[], tuple[JpegCover, F32]]
 ) -> tuple[F32, float]:
     """Features and PSNR of a stego, or of the cover for None. From what was kept, if it was."""
-    asked = (subject and subject.name, name, look.quality, look.seed, SHRINK, _SIDE)
+    asked = (subject and subject.name, name, look.covers.quality, look.seed, look.covers.shrink, _SIDE)
     path = look.kept and look.kept / f"{hashlib.sha256(repr(asked).encode()).hexdigest()[:32]}.npz"
     if path and path.is_file():
         with np.load(path) as kept:
             return kept["features"], float(kept["psnr"])
     cover, error = fresh()
-    luma = subject.stego(cover, error, f"{look.seed}/{name}/{look.quality}") if subject else cover.luma
-    step = 8 * (2 - look.quality / 50)
+    luma = subject.stego(cover, error, f"{look.seed}/{name}/{look.covers.quality}") if subject else cover.luma
+    step = 8 * (2 - look.covers.quality / 50)
     found, psnr = jpeg_features.features(luma, cover.luma_quantization, step), _psnr(cover, luma)
     if path:
         content = io.BytesIO()

@@ -37,8 +37,8 @@ _SCALES: Final = {0.5: 0.5, 0.75: 1.0, 1.0: 1.5, 1.25: 2.0}
 _DCTR: Final = dct.SIDE**2 * _BINS
 _GFR: Final = 2 * len(_SCALES) * (_DIRECTIONS // 2 + 1) * _BINS
 SIZE: Final = _DCTR + _GFR
-SETS: Final = {"DCTR": slice(_DCTR), "GFR": slice(_DCTR, SIZE), "DCTR + GFR": slice(SIZE)}
-"""Name -> where the features of a set are."""
+SETS: Final = {"DCTR": slice(_DCTR), "DCTR + GFR": slice(SIZE)}
+"""Name -> where the features of a detector are. GFR alone finds less than either."""
 
 
 def features(luma: I16, table: NDArray[np.int32], step: float) -> F32:

@@ -185,13 +185,13 @@ def run_jpeg(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> SecurityResult:
-    """Judge coded bits in fresh JPEG files of two qualities; large photographs, eight or more.
+    """Judge coded bits in fresh JPEG files of `jpeg_evaluate.COVER_SETS`, of eight large photographs or more.
 
     Args:
         datasets: as for `photos.find`.
         data_root: where the known ones lie.
-        covers: about how many squares, as many of each photograph; all that there are if None. The finer
-            quality is judged on some of them, see `jpeg_evaluate.QUALITIES`.
+        covers: about how many squares of each size of photographs, as many of each one; all that there are
+            if None.
         seed: of everything random.
         kept: as for `jpeg_evaluate.assess`.
         workers: processes; None for one per core.
@@ -199,26 +199,23 @@ def run_jpeg(
     """
     refs = [ref for dataset in datasets for ref in photos.find(dataset, data_root)]
     each = None if covers is None else max(1, round(covers / max(1, len(refs))))
-    parts = list(jpeg_evaluate.squares(refs, each))
+    parts = {
+        shrink: list(jpeg_evaluate.squares(refs, shrink, each))
+        for shrink in dict.fromkeys(chosen.shrink for chosen in jpeg_evaluate.COVER_SETS)
+    }
     rows = [
         row
-        for quality, one_in in jpeg_evaluate.QUALITIES.items()
+        for chosen in jpeg_evaluate.COVER_SETS
         for row in jpeg_evaluate.assess(
-            jpeg_evaluate.subjects_at(quality),
-            parts[::one_in],
-            quality,
-            seed=seed,
-            kept=kept,
-            workers=workers,
-            progress=progress,
+            chosen, parts[chosen.shrink], seed=seed, kept=kept, workers=workers, progress=progress
         )
     ]
     return SecurityResult(
         sources=_names(datasets),
-        covers=len(parts),
+        covers=sum(map(len, parts.values())),
         covers_sha256=photos.digest(refs),
         feature_set=jpeg_evaluate.FEATURE_SET,
-        shrink=jpeg_evaluate.SHRINK,
+        shrink=max(parts),
         seed=seed,
         models={},
         rows=tuple(rows),
