@@ -69,8 +69,8 @@ class CoverSet:
 COVER_SETS: Final = (
     CoverSet(75, 0.9, rates=(0.1,)),
     CoverSet(90, 0.9, rates=(0.1, 0.4), informed=(0.4,), one_in=2),
-    CoverSet(75, 2 / 3, rates=(0.1,), one_in=2),
-    CoverSet(90, 2 / 3, rates=(0.1, 0.4), informed=(0.4,), one_in=2),
+    CoverSet(75, 2 / 3, rates=(0.1,)),
+    CoverSet(90, 2 / 3, rates=(0.1, 0.4), informed=(0.4,)),
 )
 """Nine tenths leave nearly what users have, two thirds nothing of a photograph's own JPEG."""
 
