@@ -1,4 +1,4 @@
-"""HILL or S-UNIWARD as the base of what a step costs: the same coder, covers and bits, judged by the suite.
+"""Compare HILL and S-UNIWARD as the base of costs: the same coder, covers and bits, judged by the suite.
 
     python benchmarks/bases.py --data-root DIR [--covers 300] [--rate 0.5] [--keep DIR] [--out FILE.json]
 
@@ -17,6 +17,7 @@ from typing import Final
 
 from stegcli.carriers.costs import hill_cost
 from stegcli.codecs.base import Rate
+from stegcli.crew.base import Crew
 from stegcli.lab.data import photos
 from stegcli.lab.data.covers import judging_covers
 from stegcli.lab.provenance import command, commit
@@ -46,7 +47,7 @@ def main() -> None:
     parser.add_argument("--features", default="suite")
     parser.add_argument("--trainings", type=int, default=2)
     parser.add_argument("--workers", type=int)
-    parser.add_argument("--keep", type=Path, help="folder of what was looked at, to go on from")
+    parser.add_argument("--keep", type=Path, help="folder for features, to resume from")
     parser.add_argument("--out", type=Path, default=Path("results/bases.json"))
     options = parser.parse_args()
     refs = judging_covers(options.data_root, options.covers)
@@ -59,7 +60,7 @@ def main() -> None:
         feature_set=options.features,
         trainings=options.trainings,
         kept=options.keep,
-        workers=options.workers,
+        crew=Crew(workers=options.workers),
     )
     values = {
         "what": "security",

@@ -1,9 +1,9 @@
-"""How fast and in how much memory batches run: python benchmarks/batch.py --pairs 400 --workers 2.
+"""Measure the speed and memory of batches: python benchmarks/batch.py --pairs 400 --workers 2.
 
-Pairs of 256x256 cut from scikit-image's photographs are hidden by `stegcli batch hide` and revealed by
-`stegcli batch reveal`, in processes of their own, as a user runs them. Prints pairs a second once the workers
-have started, and over all; processor seconds a pair, which a busy machine changes less; and the largest
-resident memory of the whole family of processes in each quarter of the run: memory that grows shows there.
+Pairs of 256x256 cropped from scikit-image's photographs are hidden by `stegcli batch hide` and revealed by
+`stegcli batch reveal`, in processes of their own, as a user runs them. Prints pairs per second once the
+workers have started, and overall; processor seconds per pair, which a busy machine affects less; and the
+largest resident memory of all processes together in each quarter of the run, in which a leak would show.
 """
 
 from __future__ import annotations

@@ -3,14 +3,14 @@
     python benchmarks/bench.py [--methods phase coded jpeg isgan] [--sizes 256x256 "1 MP" "12 MP"]
         [--weights DIR] [--folder PHOTOS --pairs 50] [--against STEGCLI] [--out build/bench]
 
-Writes bench.json and bench.md. Cold means a new process per run, as a user's shell starts it; its time and
-its peak resident memory are those the operating system reports; cpu is what all its threads took, which a
-busy machine changes less. The secret is as large as the cover with phase and isgan. With coded and jpeg
-(coded bits in the cover's own JPEG file) it has a megapixel at most, and with jpeg a sixteenth of the cover.
-Warm means a second run inside one process. With --against, runs of another version's program take turns with
-this one's, by the default method, and their ratio is told, which a busy machine leaves true. Quality figures
-come from stego files written and read again. Where PyTorch is installed, a few steps of training say how many
-pairs of cover and secret a second this device trains on.
+Writes bench.json and bench.md. Cold means a new process per run, as started from a user's shell; its time and
+its peak resident memory are those the operating system reports; cpu is the time of all its threads, which a
+busy machine affects less. The secret is as large as the cover with phase and isgan. With coded and jpeg
+(coded bits in the cover's own JPEG file) it has at most a megapixel, and with jpeg a sixteenth of the cover.
+Warm means a second run inside one process. With --against, runs of another version's program alternate with
+this one's, using the default method, and their ratio is reported, which stays valid on a busy machine.
+Quality figures come from stego files written and read again. If PyTorch is installed, a few training steps
+measure how many pairs of cover and secret per second this device trains on.
 """
 
 from __future__ import annotations
@@ -131,12 +131,12 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--weights", default=None, help="folder of weights (default: the program's own)")
     parser.add_argument(
-        "--methods", nargs="*", choices=WAYS, default=["phase", "coded", "jpeg"], help="ways to time"
+        "--methods", nargs="*", choices=WAYS, default=["phase", "coded", "jpeg"], help="methods to time"
     )
     parser.add_argument("--sizes", nargs="*", choices=SIZES, default=list(SIZES), help="sizes to time")
     parser.add_argument("--folder", type=Path, default=None, help="photographs to measure quality on")
-    parser.add_argument("--against", default=None, help="stegcli of another version, to compare with")
-    parser.add_argument("--pairs", type=int, default=50, help="pairs of them")
+    parser.add_argument("--against", default=None, help="stegcli program of another version to compare with")
+    parser.add_argument("--pairs", type=int, default=50, help="number of pairs of photographs")
     parser.add_argument("--favor", default="balanced", choices=("cover", "balanced", "secret"))
     parser.add_argument("--out", type=Path, default=Path("build/bench"), help="where to write")
     return parser.parse_args()

@@ -2,11 +2,11 @@
 
     python benchmarks/codecs.py --folder PHOTOS [--pictures 40] [--target 40] [--out build/codecs]
 
-Writes codecs.json and prints its tables. Photographs are the middle 256x256 of files drawn by a seed. Times
-are CPU seconds of one thread for a whole secret, search and decoding included; "lab" is the AVIF file that
-the lab's rivals write: speed 6, the default tune, its container, found by bisection. "Drafts" says how a
-draft differs from the final encode of the same level, which `stegcli.codecs.search` expects; "speeds" what an
-effort costs and saves.
+Writes codecs.json and prints its tables. Photographs are the central 256x256 of files drawn with a seed.
+Times are CPU seconds of one thread for a whole secret, including search and decoding; "lab" is the AVIF file
+that the lab's baselines write: speed 6, default tuning, with its container, found by bisection. "Drafts" says
+how a draft differs from the final encode of the same level, as assumed in `stegcli.codecs.search`; "speeds"
+what each effort costs and saves.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True, help="photographs, at least 256 pixels a side")
-    parser.add_argument("--pictures", type=int, default=40, help="of each kind")
+    parser.add_argument("--pictures", type=int, default=40, help="number of each kind")
     parser.add_argument("--target", type=float, default=40.0, help="PSNR in dB")
     parser.add_argument("--out", type=Path, default=Path("build/codecs"))
     return parser.parse_args()

@@ -1,11 +1,11 @@
-"""How many bits per pixel the stegos of a security table carry, so that errors can be read off by them.
+"""Measure how many bits per pixel the stegos of a security table carry, to look up errors by them.
 
     python benchmarks/coded_risk.py --data-root DIR [--results results/security-coded.json]
 
-The table tells how often a detector errs about coded bits that reveal at 40 dB, by spread, and about a fixed
-number of bits per pixel. Here the same covers and secrets are taken again (the list of covers must have the
-table's checksum), and the mean number of bits of the bodies is entered into the program's own table
-(stegcli/detection/risk.json) beside the errors, for `check` and `hide --risk`.
+The table says how often a detector errs on coded bits that reveal at 40 dB, by spread, and on a fixed number
+of bits per pixel. Here the same covers and secrets are used again (the list of covers must have the table's
+checksum), and the mean number of bits in the bodies is entered next to the errors in the program's own table
+(stegcli/detection/risk.json), for `check` and `hide --risk`.
 """
 
 from __future__ import annotations

@@ -1,16 +1,17 @@
-"""Compare ways of choosing where the phase channel writes, by the lab's detector. The reader stays the same.
+"""Compare ways of choosing where the phase channel writes, with the lab's detector; the reader is the same.
 
     python benchmarks/costs.py --data-root DIR [--covers 300] [--out results/costs.json]
     python benchmarks/costs.py --data-root DIR --learned cost.onnx [--covers 1000] [--out FILE.json]
 
-Photographs: every picture of the imagenet and voc2012 sets under --data-root, shrunk by a quarter. Varied are
-the exponent of HILL's costs, the price of a step (lambda), what a step costs whose channels disagree, and the
-header: as it is, the dearest parities left wrong; written whole; left out; or, which the format does not
-have, written whole with each parity carried by the sum over a group of pixels, of which the cheapest changes.
+The photographs are all pictures of the imagenet and voc2012 sets under --data-root, shrunk by a quarter. The
+comparison varies the exponent of HILL's costs, the price of a step (lambda), the cost of steps whose channels
+disagree, and the header: as it is, with the most expensive parities left wrong; written whole; left out; or,
+which the format does not support, written whole with each parity carried by the sum over a group of pixels,
+of which the cheapest changes.
 
-With --learned, HILL's costs stand against those that a network corrects (`python -m stegcli.training costs`),
-where each symbol has its own pixels, as in all of the above, and where four share theirs; the photographs are
-then those that the network did not learn from.
+With --learned, HILL's costs are compared with those corrected by a network
+(`python -m stegcli.training costs`), both if each symbol has its own pixels, as in all of the above, and if
+four symbols share theirs; the photographs are then those on which the network was not trained.
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ def main() -> None:
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--covers", type=int, default=300)
     parser.add_argument("--out", type=Path, default=Path("results/costs.json"))
-    parser.add_argument("--learned", type=Path, metavar="FILE.onnx", help="what to hold against HILL's costs")
+    parser.add_argument("--learned", type=Path, metavar="FILE.onnx", help="costs to compare with HILL's")
     options = parser.parse_args()
     variants = _against_hill(options.learned) if options.learned else VARIANTS
     judging = options.learned is not None

@@ -1,4 +1,4 @@
-"""Let `stegcli hide --cover-from` choose among ten photographs, and ask the lab which it would have taken.
+"""Let `stegcli hide --cover-from` choose among ten photographs, and compare with the lab's detectors.
 
     python benchmarks/cover_from.py --data-root DIR [--folders N] [--out results/cover-from.json]
 
@@ -59,10 +59,10 @@ def main() -> None:
     rows = []
     for spread in SPREADS:
         items = [(f"cover-from/{number}", ref, spread) for number, ref in enumerate(learned)]
-        pairs = np.stack(list(evaluate.in_processes(_pair, items, None, batch=4)))
+        pairs = np.stack(list(evaluate.PROCESSES.map(_pair, items)))
         detectors = [ensemble.train(pairs[:, 0], pairs[:, 1], seed) for seed in SEEDS]
         work = [(folder, spread, detectors) for folder in folders]
-        places = list(evaluate.in_processes(_place_of_chosen, work, None, batch=1))
+        places = list(evaluate.PROCESSES.map(_place_of_chosen, work))
         held = sum(place <= 2 for place in places)
         rows.append({"spread": spread, "folders": len(folders), "held": held, "places": places})
         print(rows[-1])

@@ -1,4 +1,4 @@
-"""How often a detector errs by the size of the cover, as much written into each pixel.
+"""Measure how often a detector errs by the size of the cover, at the same payload per pixel.
 
     python benchmarks/cover_size.py --data-root DIR [--covers 500] [--out results/cover-size.json]
 

@@ -1,10 +1,10 @@
-"""Hold CUDA against the CPU: what every network of the program answers on both, and how long files take.
+"""Compare CUDA with the CPU: the outputs of every network of the program, and the time that files take.
 
     python benchmarks/devices.py [--side 512] [--large 3000x4000] [--out results/devices.json]
 
-Differences are of whole networks on one drawn picture of --side: in turns for the encoder of `phase` (its
-phases), in grey levels for pictures, in the logarithm for costs. Then `hide` and `reveal` run on both devices
-with a drawn photograph of --large, warm: what one device hid, the other reveals.
+Differences are those of whole networks on one synthetic picture of --side: in turns for the encoder of
+`phase` (its phases), in grey levels for pictures, in the logarithm for costs. Then `hide` and `reveal` run on
+both devices with a synthetic photograph of --large, warm: each device reveals what the other has hidden.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""What hiding in a folder's own JPEGs costs: size, PSNR, time and memory.
+"""Measure what hiding in the JPEGs of a folder costs: size, PSNR, time and memory.
 
     python benchmarks/jpeg_files.py FOLDER [--rate 0.1] [--out FILE.json]
 
-Into each file as many random bytes as the rate allows, in bits per AC coefficient of luma that is not zero,
-head and seal counted in; hidden and revealed by `stegcli.hide` and `stegcli.reveal`, each in a process of its
-own. Seconds are of processor time, all threads together, so that a machine with other work to do measures
-nearly the same; memory is the process's largest, and what it took to import the program is listed apart.
+Each file gets as many random bytes as the rate allows, in bits per non-zero AC coefficient of luma, including
+head and seal; they are hidden and revealed by `stegcli.hide` and `stegcli.reveal`, each in its own process.
+Seconds are processor time of all threads together, so that a busy machine measures nearly the same; memory is
+the peak of the process, and the part for importing the program is listed separately.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""How many of a folder's JPEGs come back byte for byte, and what reading, writing and pricing them takes.
+"""Count a folder's JPEGs that can be written again byte for byte, and measure reading, writing and pricing.
 
     python benchmarks/jpeg_scan.py FOLDER [--out FILE.json]
 
-Each file in a process of its own: opened (which proves that its scan can be written again), written with one
-in a hundred of luma's non-zero coefficients changed, opened again, and priced by J-UNIWARD. Seconds are of
-processor time, all threads together, so that a machine with other work to do measures nearly the same; memory
-is the process's largest, and what it took to import the program is listed apart.
+Each file is processed in its own process: opened (which proves that its scan can be written again), written
+with one in a hundred of luma's non-zero coefficients changed, opened again, and priced by J-UNIWARD. Seconds
+are processor time of all threads together, so that a busy machine measures nearly the same; memory is the
+peak of the process, and the part for importing the program is listed separately.
 """
 
 from __future__ import annotations

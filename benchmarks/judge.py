@@ -72,9 +72,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data-root", type=Path, required=True)
-    parser.add_argument("--covers", type=int, default=2_000, help="of each part, at most")
-    parser.add_argument("--features", default="colour", help="of the detectors that the judge is held to")
-    parser.add_argument("--keep", action="store_true", help="measure the judge in the box, train none")
+    parser.add_argument("--covers", type=int, default=2_000, help="largest number in each part")
+    parser.add_argument("--features", default="colour", help="features of the detectors to compare with")
+    parser.add_argument("--keep", action="store_true", help="measure the installed judge, train none")
     parser.add_argument("--out", type=Path, default=Path("results/judge.json"))
     options = parser.parse_args()
     features(options.features)  # an unknown name fails here
@@ -116,7 +116,7 @@ def learn(refs: list[photos.ImageRef]) -> tuple[F64, F64]:
         for place in range(len(judge.SPREADS))
         for seed in SEEDS
     ]
-    folded = np.stack(list(evaluate.in_processes(_folded, pairs, None, batch=1)))
+    folded = np.stack(list(evaluate.PROCESSES.map(_folded, pairs)))
     weights = folded.reshape(len(KINDS), len(judge.SPREADS), len(SEEDS), -1).mean(axis=2)
     covers = np.stack([values[:, 0] @ each.T for values, each in zip(pictures, weights, strict=True)], axis=1)
     scale = covers.std(axis=0)  # (kinds, spreads)
@@ -276,7 +276,7 @@ class _Kind:
             for place in range(len(judge.SPREADS))
             for seed in DETECTOR_SEEDS
         ]
-        found = np.array(list(evaluate.in_processes(_held_out, work, None, batch=1)))
+        found = np.array(list(evaluate.PROCESSES.map(_held_out, work)))
         rounds = found.reshape(len(judge.SPREADS), len(DETECTOR_SEEDS), 3, len(refs))
         figures["another such detector"] = rounds[:, -1, 0].T
         return cls(figures, *rounds[:, :-1].mean(axis=1).transpose(1, 2, 0))
@@ -287,7 +287,7 @@ def _of_kind(
 ) -> list[Any]:
     """What a function says of each cover of a kind."""
     work = [(f"{seed}/{shrink}/{number}", ref, shrink) for number, ref in enumerate(refs)]
-    return list(evaluate.in_processes(function, work, None, batch=4))
+    return list(evaluate.PROCESSES.map(function, work))
 
 
 def _examples(item: tuple[str, photos.ImageRef, float]) -> F32:

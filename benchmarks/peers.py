@@ -1,11 +1,11 @@
-"""What others' tools make of the same pictures: steghide, stegano and ISGAN beside ours.
+"""Compare other tools on the same pictures: steghide, stegano and ISGAN beside ours.
 
     python benchmarks/peers.py [--steghide PROGRAM] [--out build/peers.json]
 
 One cover of 512x512 (scikit-image's astronaut), one secret of 128x128 (its cameraman), as AVIF at 40 dB:
 the same bytes for all that take files; isgan and phase take the picture. Steghide (0.5.1, Debian) exchanges
-samples of a BMP, stegano (PyPI) writes the lowest bits of a PNG one after the other. Whole processes for all,
-so that Python's own start is in all but steghide's. Peers that are not there are named, and not measured.
+samples of a BMP, stegano (PyPI) writes the lowest bits of a PNG one after another. Whole processes are timed,
+so that all except steghide's include the start of Python. Peers that are not installed are named and skipped.
 """
 
 from __future__ import annotations

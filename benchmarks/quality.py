@@ -1,4 +1,4 @@
-"""Measure the figures that the model card promises, from files written and read again.
+"""Measure the figures on a model's card, with files that are written and read again.
 
     python benchmarks/quality.py --data-root DATA [--pairs 100] [--fonts DIR] [--out build/bench]
 
@@ -101,9 +101,9 @@ def _options() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data-root", type=Path, default=None, help="folder with the data sets' archives")
-    parser.add_argument("--pairs", type=int, default=100, help="pairs per data set at the most")
+    parser.add_argument("--pairs", type=int, default=100, help="largest number of pairs per data set")
     parser.add_argument("--fonts", type=Path, default=FONTS, help="fonts for the pages, unseen in training")
-    parser.add_argument("--model", default="phase", help="family or id")
+    parser.add_argument("--model", default="phase", help="family or id of the model")
     parser.add_argument("--favor", default="balanced", choices=("cover", "balanced", "secret"))
     parser.add_argument("--out", type=Path, default=Path("build/bench"), help="where to write")
     return parser.parse_args()

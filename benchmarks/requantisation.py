@@ -1,4 +1,4 @@
-"""What the requantisation attack sees of changes to the pixels of decoded JPEGs.
+"""Measure how well the requantisation attack detects changes to the pixels of decoded JPEGs.
 
     python benchmarks/requantisation.py --data-root DIR --camera DIR [--out results/requantisation.json]
 
@@ -55,7 +55,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data-root", type=Path, required=True)
-    parser.add_argument("--camera", type=Path, required=True, help="the folder that camera.tar unpacks to")
+    parser.add_argument("--camera", type=Path, required=True, help="folder with the content of camera.tar")
     parser.add_argument("--out", type=Path, default=Path("results/requantisation.json"))
     options = parser.parse_args()
     files = sorted(options.camera.glob("*.jpg"))

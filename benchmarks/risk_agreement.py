@@ -1,4 +1,4 @@
-"""Whether stegos that `hide --risk` makes are missed as often as it says: prediction against measurement.
+"""Check whether stegos by `hide --risk` are missed as often as it estimates: prediction and measurement.
 
     python benchmarks/risk_agreement.py --data-root DIR [--risk 0.45] [--skip 500] [--covers 249]
 
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stegcli import pipeline
+from stegcli.crew.base import HERE
 from stegcli.detection.forecast import risk_of
 from stegcli.detection.risk import Bound, Risk
 from stegcli.errors import StegError
@@ -80,7 +81,7 @@ def main() -> None:
     )
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--risk", type=float, default=0.45)
-    parser.add_argument("--skip", type=int, default=500, help="covers that the table may have seen")
+    parser.add_argument("--skip", type=int, default=500, help="number of covers that the table may have seen")
     parser.add_argument("--covers", type=int, default=249)
     parser.add_argument("--features", default="suite")
     parser.add_argument("--out", type=Path, default=Path("results/risk-agreement.json"))
@@ -90,7 +91,7 @@ def main() -> None:
     made = hidden(refs, options.risk)
     stegos = {f"{SEED}/{number}": each.stego_rgb for number, each in enumerate(made)}
     rows = evaluate.assess(
-        [Stored(name, stegos)], refs, feature_set=options.features, seed=SEED, trainings=TRAININGS, workers=1
+        [Stored(name, stegos)], refs, feature_set=options.features, seed=SEED, trainings=TRAININGS, crew=HERE
     )
     values = {
         "what": "security",

@@ -1,9 +1,9 @@
-"""How many bits a pixel photographs take as secrets, by quality.
+"""Measure how many bits per pixel photographs take as secrets, by quality.
 
     python benchmarks/secret_rates.py --folder PHOTOS [--pictures 60] [--out results/secret-rates.json]
 
-The middle 256x256 of files drawn by a seed, in colour and in gray, encoded as `hide --model coded` does. The
-median of these rates is what `stegcli capacity` reckons with.
+The central 256x256 of files drawn with a seed are encoded in colour and in gray as by `hide --model coded`.
+`stegcli capacity` uses the median of these rates.
 """
 
 from __future__ import annotations

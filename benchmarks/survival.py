@@ -1,14 +1,17 @@
 """What survives of a secret: stegos of `--survive`, recompressed by several encoders, and revealed.
 
     pip install opencv-python-headless 'pyvips[binary]'
-    python benchmarks/survival.py --data-root DIR [--promises jpeg:75 jpeg:50] [--covers 40] [--size 1280]
-        [--out results/survival.json]
+    python benchmarks/survival.py --data-root DIR [--promises jpeg:75 jpeg:50 whatsapp] [--covers 40]
+        [--size 1280] [--secret-side 4] [--target 33] [--out results/survival.json]
+    python benchmarks/survival.py --data-root DIR --promises jpeg:85 --secret-side 2 --target 0 --covers 20
+        --out results/survival-quarter.json
 
 Covers: the photographs of camera.tar under --data-root, their longer side shrunk to --size, then pictures of
-the imagenet and voc2012 sets as they are; the secret of each is another of them, in gray, at a quarter of
-the sides. Every stego is a PNG that `hide` wrote; everything that is done to it makes a file, and `reveal`'s
-own way opens that. Opened means that the secret is bit by bit the one that was hidden. MozJPEG is that of
-libvips, with its trellis and its own table, an encoder that `hide` does not have.
+the imagenet and voc2012 sets as they are; the secret of each is another of them, in gray, its sides so many
+times shorter. With --target 0 it is hidden as well as it can be while the stego keeps 40 dB. Every stego is a
+PNG that `hide` wrote; everything that is done to it makes a file, and `reveal`'s own way opens that. Opened
+means that the secret is bit by bit the one that was hidden. MozJPEG is that of libvips, with its trellis and
+its own table, an encoder that `hide` does not have.
 
 A journal beside --out holds what was measured, so that a run can go on where another ended.
 """
@@ -45,12 +48,12 @@ from stegcli.pictures.sources import load_stego
 Rgb = NDArray[np.uint8]
 Attack = Callable[[Rgb], bytes]
 
-PROMISES = ("jpeg:75", "jpeg:50")
+PROMISES = ("jpeg:75", "jpeg:50", "whatsapp")
 TARGET_DB = 33.0
 FLATTEST = 0.4
 """Share of the blocks, those of least energy, whose own PSNR is told."""
 SECRET_SIDE = 4
-"""How many times longer the cover's sides are."""
+"""How many times longer the cover's sides are, mostly."""
 
 
 def jpeg(quality: int, chroma: str = "4:2:0") -> Attack:
@@ -122,7 +125,7 @@ ATTACKS: dict[str, Attack] = {
     **{f"JPEG {quality}": jpeg(quality) for quality in (95, 90, 87, 85, 80, 75, 70, 62, 60, 50, 40)},
     **{f"JPEG {quality} 4:4:4": jpeg(quality, "4:4:4") for quality in (85, 75, 60, 50)},
     "OpenCV 75": opencv(75),
-    **{f"MozJPEG {quality}": mozjpeg(quality) for quality in (85, 75, 70, 60)},
+    **{f"MozJPEG {quality}": mozjpeg(quality) for quality in (85, 75, 70, 62, 60)},
     **{f"WebP {quality}": webp(quality) for quality in (95, 90, 80)},
     **{f"AVIF {quality}": avif(quality) for quality in (80, 70)},
     "JPEG 75 twice": then(jpeg(75), jpeg(75)),
@@ -143,11 +146,11 @@ def main() -> None:
     pictures = list(pictures_of(options.data_root, options.covers, options.size))
     with journal.open("a") as log, tempfile.TemporaryDirectory() as folder:
         for number, (name, cover) in enumerate(pictures):
-            secret = secret_of(pictures[(number + 1) % len(pictures)][1], cover.shape)
+            secret = secret_of(pictures[(number + 1) % len(pictures)][1], cover.shape, options.secret_side)
             for promise in options.promises:
                 if (promise, name) in known:
                     continue
-                found = _measured(cover, secret, promise, Path(folder))
+                found = _measured(cover, secret, promise, options.target or None, Path(folder))
                 row = {"promise": promise, "cover": name, "commit": commit(), **found}
                 done.append(row)
                 print(json.dumps({key: row[key] for key in row if key != "opened"}), flush=True)
@@ -157,7 +160,8 @@ def main() -> None:
         "what": "survival",
         "command": command("python", "benchmarks/survival.py"),
         "commit": ", ".join(sorted({row["commit"] for row in done})),
-        "target_db": TARGET_DB,
+        "target_db": options.target or None,
+        "secret_side": options.secret_side,
         "summary": [_summary(promise, done) for promise in options.promises],
         "rows": [row for row in done if row["promise"] in options.promises],
     }
@@ -173,6 +177,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--promises", nargs="*", default=PROMISES)
     parser.add_argument("--covers", type=int, default=40)
     parser.add_argument("--size", type=int, default=1280, help="longer side of the camera's photographs")
+    parser.add_argument("--secret-side", type=int, default=SECRET_SIDE)
+    parser.add_argument("--target", type=float, default=TARGET_DB, help="dB of the revealed secret, or 0")
     parser.add_argument("--out", type=Path, default=Path("results/survival.json"))
     return parser.parse_args()
 
@@ -194,19 +200,17 @@ def pictures_of(root: Path, count: int, size: int) -> Iterator[tuple[str, Rgb]]:
             yield ref.key, np.asarray(Image.open(io.BytesIO(ref.read())).convert("RGB"))
 
 
-def secret_of(picture: Rgb, shape: tuple[int, ...]) -> Rgb:
-    """(h, w) uint8: in gray, a quarter of the cover's sides."""
-    size = shape[1] // SECRET_SIDE, shape[0] // SECRET_SIDE
+def secret_of(picture: Rgb, shape: tuple[int, ...], side: int = SECRET_SIDE) -> Rgb:
+    """(h, w) uint8: in gray, the cover's sides divided by `side`."""
+    size = shape[1] // side, shape[0] // side
     return np.asarray(Image.fromarray(picture).convert("L").resize(size, Image.Resampling.LANCZOS))
 
 
-def _measured(cover: Rgb, secret: Rgb, promise: str, folder: Path) -> dict[str, Any]:
+def _measured(cover: Rgb, secret: Rgb, promise: str, target: float | None, folder: Path) -> dict[str, Any]:
     """What `hide` reports, and what opens."""
     stego, started = folder / "stego.png", time.process_time()
     try:
-        report = stegcli.hide(
-            cover, secret, stego, survive=promise, target=TARGET_DB, force=True, device="cpu"
-        )
+        report = stegcli.hide(cover, secret, stego, survive=promise, target=target, force=True, device="cpu")
     except StegError as error:
         return {"size": [cover.shape[1], cover.shape[0]], "refused": error.message, "opened": {}}
     seconds = time.process_time() - started

@@ -1,4 +1,4 @@
-"""What every method and baseline bears of what happens to pictures on their way.
+"""Measure what every method and baseline survives of what happens to pictures in transit.
 
     python benchmarks/survival_methods.py --data-root DATA [--covers 8] [--side 512]
         [--out results/survival-methods.json]

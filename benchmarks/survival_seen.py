@@ -15,6 +15,7 @@ from pathlib import Path
 
 from survival_methods import RobustHider
 
+from stegcli.crew.base import HERE
 from stegcli.lab.data import photos
 from stegcli.lab.data.covers import COVER_SHAPE, judging_covers
 from stegcli.lab.provenance import command, commit
@@ -40,7 +41,7 @@ def main() -> None:
         *(HiderSubject(RobustHider(each), f"--survive {each}, spread {SPREAD}", SPREAD) for each in PROMISES),
     ]
     rows = evaluate.assess(
-        subjects, covers, workers=1, progress=lambda stage, share: print(f"{stage} {share:.2f}", flush=True)
+        subjects, covers, crew=HERE, progress=lambda stage, share: print(f"{stage} {share:.2f}", flush=True)
     )
     values = {
         "what": "security",

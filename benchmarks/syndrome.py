@@ -1,4 +1,4 @@
-"""Measure the syndrome coder: what it loses against the ideal, and how fast it is.
+"""Measure the syndrome coder: its loss compared with an ideal coder, and its speed.
 
     python benchmarks/syndrome.py [--samples N] [--megapixels 1 12]
 
@@ -57,7 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--samples", type=int, default=1 << 20, help="of each row of the first table")
+    parser.add_argument("--samples", type=int, default=1 << 20, help="samples per row of table 1")
     parser.add_argument("--megapixels", type=float, nargs="*", default=[0.25, 1, 12])
     options = parser.parse_args()
     print("| prices | length | bits a sample | loss | writing, Ms/s | reading, Ms/s |")

@@ -10,6 +10,7 @@ __all__ = [
     "DeviceError",
     "MEANINGS",
     "ChangedError",
+    "DiedError",
     "ExitCode",
     "ImageError",
     "MissingExtraError",
@@ -180,6 +181,13 @@ class BatchError(StegError):
 
     kind = "batch"
     exit_code = ExitCode.SOME_FAILED
+
+
+class DiedError(StegError):
+    """A process that worked on something died, and took that one piece of work with it."""
+
+    kind = "died"
+    exit_code = ExitCode.SYSTEM
 
 
 class TrainingError(StegError):

@@ -1,6 +1,6 @@
 """One secret over several covers, as coded bits: files in, files and a report out. Prints nothing.
 
-secret ──codec──> payload ──split by what each cover bears──> parts ──> one stego a cover
+secret ──codec──> payload ──split by what each cover can carry──> parts ──> one stego per cover
 folder of stegos ──> parts ──joined──> payload ──codec──> secret
 """
 
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 __all__ = ["PartReport", "PartsReport", "hide_over", "reveal_from", "shares"]
 
 _MOST_FILES = 1000
-"""In a folder of stegos: each takes keys of its own, a fifth of a second."""
+"""Largest number of files in a folder of stegos: each needs its own keys, which take a fifth of a second."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ class PartReport:
     """One stego of several.
 
     Attributes:
-        stego: the file.
+        stego: name of the file.
         cover_size: (width, height).
-        part_bytes: of the secret that it carries.
+        part_bytes: length of the slice of the secret that it carries.
         bpp: bits that it carries per pixel.
-        stego_psnr_db: against its cover.
+        stego_psnr_db: PSNR against its cover.
     """
 
     stego: str
@@ -84,10 +84,10 @@ class PartsReport:
     Attributes:
         parts: in the covers' order.
         secret_size: (width, height); None for a file.
-        secret_bytes: of a file; None for a picture.
-        revealed_psnr_db: infinite for a file.
+        secret_bytes: length of a file; None for a picture.
+        revealed_psnr_db: PSNR of the revealed secret; infinite for a file.
         keyed: whether a passphrase was given.
-        seconds: that it took.
+        seconds: time taken.
         notices: what the user may not expect, one sentence each.
     """
 
@@ -100,7 +100,7 @@ class PartsReport:
     notices: tuple[str, ...] = field(default=())
 
     def as_json(self) -> dict[str, Any]:
-        """All of it; an infinite PSNR as null."""
+        """Return all fields as JSON values; an infinite PSNR is null."""
         values = {**vars(self), "parts": [vars(part) for part in self.parts], "notices": list(self.notices)}
         if self.revealed_psnr_db == float("inf"):
             values["revealed_psnr_db"] = None
@@ -127,19 +127,19 @@ def hide_over(
     force: bool = False,
     progress: Progress | None = None,
 ) -> PartsReport:
-    """Hide one secret over several covers; each gets as much of it as it bears at the price of all others.
+    """Hide one secret over several covers, divided so that the total cost of the changes is least.
 
     Args:
         secret: picture or any file.
-        covers: pictures, whose pixels carry; one stego each.
-        folder: to write them to, as `<stem>.stego.png`; made if need be.
+        covers: pictures whose pixels carry; there is one stego for each.
+        folder: folder for the stegos, `<stem>.stego.png`; created if necessary.
         settings: as for `pipeline.hide_as`.
-        passphrase: likewise.
-        force: likewise.
-        progress: likewise.
+        passphrase: as for `pipeline.hide_as`.
+        force: as for `pipeline.hide_as`.
+        progress: as for `pipeline.hide_as`.
 
     Raises:
-        StegError: one of its children, by what went wrong; then none of the files is there.
+        StegError: one of its subclasses, depending on what went wrong; then none of the files is left.
     """
     start = time.perf_counter()
     outs = _outs(covers, folder, force, [secret, *covers])
@@ -189,13 +189,13 @@ def reveal_from(
     max_pixels: int = reading.DEFAULT_MAX_PIXELS,
     progress: Progress | None = None,
 ) -> RevealReport:
-    """Reveal what the stegos of a folder hide together; arguments as for `pipeline.reveal`.
+    """Reveal what the stegos in a folder hide together; arguments as for `pipeline.reveal`.
 
-    Files that are no pictures, and pictures that hide no part, are passed over.
+    Files that are not pictures, and pictures that hide no part, are ignored.
 
     Raises:
-        PartsError: a part is missing, and which; or the parts are of several secrets.
-        StegError: another of its children, by what went wrong.
+        PartsError: a part is missing, which it names, or the parts belong to several secrets.
+        StegError: another of its subclasses, depending on what went wrong.
     """
     start = time.perf_counter()
     keyring = Keyring(passphrase)
@@ -227,9 +227,9 @@ def reveal_from(
 
 
 def shares(grounds: Sequence[PricedGround], payload_bytes: int) -> list[int]:
-    """Bytes of the slice that each cover carries: all steps are bought at one price, as if in one picture.
+    """Return the bytes of the slice for each cover, so that they carry at one lambda, as if one picture.
 
-    Together they are `payload_bytes` and `parts.SEAL_BYTES`.
+    Their sum is `payload_bytes` plus `parts.SEAL_BYTES`.
     """
     fixed = parts.OVERHEAD_BYTES + body.TAG_BYTES
     needed = payload_bytes + parts.SEAL_BYTES
@@ -246,7 +246,7 @@ def shares(grounds: Sequence[PricedGround], payload_bytes: int) -> list[int]:
 
 
 def _rounded(sizes: list[int], most: list[int], needed: int) -> list[int]:
-    """Sizes that are together what is needed: what lacks goes where there is most room, or is taken there."""
+    """Adjust sizes to the needed sum: add where there is most room, or subtract where there is most."""
     while missing := needed - sum(sizes):
         if missing > 0:
             index = max(range(len(sizes)), key=lambda each: most[each] - sizes[each])
@@ -263,12 +263,17 @@ def _most_bytes(grounds: Sequence[PricedGround]) -> int:
 
 
 def _outs(covers: Sequence[PathLike], folder: Path, force: bool, inputs: Sequence[PathLike]) -> list[Path]:
-    """The stegos' files; an error now for what could not be written later."""
+    """Return the stegos' paths; raise now for those that could not be written later."""
     if not 2 <= len(covers) <= parts.MOST_PARTS:
-        raise UsageError(f"{len(covers)} covers", f"Give 2 to {parts.MOST_PARTS} covers with --covers.")
+        raise UsageError(
+            f"a secret cannot be spread over {len(covers)} covers",
+            f"Give 2 to {parts.MOST_PARTS} covers with --covers.",
+        )
     outs = [folder / f"{Path(cover).stem}.stego.png" for cover in covers]
     if len(set(outs)) < len(outs):
-        raise UsageError("two covers have one name", "Rename one of them: stegos are named by their covers.")
+        raise UsageError(
+            "two covers have the same name", "Rename one of them: stegos are named after their covers."
+        )
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for out in outs:
@@ -277,7 +282,7 @@ def _outs(covers: Sequence[PathLike], folder: Path, force: bool, inputs: Sequenc
 
 
 def _made(job: Job, found: Encoded, part: Part, ground: PricedGround, cover: Picture, out: Path) -> _Made:
-    """A part in its cover, under a salt of its own."""
+    """Write a part into its cover, under its own salt."""
     content = part.to_bytes()
     whole = body.unmarked(job, found, names.PART_PIXELS)
     first = replace(whole, body_bytes=len(content) + body.TAG_BYTES)
@@ -289,7 +294,7 @@ def _made(job: Job, found: Encoded, part: Part, ground: PricedGround, cover: Pic
 def _saved(
     made: Sequence[_Made], hidden: Secret, settings: HideSettings, keyring: Keyring, force: bool
 ) -> tuple[list[PartReport], Quality]:
-    """Write all of them, reveal from what was written, and only then give them their names."""
+    """Write all stegos, reveal from the written files, and only then give them their names."""
     before = {each.out for each in made if os.path.lexists(each.out)}
     try:
         with ExitStack() as drafts:
@@ -332,7 +337,7 @@ def _reported(made: _Made, again: Picture) -> PartReport:
 
 
 def _opened(stego: Picture, keyring: Keyring) -> tuple[Part, Head]:
-    """The part in a stego; NothingFoundError if there is none."""
+    """Return the part in a stego, with its head; NothingFoundError if there is none."""
     _, opened = table.open_stego(stego.rgb, stego.alpha, keyring, stego.jpeg)
     part = part_of(opened)
     if not isinstance(opened.header, Head):
@@ -341,7 +346,7 @@ def _opened(stego: Picture, keyring: Keyring) -> tuple[Part, Head]:
 
 
 def _part_in(path: Path, keyring: Keyring, max_pixels: int) -> tuple[Part, Head] | None:
-    """As `_opened`, of a file; None for what is no picture or hides no part."""
+    """Do the same as `_opened` for a file; None if it is not a picture or hides no part."""
     try:
         return _opened(load_stego(path, max_pixels), keyring)
     except (ImageError, NothingFoundError, ModelError):
@@ -352,7 +357,7 @@ def _files(folder: Path) -> list[Path]:
     try:
         found = sorted(path for path in folder.iterdir() if path.is_file())
     except OSError as error:
-        raise ImageError(f"{folder}: cannot be read ({one_line(error)})", "Check its rights.") from error
+        raise ImageError(f"{folder}: cannot be read ({one_line(error)})", "Check your rights.") from error
     if len(found) > _MOST_FILES:
         raise UsageError(f"{folder} holds {len(found):,} files", "Put the stegos into a folder of their own.")
     return found

@@ -14,10 +14,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # the time of their work on waiting for each other; and what numpy, torch and the runtime load reads this.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import coded_cases
 import numpy as np
 import pytest
 from desk import Desk
 from hypothesis import settings
+from known_keys import FOLDER, remembering
 from PIL import Image
 from salts import SALTED, Draws
 from skimage import data
@@ -50,18 +52,36 @@ def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def _argon2() -> Callable[..., bytes]:
-    return functools.cache(keys._argon2)
+def _argon2(_known_keys: None) -> Callable[..., bytes]:
+    return functools.cache(remembering(keys._argon2))
 
 
 @pytest.fixture(autouse=True)
-def each_key_once(monkeypatch: pytest.MonkeyPatch, _argon2: Callable[..., bytes]) -> None:
+def each_key_once(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, _argon2: Callable[..., bytes]
+) -> None:
     """A key is derived at its full cost, and remembered: a fifth of a second for each tells a test nothing.
 
     That the same passphrase and salt give the same again is what `tests/unit/test_keys.py` looks at, which
     overrides this.
     """
-    monkeypatch.setattr(keys, "_argon2", _argon2)
+    if "quick_keys" not in request.fixturenames:
+        monkeypatch.setattr(keys, "_argon2", _argon2)
+
+
+@pytest.fixture(scope="module")
+def quick_keys() -> Iterator[None]:
+    """Argon2id at the least cost that it has, for modules in which nearly every key is another one.
+
+    Only where no stego comes from elsewhere or goes to another process: its keys would not be found. What a
+    key costs, and that it is this one, is pinned in `tests/golden`.
+    """
+    coded_cases.keyring.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "_ARGON2_PASSES", 1)
+        patch.setattr(keys, "_ARGON2_KIB", 8 * keys._ARGON2_LANES)
+        yield
+    coded_cases.keyring.cache_clear()
 
 
 @pytest.fixture(scope="session")
@@ -96,6 +116,15 @@ def _salts_of_programs() -> None:
     os.environ["PYTHONPATH"] = str(Path(__file__).parent / "support" / "programs")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _known_keys(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """All processes of a run remember keys together: see `programs/known_keys.py`."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "known-keys"
+    folder.mkdir(exist_ok=True)
+    os.environ[FOLDER] = str(folder)
+
+
 @pytest.fixture(scope="session")
 def _open_network() -> Callable[..., Any]:
     return functools.lru_cache(maxsize=8)(loading.open_network)
@@ -124,19 +153,19 @@ def secret_gray() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def _files_of_a_desk(cover_rgb: np.ndarray, secret_gray: np.ndarray) -> dict[str, bytes]:
+def files_of_a_desk(cover_rgb: np.ndarray, secret_gray: np.ndarray) -> dict[str, bytes]:
     """PNG files, compressed once."""
     return {"cover.png": png_bytes(cover_rgb), "secret.png": png_bytes(secret_gray)}
 
 
 @pytest.fixture
 def desk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, _files_of_a_desk: dict[str, bytes]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files_of_a_desk: dict[str, bytes]
 ) -> Iterator[Desk]:
     """A current folder with cover.png and secret.png in it; whatever happens, they must stay as they are."""
     monkeypatch.chdir(tmp_path)
     desk = Desk(tmp_path)
-    for name, content in _files_of_a_desk.items():
+    for name, content in files_of_a_desk.items():
         desk.put_bytes(name, content)
     yield desk
     desk.check_inputs()

@@ -1,1 +1,1 @@
-"""Training of the models; installed as `stegcli.training`, needs `stegcli[train]`."""
+"""Training of the models; installed as `stegcli.training`, requires `stegcli[train]`."""

@@ -1,13 +1,15 @@
-"""The campaign: trainings in pieces as short as a machine is lent for, one job after the other.
+"""The campaign: a list of trainings, run one after another in pieces that fit the time on a lent machine.
 
     python -m stegcli.training.campaign --minutes 9 --state DIR --data-root ROOT
     python -m stegcli.training.campaign --state DIR --list
 
-The first unfinished job of campaign.toml that has what it begins with is begun or resumed; while minutes are
-left, so is the next one. Each leaves DIR/JOB.zip, which is all that must be carried back, and to the next
-machine. Ctrl-C ends a piece as the time does. A relative folder:PATH of a recipe is looked for in ROOT, too.
+The first unfinished job in campaign.toml whose starting point exists is started or resumed; while minutes
+are left, so is the next one. Each leaves DIR/JOB.zip, the only file that must be carried back, and to the
+next machine. Ctrl-C ends a piece like the time limit. A relative folder:PATH in a recipe is also sought in
+ROOT.
 
-Without a GPU the same command trains slowly. Beside other work: OMP_NUM_THREADS=1 nice -n 19 python -m ...
+Without a GPU the same command trains slowly. To yield to other work: OMP_NUM_THREADS=1 nice -n 19 python -m
+...
 """
 
 from __future__ import annotations
@@ -33,18 +35,18 @@ from stegcli.training.loop.checkpoint import Run
 from stegcli.training.loop.fit import Outcome
 
 RESERVE = 0.1
-"""Share of a piece that is kept for the last validation, the export and the pack, at most LONGEST_RESERVE."""
+"""Share of a piece reserved for the last validation, the export and the pack, at most LONGEST_RESERVE."""
 LONGEST_RESERVE = 1.0
-"""Minutes."""
+"""Largest reserve in minutes."""
 LEAST_MINUTES = 0.02
-"""With less left no further job is begun."""
+"""If fewer minutes are left, no further job is started."""
 
 LOG_SECONDS = 10.0
-"""Between two lines of the log."""
+"""Seconds between two lines of the log."""
 
 
 class Journal(logging.Handler):
-    """Reporter and log handler of one job: a JSON object a line, validations and notes on stderr as well."""
+    """Reporter and log handler of a job: one JSON object per line; validations and notes also on stderr."""
 
     def __init__(self, job: Job, file: TextIO) -> None:
         super().__init__(logging.INFO)
@@ -52,18 +54,18 @@ class Journal(logging.Handler):
         self.written = -LOG_SECONDS
 
     def progress(self, step: int, steps: int, scalars: Mapping[str, float]) -> None:
-        """A line every LOG_SECONDS."""
+        """Write a line every LOG_SECONDS."""
         if time.monotonic() - self.written >= LOG_SECONDS or step == steps:
             self.written = time.monotonic()
             self._write(step=step, steps=steps, **{name: float(f"{v:.5g}") for name, v in scalars.items()})
 
     def validated(self, step: int, figures: Mapping[str, float]) -> None:
-        """A line for each validation."""
+        """Write a line for each validation."""
         self._write(step=step, figures=dict(figures))
         _say(f"{self.job.name}, step {step}: {_figures(figures, self.job.goals)}")
 
     def emit(self, record: logging.LogRecord) -> None:
-        """What the training's modules have to say."""
+        """Write what the training's modules log."""
         self._write(note=record.getMessage())
         _say(f"{self.job.name}: {record.getMessage()}")
 
@@ -74,7 +76,7 @@ class Journal(logging.Handler):
 
 @contextmanager
 def journal(job: Job, place: Path) -> Iterator[Journal]:
-    """The job's log, open at its end; the training's modules write into it, too."""
+    """Open the job's log at its end; the training's modules write into it, too."""
     place.mkdir(parents=True, exist_ok=True)
     logger = logging.getLogger("stegcli.training")
     with (place / pack.LOG).open("a", encoding="utf-8") as file:
@@ -90,7 +92,7 @@ def journal(job: Job, place: Path) -> Iterator[Journal]:
 
 @dataclass(frozen=True)
 class Piece:
-    """One call of the command."""
+    """One run of the command."""
 
     campaign: Campaign
     state: State
@@ -98,15 +100,15 @@ class Piece:
     ends: float
     """When training must end, by `time.monotonic`."""
     only: str | None = None
-    """The one job to work on."""
+    """The only job to work on, if given."""
 
     @property
     def minutes(self) -> float:
-        """That are left for training."""
+        """Minutes left for training."""
         return max(0.0, self.ends - time.monotonic()) / 60
 
     def next_job(self) -> Job | None:
-        """What to work on now; None where nothing is left that can be, or no time."""
+        """Return the next job; None if there is none that can be worked on, or no time."""
         if self.minutes < LEAST_MINUTES:
             return None
         if self.only is None:
@@ -118,7 +120,7 @@ class Piece:
 
 
 def work_through(piece: Piece) -> bool:
-    """Work on one job after the other until the time is up, or nothing is left; False if Ctrl-C ended it.
+    """Work on one job after another until the time is up or nothing is left; False if Ctrl-C ended it.
 
     Raises:
         StegError: a training failed, or a pack would be too large. What was done before is packed.
@@ -131,7 +133,7 @@ def work_through(piece: Piece) -> bool:
 
 
 def work(job: Job, piece: Piece) -> bool:
-    """Begin or resume a job, and pack it whatever happens; False if Ctrl-C ended it."""
+    """Start or resume a job, and pack it whatever happens; False if Ctrl-C ended it."""
     place = piece.state.place(job.name)
     try:
         if job.measures:
@@ -154,14 +156,14 @@ def _train(job: Job, piece: Piece, place: Path) -> Outcome:
 
 
 def _beginning(job: Job, piece: Piece) -> str | Path | None:
-    """The run of the job that it begins with, or else a model's id."""
+    """Return the run of the job from which it starts, or else a model's id."""
     if job.begins_with in {other.name for other in piece.campaign.jobs}:
         return piece.state.place(job.begins_with)
     return job.begins_with or None
 
 
 def _measure(job: Job, piece: Piece, place: Path) -> None:
-    """Write the job's table into its folder; begun anew where it was interrupted."""
+    """Write the job's table into its folder; an interrupted measurement starts over."""
     begun = time.monotonic()
     words = [str(piece.state.place(w[1:-1])) if w.startswith("{") else w for w in job.measures]
     root = piece.options.data_root
@@ -170,14 +172,14 @@ def _measure(job: Job, piece: Piece, place: Path) -> None:
     try:
         app(command)
     except SystemExit as ended:
-        if ended.code:  # what happened has been told
+        if ended.code:  # the error has already been shown
             hint = "Mend what is said above, and start it again."
             raise TrainingError(f"{job.name} was not measured", hint) from None
     Run(place).write_json(finished=True, seconds_last_piece=round(time.monotonic() - begun))
 
 
 def _export(place: Path) -> None:
-    """The weights of the run as it stands, where it is of a model that users can have."""
+    """Export the weights of the run in its current state, if users can have its model."""
     run_of_job = Run(place)
     if run_of_job.checkpoint.exists() and run_of_job.facts().get("model") in starting.FAMILY_OF_MODEL:
         shutil.rmtree(place / "weights", ignore_errors=True)
@@ -185,7 +187,7 @@ def _export(place: Path) -> None:
 
 
 def lines(campaign: Campaign, state: State) -> Iterator[str]:
-    """One line for each job: done with its figures, at a step, or what it waits for."""
+    """Yield a line for each job: done with its figures, at a step, or what it waits for."""
     width = max(len(job.name) for job in campaign.jobs)
     for job in campaign.jobs:
         yield f"{job.name:{width}}  {_standing(job, campaign, state)}"
@@ -212,7 +214,7 @@ def _steps(recipe: Mapping[str, object]) -> int:
 
 
 def _figures(figures: Mapping[str, float], goals: Mapping[str, float]) -> str:
-    """The figures that have a goal, with it; all PSNRs where none has."""
+    """Return the figures that have goals, with the goals; all PSNRs if there are none."""
     shown = {name: goal for name, goal in goals.items() if name in figures}
     if not shown:
         return ", ".join(f"{name} {value:.2f}" for name, value in figures.items() if name.endswith("psnr_db"))
@@ -220,20 +222,24 @@ def _figures(figures: Mapping[str, float], goals: Mapping[str, float]) -> str:
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m stegcli.training.campaign",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--state", type=Path, required=True, help="folder of the runs and packs, outside git")
-    parser.add_argument("--minutes", type=float, default=9.0, help="length of this piece, packing included")
-    parser.add_argument("--data-root", type=Path, help="where the data sets lie; else they are downloaded")
+    parser.add_argument(
+        "--state", type=Path, required=True, help="folder for the runs and packs, outside git"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=9.0, help="length of this piece in minutes, with packing"
+    )
+    parser.add_argument("--data-root", type=Path, help="folder of the data sets (default: download)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--compile", action="store_true", help="compile the networks first")
-    parser.add_argument("--job", help="this one alone (so two small jobs can share a card)")
-    parser.add_argument("--campaign", type=Path, help="another list than the program's own")
-    parser.add_argument("--list", action="store_true", help="say how far each job is, and train nothing")
+    parser.add_argument("--job", help="work on this job alone (two small jobs can share a GPU)")
+    parser.add_argument("--campaign", type=Path, help="list of jobs (default: the program's own)")
+    parser.add_argument("--list", action="store_true", help="show how far each job is; train nothing")
     given = parser.parse_args(arguments)
     if given.minutes <= 0:
         parser.error("--minutes must be positive")
@@ -241,7 +247,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Work through the list, or show it; returns the exit code."""
+    """Work through the list, or show it; return the exit code."""
     given = parse(arguments)
     try:
         campaign, state = jobs.read(given.campaign), State(given.state)
@@ -265,7 +271,7 @@ def _say(text: str) -> None:
 
 
 def interruptible() -> None:
-    """SIGTERM, as a time limit sends it, is Ctrl-C, and so is the SIGINT that a shell's jobs would ignore."""
+    """Treat SIGTERM, which a time limit sends, as Ctrl-C, and SIGINT too, which a shell's jobs ignore."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
 

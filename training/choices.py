@@ -1,4 +1,4 @@
-"""From what a user asks for to a recipe: the default of a model, other data sets, another length.
+"""Turn what a user asks for into a recipe: a model's default, other data sets, another length.
 
 --model, --recipe ─> recipe ─ --dataset ─> its data ─ --epochs, --steps ─> its schedule
 """
@@ -25,24 +25,24 @@ DEFAULT_RECIPES = {
     "phase": "phase-v1",
 }
 CPU_RECIPES = {"phase": "phase-cpu"}
-"""What a machine without a GPU can train in minutes."""
+"""Recipes that a machine without a GPU can train in minutes."""
 
 PAGES = "pages"
 PAGES_PER_PHOTOGRAPH = 0.25
-"""Drawn pages in a batch of the phase codec to one picture of the user's data sets: a fifth of the batch."""
+"""Drawn pages per picture of the user's data sets in the phase codec's batches: a fifth of the batch."""
 
 
 def choose_recipe(model: str | None, name: str | Path | None, default: str, *, cuda: bool) -> Recipe:
-    """The recipe of a name or file, or the default one of a model.
+    """Return the recipe with a name or file, or the default one of a model.
 
     Args:
-        model: what to train; None for what the recipe says, or else `default`.
-        name: a recipe's name or file; None for the model's own.
-        default: the model where neither says.
+        model: model to train; None for that of the recipe, or else `default`.
+        name: name or file of a recipe; None for the model's own.
+        default: the model, if neither specifies one.
         cuda: whether the training will run on a GPU.
 
     Raises:
-        TrainingError: no such recipe or model, or the recipe is another model's.
+        TrainingError: no such recipe or model exists, or the recipe belongs to another model.
     """
     if name is None:
         return _default_recipe(model or default, cuda=cuda)
@@ -65,14 +65,14 @@ def _default_recipe(model: str, *, cuda: bool) -> Recipe:
 
 
 def with_data(recipe: Recipe, names: Sequence[str], *, pages: bool = True) -> Recipe:
-    """The recipe with other data sets, weighted as it weights them (1 for those that it does not name).
+    """Return the recipe with other data sets, with the weights that it gives them (1 for new ones).
 
-    The phase codec gets pages beside them (PAGES_PER_PHOTOGRAPH) unless `pages` is False.
+    The phase codec also gets pages (PAGES_PER_PHOTOGRAPH) unless `pages` is False.
     """
     photographs = {name: recipe.data.get(name, 1.0) for name in names if name != PAGES}
     if not isinstance(recipe, PhaseRecipe):
         if PAGES in names:
-            raise TrainingError("pages are for --model phase", hint=f"leave {PAGES} out of --dataset")
+            raise TrainingError("only --model phase trains on pages", hint=f"leave {PAGES} out of --dataset")
         return config.override(recipe, data=photographs)
     wanted = PAGES in names or pages
     drawn = PAGES_PER_PHOTOGRAPH * sum(photographs.values()) or 1.0
@@ -80,9 +80,9 @@ def with_data(recipe: Recipe, names: Sequence[str], *, pages: bool = True) -> Re
 
 
 def with_steps(recipe: Recipe, steps: int) -> Recipe:
-    """The recipe at another length: stages in proportion, and warm-ups that fit a shorter one."""
+    """Return the recipe with another length: stages in proportion, and warm-ups shortened with it."""
     if steps < 1:
-        raise TrainingError("nothing to train", hint="--steps or --epochs of at least 1")
+        raise TrainingError("there are no steps to train", hint="give --steps or --epochs of at least 1")
     share = min(1.0, steps / recipe.steps)
     changes: dict[str, object] = {"warmup_steps": math.ceil(share * recipe.warmup_steps)}
     if isinstance(recipe, PhaseRecipe):
@@ -102,7 +102,7 @@ def with_steps(recipe: Recipe, steps: int) -> Recipe:
 
 
 def steps_of_epochs(recipe: Recipe, epochs: int, data_root: Path | None) -> int:
-    """Steps in which as many pictures are drawn as `epochs` passes over all training pictures would."""
+    """Return the steps that draw as many pictures as `epochs` passes over all training pictures."""
     pictures = sum(
         recipe.pages
         if isinstance(recipe, PhaseRecipe) and name == PAGES

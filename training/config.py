@@ -1,7 +1,7 @@
-"""Recipes: every number behind a model, as TOML on disk and frozen dataclasses in memory.
+"""Recipes: all settings of a training, as TOML on disk and frozen dataclasses in memory.
 
-A recipe is read into one dataclass tree. Unknown keys, wrong types and contradictions are errors that name
-the key and what would be allowed, so a misspelt setting never trains silently with its default.
+A recipe is read into a tree of dataclasses. Unknown keys, wrong types and contradictions are errors that name
+the key and what is allowed, so that a misspelt setting never silently trains with its default.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CORRECT = "correct it in the recipe, or by the option of that name"
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """One U-Net: widths and residual blocks per scale, half resolution first."""
+    """Settings of a U-Net: widths and residual blocks per scale, half resolution first."""
 
     widths: tuple[int, ...] = (48, 64, 96, 128)
     blocks: tuple[int, ...] = (2, 2, 2, 2)
@@ -48,7 +48,7 @@ class NetworkSettings:
 
     @property
     def multiple(self) -> int:
-        """Height and width must be multiples of this (pixels)."""
+        """Number of pixels of which height and width must be multiples."""
         return int(2 ** len(self.widths))
 
     @property
@@ -67,13 +67,13 @@ class NetworkSettings:
 
 @dataclass(frozen=True)
 class ChannelSettings:
-    """What the training channel does to a map of targets (stegcli.training.phase.channel_noise).
+    """Settings of the training channel, applied to a map of targets (stegcli.training.phase.channel_noise).
 
-    A crop meets the writer's own error at `lambdas[0]` with probability `main_share`, at another of `lambdas`
-    with `other_share`, and otherwise a Gaussian one whose sigma is log-uniform in `gaussian_sigma` (grey
-    levels), as large spreads give. With probability `damage_share` a log-uniform share of its symbols is
-    destroyed; of those the receiver knows a uniform share to be lost where `known_share` says so, and holds a
-    few sound ones for lost.
+    A crop gets the writer's own error at `lambdas[0]` with probability `main_share`, at another of `lambdas`
+    with `other_share`, and otherwise a Gaussian error whose sigma is log-uniform in `gaussian_sigma` (grey
+    levels), as at large spreads. With probability `damage_share`, a log-uniform share of its symbols is
+    destroyed; in a share `known_share` of these cases the receiver knows a uniform share of them to be lost,
+    and takes a few sound ones for lost.
     """
 
     lambdas: tuple[float, ...] = (0.001, 0.0001, 0.0002, 0.0004, 0.002, 0.004, 0.008)
@@ -99,7 +99,7 @@ class ChannelSettings:
 
 @dataclass(frozen=True)
 class PhaseRecipe:
-    """Training of the phase codec. Times are in optimiser steps, learning rates per step."""
+    """Settings for training the phase codec. Times are in optimiser steps, learning rates per step."""
 
     model: str = "phase"
     name: str = "phase"
@@ -107,33 +107,33 @@ class PhaseRecipe:
     steps: int = 25_000
     batch_size: int = 96
     crop: int = 128
-    """Side of the square training crops, pixels; a multiple of both networks' size rule."""
+    """Side of the square training crops in pixels; a multiple of both networks' size rule."""
     learning_rate: float = 1e-3
-    """Of AdamW, which drives the first and last layers and the biases."""
+    """Learning rate of AdamW, for the first and last layers and the biases."""
     muon_learning_rate: float = 0.008
-    """Of Muon, which drives every other weight."""
+    """Learning rate of Muon, for every other weight."""
     muon_weight_decay: float = 0.2
-    """Holds the spectral norm of those weights below its inverse."""
+    """Keeps the spectral norm of those weights below its inverse."""
     warmup_steps: int = 200
     weight_decay: float = 1e-4
     gradient_clip: float = 1.0
     mse_share: float = 0.15
-    """First part of the steps with plain MSE; afterwards the mean log MSE, which serves the mean PSNR."""
+    """Initial share of the steps that uses plain MSE; then the mean log MSE, which favours the mean PSNR."""
     validate_every: int = 2_000
     checkpoint_every: int = 1_000
     validation_images: int = 64
-    """Held-out pictures per data set that `validate` measures."""
+    """Number of held-out pictures per data set that `validate` measures."""
     encoder: NetworkSettings = field(default_factory=NetworkSettings)
     decoder: NetworkSettings = field(default_factory=NetworkSettings)
     channel: ChannelSettings = field(default_factory=ChannelSettings)
     data: dict[str, float] = field(default_factory=lambda: {"pages": 1.0})
     """Data set -> weight of its pictures in a batch: "lfw", "voc2012", "imagenet", "folder:PATH", "pages"."""
     pages: int = 4_000
-    """Pages that are drawn when "pages" is among the data."""
+    """Number of pages that are drawn if "pages" is among the data."""
     fewest_planes: int = ALL_PLANES
-    """Below 64 the codec is progressive: it learns to do with any number of planes from this one on."""
+    """Below 64 the codec is progressive: it learns to use any number of planes from this one on."""
     full_share: float = 0.5
-    """Share of the crops for which a progressive codec has all its planes."""
+    """Share of the crops for which a progressive codec gets all its planes."""
 
     def __post_init__(self) -> None:
         positive(self, "steps", "batch_size", "crop", "learning_rate", "muon_learning_rate")
@@ -154,20 +154,20 @@ class PhaseRecipe:
 
 
 def check_data(data: Mapping[str, float]) -> None:
-    """ValueError unless there are data sets with weights."""
+    """Raise a ValueError unless there are data sets with weights."""
     if not data or min(data.values()) <= 0:
         raise ValueError("data: at least one data set, with a positive weight")
 
 
 def positive(recipe: object, *names: str) -> None:
-    """ValueError unless these settings are above 0."""
+    """Raise a ValueError unless these settings are positive."""
     for name in names:
         if getattr(recipe, name) <= 0:
             raise ValueError(f"{name} must be positive (got {getattr(recipe, name)})")
 
 
 def read_table(recipe: str | Path) -> dict[str, Any]:
-    """A recipe by name (stegcli/training/recipes) or by the path of a TOML file -> its table."""
+    """Read a recipe by name (stegcli/training/recipes) or by the path of a TOML file; return its table."""
     path = Path(recipe)
     if path.suffix == ".toml" and path.is_file():
         content = path.read_bytes()
@@ -180,20 +180,20 @@ def read_table(recipe: str | Path) -> dict[str, Any]:
 
 
 def parse_table(content: bytes, source: str) -> dict[str, Any]:
-    """TOML -> its table; TrainingError, naming `source`, where it is none."""
+    """Parse TOML; a TrainingError names `source` if it is invalid."""
     try:
         return tomllib.loads(content.decode())
-    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, numbers too long, nested too deeply
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, numbers too long, nested too deeply
         raise TrainingError(f"{source} is not valid TOML: {error}", hint=CORRECT) from None
 
 
 def recipe_names() -> list[str]:
-    """Names of the recipes that are installed with the program."""
+    """Return the names of the recipes that are installed with the program."""
     return sorted(path.name[:-5] for path in _bundled().iterdir() if path.name.endswith(".toml"))
 
 
 def build(kind: type[T], table: Mapping[str, Any], source: str = "recipe") -> T:
-    """TOML table -> dataclass `kind`, recursively; TrainingError, naming `source`, for what does not fit."""
+    """Build a dataclass `kind` from a TOML table, recursively; a TrainingError names `source`."""
     try:
         return _build(kind, table, "")
     except (TypeError, ValueError) as error:
@@ -201,12 +201,12 @@ def build(kind: type[T], table: Mapping[str, Any], source: str = "recipe") -> T:
 
 
 def as_table(recipe: Any) -> dict[str, Any]:  # noqa: ANN401 - any recipe dataclass
-    """Dataclass -> plain dict, for run.json and ONNX cards; `build` reads it back."""
+    """Turn a dataclass into a plain dict, for run.json and ONNX cards; `build` reads it."""
     return dataclasses.asdict(recipe)
 
 
 def override(recipe: T, **changes: object) -> T:
-    """The recipe with those settings that are not None replaced, checked again."""
+    """Return the recipe with the settings that are not None replaced, and checked again."""
     given = {key: value for key, value in changes.items() if value is not None}
     try:
         return dataclasses.replace(recipe, **given)  # type: ignore[type-var]

@@ -1,7 +1,7 @@
-"""The last thing before a step: its gradient is cut where it is long, and dropped where it is not a number.
+"""Gradient clipping before a step: too long a gradient is clipped, a non-finite one is dropped.
 
-One batch that overflows must not end a training: Adam's and Muon's averages would carry its NaN into every
-later step, and the weights with them. All tasks end their backward pass here.
+A single batch that overflows must not ruin a training: the averages of Adam and Muon would carry its NaN into
+every later step, and so into the weights. All tasks end their backward pass here.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from torch import Tensor, nn
 
 
 def clip(network: nn.Module, limit: float) -> Tensor:
-    """Clip the gradient of all of `network` by its norm, or make it zero if that is not finite.
+    """Clip the gradient of `network` by its norm, or set it to zero if the norm is not finite.
 
-    The decision stays on the device: nothing waits for it, and a CUDA graph can hold it. After a dropped
-    gradient the optimisers still move by what they remember of earlier ones.
+    The decision is made on the device: nothing waits for it, and a CUDA graph can contain it. After a dropped
+    gradient the optimisers still move according to earlier ones.
 
     Args:
-        network: whose parameters have their gradients.
-        limit: of the norm over all parameters.
+        network: network whose parameters have gradients.
+        limit: largest norm over all parameters.
 
     Returns:
-        The norm before clipping, a scalar; not finite where the gradient was dropped.
+        The norm before clipping, a scalar; not finite if the gradient was dropped.
     """
     norm: Tensor = nn.utils.clip_grad_norm_(network.parameters(), limit, foreach=True)
     finite = torch.isfinite(norm)

@@ -1,4 +1,4 @@
-"""The list of what is to be trained (campaign.toml), and the folder that says how far each job is.
+"""The list of trainings (campaign.toml), and the folder that records how far each job is.
 
 STATE/JOB/       a run's folder (stegcli.training.loop.checkpoint), or the tables of a job that measures
 STATE/JOB.zip    what comes back from a lent machine (stegcli.training.pack)
@@ -20,27 +20,27 @@ DEVICES = ("cpu", "cuda")
 
 @dataclass(frozen=True)
 class Job:
-    """One job of the list. It trains by a recipe, or measures, or waits for a tool."""
+    """One job in the list. It trains by a recipe, or measures, or waits for a tool."""
 
     name: str
-    """Also of its folder."""
+    """Name of the job and of its folder."""
     done_when: str
-    """What is asked of it, in words; `goals` is what the run's own validation can tell of that."""
+    """Requirement in words; `goals` are the part of it that the run's own validation can check."""
     recipe: str = ""
     changes: dict[str, object] = field(default_factory=dict)
-    """Settings of the recipe that are others here."""
+    """Settings that replace those of the recipe."""
     begins_with: str = ""
-    """An earlier job's name, or a model's id; empty for a beginning from nothing."""
+    """An earlier job's name, or a model's id; empty to start from scratch."""
     minutes: float = 0.0
-    """On an H100: an estimate for a training, and what a job that measures must have left to begin."""
+    """Minutes on an H100: an estimate for a training; for a job that measures, what it needs to start."""
     goals: dict[str, float] = field(default_factory=dict)
-    """Figure of the validation, as "imagenet/stego_psnr_db" -> the least that is asked of it."""
+    """Name of a validation figure, such as "imagenet/stego_psnr_db" -> its required least value."""
     devices: tuple[str, ...] = DEVICES
-    """Where it makes sense."""
+    """Devices on which it makes sense."""
     measures: tuple[str, ...] = ()
     """Arguments of `stegcli.training.paper`, with "{name}" for the folder of another job."""
     waits_for: str = ""
-    """A tool that is not there yet; such a job is listed and never begun."""
+    """A tool that does not exist yet; such a job is listed and never started."""
 
     def __post_init__(self) -> None:
         if sum(map(bool, (self.recipe, self.measures, self.waits_for))) != 1:
@@ -50,7 +50,7 @@ class Job:
 
     @property
     def needs(self) -> set[str]:
-        """What it begins with or measures: names of jobs, or of models in the box."""
+        """What it starts from or measures: names of jobs, or of models that come with the program."""
         measured = {word[1:-1] for word in self.measures if word.startswith("{")}
         return measured | ({self.begins_with} if self.begins_with else set())
 
@@ -70,7 +70,7 @@ class Campaign:
                 raise ValueError(f"{job.name} needs {', '.join(sorted(late))}, which must come before it")
 
     def named(self, name: str) -> Job:
-        """The job of that name; UsageError if there is none."""
+        """Return the job with that name; UsageError if there is none."""
         for job in self.jobs:
             if job.name == name:
                 return job
@@ -78,10 +78,10 @@ class Campaign:
 
 
 def read(path: Path | None = None) -> Campaign:
-    """The list in `path`, or the one that is installed with the program.
+    """Read the list in `path`, or the one that is installed with the program.
 
     Raises:
-        TrainingError: it cannot be read, is not TOML, or holds what no job can have.
+        TrainingError: it cannot be read, is not TOML, or holds invalid settings.
     """
     source = resources.files("stegcli.training") / "campaign.toml" if path is None else path
     try:
@@ -92,7 +92,7 @@ def read(path: Path | None = None) -> Campaign:
 
 
 def recipe_of(job: Job) -> run.Recipe:
-    """The job's recipe, with its changes, under the job's name."""
+    """Return the job's recipe, with its changes, under the job's name."""
     table = {**config.read_table(job.recipe), **job.changes, "name": job.name}
     return config.build(run.recipe_kind(str(table.get("model"))), table, f"recipe of job {job.name}")
 
@@ -104,34 +104,34 @@ class State:
     folder: Path
 
     def place(self, name: str) -> Path:
-        """A job's folder, unpacked where only its pack is here."""
+        """Return a job's folder, unpacked if only its pack is here."""
         place = self.folder / name
         if not place.exists() and self.packed(name).is_file():
             pack.unpack(self.packed(name), place)
         return place
 
     def packed(self, name: str) -> Path:
-        """A job's pack."""
+        """Return the path of a job's pack."""
         return self.folder / f"{name}.zip"
 
     def facts(self, name: str) -> Mapping[str, object]:
-        """What run.json says of a job; nothing of one that was never begun."""
+        """Return what run.json says about a job; empty if it was never started."""
         return Run(self.place(name)).facts()
 
     def is_done(self, name: str) -> bool:
-        """Whether a job has trained to its recipe's end, or measured all."""
+        """Whether a job has trained to the end of its recipe, or measured everything."""
         return self.facts(name).get("finished") is True
 
 
 def missing(job: Job, campaign: Campaign, state: State) -> set[str]:
-    """The jobs that must be done before this one can begin."""
+    """Return the jobs that must be done before this one can start."""
     return {
         other.name for other in campaign.jobs if other.name in job.needs and not state.is_done(other.name)
     }
 
 
 def check_ready(job: Job, campaign: Campaign, state: State) -> None:
-    """UsageError for a job that cannot begin: it waits for a tool, or for other jobs."""
+    """Raise a UsageError for a job that cannot start because it waits for a tool or for other jobs."""
     before = ", ".join(sorted(missing(job, campaign, state)))
     if job.waits_for or before:
         raise UsageError(
@@ -141,7 +141,7 @@ def check_ready(job: Job, campaign: Campaign, state: State) -> None:
 
 
 def next_job(campaign: Campaign, state: State, device: str, minutes: float) -> Job | None:
-    """The first job that is not done and can be worked on: on this device, and in so many minutes."""
+    """Return the first unfinished job that can be worked on, on this device and in that many minutes."""
     for job in campaign.jobs:
         fits = device in job.devices and (not job.measures or job.minutes <= minutes)
         ready = fits and not job.waits_for and not missing(job, campaign, state)

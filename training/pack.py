@@ -1,4 +1,4 @@
-"""One file that holds what must come back from a lent machine, small enough to be carried.
+"""Pack what must come back from a lent machine into one file that is small enough to be carried.
 
 STATE/JOB/{checkpoint.pt, run.json, log.jsonl, weights/*, *.json, *.md} <─> STATE/JOB.zip
 """
@@ -14,22 +14,22 @@ from stegcli.pictures.drafts import replacing
 from stegcli.training.loop.checkpoint import Run
 
 LIMIT = 16 * 2**20
-"""Bytes that a pack must stay below."""
+"""Largest size of a pack in bytes."""
 
 LOG = "log.jsonl"
 CHECKPOINT = "checkpoint.pt"
 PATTERNS = (CHECKPOINT, "*.json", LOG, "*.md", "weights/*")
-"""TensorBoard's files and the samples stay where they are: they are pictures for the most part."""
+"""TensorBoard's files and the samples are left out, since they consist mostly of pictures."""
 
 
 def pack(folder: Path, target: Path) -> int:
-    """Write the pack of a job's folder, which appears whole or not at all; returns its bytes.
+    """Write the pack of a job's folder, which appears whole or not at all; return its size in bytes.
 
-    Where it would be too large, the checkpoint leaves out what the optimisers remember: the networks can be
-    measured, exported and begun with, but a run that is not finished cannot be resumed.
+    If it would be too large, the optimisers' state is left out of the checkpoint: the networks can still be
+    measured, exported and used as a starting point, but an unfinished run cannot be resumed.
 
     Raises:
-        TrainingError: it would not stay below LIMIT.
+        TrainingError: it would exceed LIMIT.
     """
     files = sorted({path for pattern in PATTERNS for path in folder.glob(pattern) if path.is_file()})
     contents = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
@@ -41,8 +41,8 @@ def pack(folder: Path, target: Path) -> int:
         target.unlink()
         largest = max(contents, key=lambda name: len(contents[name]))
         raise TrainingError(
-            f"the pack of {folder} has {size / 2**20:.1f} MiB, and {LIMIT / 2**20:.0f} are too many",
-            f"{largest} is its largest part: lower pool_size or the widths in the recipe",
+            f"the pack of {folder} has {size / 2**20:.1f} MiB; at most {LIMIT / 2**20:.0f} MiB are allowed",
+            f"{largest} is its largest file: lower pool_size or the widths in the recipe",
         )
     return size
 
@@ -57,10 +57,10 @@ def _write(contents: Mapping[str, bytes], target: Path) -> int:
 
 
 def unpack(source: Path, folder: Path) -> None:
-    """Make a job's folder from its pack.
+    """Restore a job's folder from its pack.
 
     Raises:
-        TrainingError: it is damaged, or holds what no pack holds.
+        TrainingError: it is damaged, or holds what a pack cannot hold.
     """
     try:
         with zipfile.ZipFile(source) as archive:
@@ -68,11 +68,11 @@ def unpack(source: Path, folder: Path) -> None:
                 _check(name, source)
             archive.extractall(folder)
     except (OSError, zipfile.BadZipFile) as error:
-        raise TrainingError(f"{source} cannot be unpacked: {error}", "carry it here again") from error
+        raise TrainingError(f"{source} cannot be unpacked: {error}", "copy it here again") from error
 
 
 def _check(name: str, source: Path) -> None:
-    """A pack names files beside each other, and in weights/."""
+    """Check that a pack names only files side by side, and in weights/."""
     path = Path(name)
     if path.is_absolute() or ".." in path.parts or not any(path.match(pattern) for pattern in PATTERNS):
-        raise TrainingError(f"{source} is not the pack of a job: it holds {name}", "take another file")
+        raise TrainingError(f"{source} is not the pack of a job: it holds {name}", "choose another file")

@@ -1,4 +1,4 @@
-"""Training runs from settings to folder: what `stegcli train` and `stegcli export` call.
+"""Training runs from settings to folder: the functions behind `stegcli train` and `stegcli export`.
 
 recipe + options ─> pools ─> feed ┐
                     networks ─> task ├─> fit ─> RUN/ ─> export ─> encoder.onnx, decoder.onnx
@@ -38,23 +38,23 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What a user chooses beside the recipe."""
+    """What a user chooses besides the recipe."""
 
     data_root: Path | None = None
     fonts: tuple[Path, ...] = ()
     device: str = "auto"
     compiled: bool = False
     minutes: float | None = None
-    """After which it pauses, reading the pictures included."""
+    """Minutes after which it pauses, including the time for reading pictures."""
     initial: str | Path | None = None
-    """What a new run begins with: another run of the same model, a folder of weights, or a model's id."""
+    """Starting point of a new run: another run of the same model, a folder of weights, or a model's id."""
 
 
 Recipe = PhaseRecipe | IsganRecipe
 
 
 def recipe_kind(model: str) -> type[PhaseRecipe] | type[IsganRecipe]:
-    """The dataclass that holds the recipes of a model; TrainingError for an unknown one."""
+    """Return the dataclass of a model's recipes; TrainingError for an unknown model."""
     if model == "phase":
         return PhaseRecipe
     if model in FAMILIES:
@@ -63,19 +63,19 @@ def recipe_kind(model: str) -> type[PhaseRecipe] | type[IsganRecipe]:
 
 
 def read_recipe(name: str | Path) -> Recipe:
-    """A recipe by name or path, as the dataclass of the model that it names."""
+    """Read a recipe by name or path, as the dataclass of the model that it names."""
     table = config.read_table(name)
     return config.build(recipe_kind(str(table.get("model"))), table)
 
 
 def recipe_of(folder: Path) -> Recipe:
-    """The recipe that the run in `folder` is trained by."""
+    """Return the recipe of the run in `folder`."""
     content = Run(folder).load()
     return config.build(recipe_kind(content["model"]), content["recipe"])
 
 
 def start(recipe: Recipe, folder: Path, options: TrainOptions, reporter: Reporter | None = None) -> Outcome:
-    """Train into a new folder."""
+    """Train in a new folder."""
     if (folder / "checkpoint.pt").exists():
         raise TrainingError(f"{folder} holds a run already", hint=f"--resume {folder}, or another folder")
     return _train(recipe, Run(folder), options, reporter or Plain(), None)
@@ -84,7 +84,7 @@ def start(recipe: Recipe, folder: Path, options: TrainOptions, reporter: Reporte
 def resume(
     folder: Path, options: TrainOptions, reporter: Reporter | None = None, recipe: Recipe | None = None
 ) -> Outcome:
-    """Go on where the run in `folder` stopped, by its recipe or another one of the same model."""
+    """Resume the run in `folder`, with its recipe or another one of the same model."""
     run = Run(folder)
     own = recipe_of(folder)
     if recipe is not None and recipe.model != own.model:
@@ -149,7 +149,7 @@ def _load_state(take: Callable[[dict[str, Any]], None], content: dict[str, Any],
     except (KeyError, RuntimeError, ValueError) as error:
         raise TrainingError(
             f"{run.checkpoint} does not fit the recipe: {one_line(error)}",
-            hint="resume with the recipe that it was trained by",
+            hint="resume with the recipe that it was trained with",
         ) from error
 
 
@@ -182,7 +182,7 @@ def _task(recipe: Recipe, accelerator: Accelerator, compiled: bool) -> Task:
 
 
 def make_accelerator(device: str) -> Accelerator:
-    """bfloat16 on a CUDA device, float32 on the CPU, which `accelerate launch --cpu` can ask for, too."""
+    """Use bfloat16 on a CUDA device and float32 on the CPU, which `accelerate launch --cpu` selects, too."""
     cuda = torch.cuda.is_available()
     if device == "cuda" and not cuda:
         raise DeviceError(
@@ -197,7 +197,7 @@ def make_accelerator(device: str) -> Accelerator:
 
 
 def export_run(folder: Path, output: Path, model_id: str, description: str = "") -> dict[str, float]:
-    """Write the ONNX files of the run in `folder`, whatever its model; returns errors as `export_phase`."""
+    """Write the ONNX files of a run of any model; return errors as `export_phase`."""
     content = Run(folder).load()
     if content["model"] == "phase":
         return export_phase(folder, output, model_id, description)
@@ -207,7 +207,7 @@ def export_run(folder: Path, output: Path, model_id: str, description: str = "")
 
 
 def export_phase(folder: Path, output: Path, model_id: str, description: str = "") -> dict[str, float]:
-    """Write the ONNX files of the run in `folder`; returns the largest difference from torch by role."""
+    """Write the ONNX files of the run in `folder`; return the largest difference from torch by role."""
     content = Run(folder).load("phase")
     recipe = config.build(PhaseRecipe, content["recipe"])
     codec = PhaseCodec(recipe)
@@ -222,7 +222,7 @@ def export_phase(folder: Path, output: Path, model_id: str, description: str = "
 
 
 def phase_graphs(encoder: PhaseEncoder, decoder: PhaseDecoder) -> list[Graph]:
-    """Both networks with their inputs as hide and reveal feed them."""
+    """Return both networks with inputs as in hiding and revealing."""
     sigma, damage = torch.tensor([0.0278]), torch.tensor([0.0])
     secret, phase = torch.rand(1, 1, 64, 64), torch.rand(1, 2, 64, 64)
     told = {} if encoder.mask is None else {"planes": torch.tensor([40.0])}
@@ -233,7 +233,7 @@ def phase_graphs(encoder: PhaseEncoder, decoder: PhaseDecoder) -> list[Graph]:
 
 
 def phase_contract(recipe: PhaseRecipe) -> dict[str, str]:
-    """What the files promise (stegcli.models.contract)."""
+    """Return the contract of the files (stegcli.models.contract)."""
     shapes = (recipe.encoder, recipe.decoder)
     low, high = recipe.channel.gaussian_sigma
     return {

@@ -1,11 +1,11 @@
-"""Where a new run begins: with the networks of another run, or with a model's files.
+"""Starting points of a new run: the networks of another run, or the files of a model.
 
 RUN/checkpoint.pt ─────────────────────────> state ────> task.begin_from
 DIR or model's id ─> encoder.onnx, decoder.onnx ─> initializers by name ─> task.begin_from_weights
 
-An exported file holds what hide and reveal need: weights rounded to halves, no optimiser, and (ISGAN) no
-batch normalisation, which is folded into the convolutions. The way back is exact: exported again untrained,
-the networks give the same initializers.
+An exported file contains what hiding and revealing need: weights rounded to half precision, no optimiser, and
+(for ISGAN) no batch normalisation, which is folded into the convolutions. The inverse is exact: exported
+again without training, the networks give the same initializers.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from stegcli.training.loop.export import HALF_SUFFIX
 from stegcli.training.loop.fit import Networks, Task
 
 FAMILY_OF_MODEL = {"isgan": "isgan", "isgan-basic": "isgan", "phase": "phase"}
-"""What a recipe trains -> the family of weights that it can begin with."""
+"""Model that a recipe trains -> family of weights from which it can start."""
 
 _CURE = "name a run, a folder that `stegcli export` wrote, or a model that `stegcli models` lists"
 
 
 def begin(task: Task, model: str, initial: str | Path) -> None:
-    """Give the networks of `initial` to a new task.
+    """Load the networks of `initial` into a new task.
 
     Args:
-        task: of the model; its own networks are replaced, its optimisers only by another run's.
-        model: what is trained, as `isgan`.
-        initial: a run's folder, a folder with encoder.onnx and decoder.onnx, or the id of a model in the box.
+        task: task of the model; its networks are replaced, its optimisers only by those of another run.
+        model: model to train, such as `isgan`.
+        initial: a run's folder, a folder with encoder.onnx and decoder.onnx, or the id of a bundled model.
 
     Raises:
-        TrainingError: there is nothing of that name, or it is of another family or of other networks.
+        TrainingError: nothing has that name, or it belongs to another family or other networks.
     """
     folder = Path(initial)
     try:
@@ -53,12 +53,12 @@ def begin(task: Task, model: str, initial: str | Path) -> None:
     except (KeyError, RuntimeError, ValueError) as error:
         raise TrainingError(
             f"{initial} does not fit the recipe: {one_line(error)}",
-            hint="begin with networks of the recipe's own widths and blocks, or change those in the recipe",
+            hint="start from networks with the recipe's widths and blocks, or change those in the recipe",
         ) from error
 
 
 def _run_of(model: str, folder: Path) -> dict[str, Any]:
-    """The checkpoint of a run of the same networks: ISGAN begins with its basic model's, too."""
+    """Return the checkpoint of a run with the same networks: ISGAN can also start from its basic model."""
     content = Run(folder).load()
     if model == "isgan" and content["model"] == "isgan-basic":
         return content
@@ -66,49 +66,50 @@ def _run_of(model: str, folder: Path) -> dict[str, Any]:
 
 
 def read_weights(model: str, initial: str | Path) -> Networks:
-    """Both networks' initializers, by role: name in the torch module -> float32 tensor.
+    """Return the initializers of both networks by role: name in the torch module -> float32 tensor.
 
     Args:
-        model: what is to be trained with them.
-        initial: as for `begin`, without runs.
+        model: model to be trained with them.
+        initial: as for `begin`, except for runs.
 
     Raises:
-        TrainingError: as `begin`; files that are damaged, or that make no promise (stegcli.models.contract).
+        TrainingError: as for `begin`; also for damaged files, or without a contract
+            (stegcli.models.contract).
     """
     family = FAMILY_OF_MODEL.get(model)
     if family is None:
-        raise TrainingError(f"{model} has no weights to begin with", hint="--init with one of its runs")
+        raise TrainingError(f"{model} has no weights to start from", hint="give --init one of its runs")
     try:
         contents = {role: _content(initial, role) for role in ROLES[family]}
         return {
             role: _initializers(content, family, f"{initial}: {role}") for role, content in contents.items()
         }
     except (ModelError, UsageError) as error:
-        raise TrainingError(f"cannot begin with {initial}: {error.message}", hint=_CURE) from error
+        raise TrainingError(f"cannot start from {initial}: {error.message}", hint=_CURE) from error
 
 
 def _content(initial: str | Path, role: str) -> bytes:
-    """One graph of a folder, with or without its manifest, or of a model in the box."""
+    """Return a graph in a folder, with or without its manifest, or of a bundled model."""
     path = Path(initial) / f"{role}.onnx"
     if path.is_file() and not store.is_folder_of_weights(str(initial)):
         return path.read_bytes()
     files = store.find(None, initial) if Path(initial).is_dir() else store.find(str(initial))
     if role not in files.entry.files:
-        raise ModelError(f"{files.entry.id} has no {role}: it is of the {files.entry.family} family")
+        raise ModelError(f"{files.entry.id} has no {role}: it belongs to the family {files.entry.family}")
     return files.read(role)
 
 
 def _initializers(content: bytes, family: str, source: str) -> dict[str, Tensor]:
-    """Name in the torch module -> float32; halves are stored under a name of their own (`export`)."""
+    """Return initializers by name as float32; half-precision ones have a name of their own (`export`)."""
     try:
         graph = onnx.load_model_from_string(content)
     except DecodeError as error:
         raise ModelError(f"{source} is not an ONNX file") from error
     found = parse_contract({entry.key: entry.value for entry in graph.metadata_props}, source).family
     if found != family:
-        raise ModelError(f"{source} is of {found}, and the recipe trains {family}")
+        raise ModelError(f"{source} belongs to {found}, but the recipe trains {family}")
     stored = {value.name.removesuffix(HALF_SUFFIX): _tensor(value) for value in graph.graph.initializer}
-    # The exporter stores equal tensors once; the others (two biases of zeros) are an Identity of that one.
+    # The exporter stores equal tensors once; the others (two biases of zeros) are an Identity of it.
     same = [node for node in graph.graph.node if node.op_type == "Identity" and node.input[0] in stored]
     return {**stored, **{node.output[0]: stored[node.input[0]] for node in same}}
 

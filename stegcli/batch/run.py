@@ -7,20 +7,21 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from stegcli.batch import workers
 from stegcli.batch.journal import open_journal, read_journal
-from stegcli.batch.work import Task, chosen_for, problem_of
+from stegcli.batch.work import Finished, Task, chosen_for, problem_of
+from stegcli.crew.base import Crew
 from stegcli.envelope.keys import RUN_BYTES, SALT_BYTES
-from stegcli.errors import ImageError, OutputError, UsageError
+from stegcli.errors import ImageError, OutputError
 from stegcli.pictures.drafts import refuse_existing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from stegcli.batch.entries import Entry
     from stegcli.batch.journal import Journal
-    from stegcli.batch.work import Finished, Hiding, Revealing, Work
+    from stegcli.batch.work import Hiding, Revealing, Work
+    from stegcli.crew.base import Outcome
 
 __all__ = ["Plan", "Result", "forecast", "hide_all", "reveal_all"]
 
@@ -62,18 +63,21 @@ class Plan:
     """How a batch is worked through.
 
     Attributes:
-        workers: processes.
+        workers: processes or actors; None for one for each core.
         force: do all anew, and replace whatever has a result's name.
         engine: who does it: processes of this machine, or actors of Ray.
+        address: of a Ray cluster, as for `Crew`.
     """
 
-    workers: int
+    workers: int | None
     force: bool = False
     engine: Engine = "processes"
+    address: str | None = None
 
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise UsageError(f"a batch with {self.workers} workers", "Give 1 or more.")
+    @property
+    def crew(self) -> Crew:
+        """Who does it: few processes share the cores of this machine, for large pictures."""
+        return Crew(self.engine, self.workers, self.address, threads=None)
 
 
 def hide_all(
@@ -148,17 +152,16 @@ def _done(
                 journal.is_checked = True
             yield Result("kept", entry, kept, {})
         tasks = (_begun(journal, entry, plan.force, salt) for entry in left)
-        with closing(_finished_by(plan, min(plan.workers, len(left) or 1), work, tasks)) as finished:
-            for each in finished:
-                yield _noted(journal, each)
+        with closing(plan.crew.outcomes(work, tasks, len(left))) as outcomes:
+            for outcome in outcomes:
+                yield _noted(journal, _finished(outcome))
 
 
-def _finished_by(plan: Plan, count: int, work: Work, tasks: Iterator[Task]) -> Generator[Finished]:
-    if plan.engine == "processes":
-        return workers.finished_by(count, work, tasks)
-    from stegcli.batch import ray_engine
-
-    return ray_engine.finished_by(count, work, tasks)
+def _finished(outcome: Outcome[Task, Finished]) -> Finished:
+    """What became of a task, also if that is an error."""
+    if outcome.error is not None:
+        return Finished(outcome.task, "", "", problem_of(outcome.error))
+    return outcome.checked()
 
 
 def _begun(journal: Journal, entry: Entry, force: bool, salt: Callable[[], bytes | None]) -> Task:

@@ -1,1 +1,1 @@
-"""Where numbers sit in a picture: integers in, integers out, no networks and no files."""
+"""Carriers: where numbers lie in a picture. Integers in, integers out; no networks and no files."""

@@ -1,4 +1,4 @@
-"""A payload over all blocks of a carrier, in bands of blocks side by side, some threads coding one each."""
+"""Write a payload into all blocks of a carrier, in bands of blocks that several threads code side by side."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ _TRIAL_SHARE: Final = 3
 _LEAST_TRIAL: Final = 11
 
 _SAMPLES: Final = 1 << 20
-"""In a band, or one block if that is longer: several side by side suit numpy, and memory stays bounded."""
+"""Samples in a band, which has at least one block: enough for numpy, few enough to bound memory."""
 
 
 @dataclass(frozen=True)
 class Band:
-    """Some blocks of a group, and what each layer of them shall carry.
+    """Some blocks of a group, and the messages that their layers must carry.
 
     Attributes:
-        group: whose blocks.
-        columns: which of them.
-        messages: of each layer, (message bits, blocks) uint8.
-        shape: of the frozen sets.
+        group: the group.
+        columns: the blocks of the group that are in the band.
+        messages: for each layer, (message bits, blocks) uint8.
+        shape: shape parameter of the frozen sets, 0..15.
     """
 
     group: Group
@@ -54,16 +54,16 @@ class Band:
     shape: int
 
     def of(self, samples: NDArray[T]) -> NDArray[T]:
-        """(samples,) in the keyed order -> (N, blocks), the band's, as a view."""
+        """Return the band's part of (samples,) in the keyed order as a view, (N, blocks)."""
         return samples[self.group.start : self.group.stop].reshape(-1, self.group.blocks)[:, self.columns]
 
 
 def best_shape(layout: Layout, rates: Sequence[int], keys: Keys, paid: Callable[[Band], float]) -> int:
-    """Of some shapes of frozen sets, the one with which the first samples cost least.
+    """Return the shape of frozen sets with which a sample of the blocks costs least.
 
-    `paid` codes a band and says what that cost. It is asked for some blocks of random bits, of 2^14 samples
-    or less, an eighth of all at the most: which shape suits depends on how prices are spread and hardly on
-    the length of blocks.
+    `paid` codes a band and returns its cost. It is tried on a few blocks of random bits, each of at most 2^14
+    samples and together at most an eighth of all: which shape suits best depends on the distribution of
+    prices and hardly on the length of the blocks.
     """
     most = (layout.samples >> _TRIAL_SHARE).bit_length() - 1
     exponent = min(layout.exponent, _TRIAL_EXPONENT, max(_LEAST_TRIAL, most))
@@ -77,7 +77,7 @@ def best_shape(layout: Layout, rates: Sequence[int], keys: Keys, paid: Callable[
 def code_bands(
     layout: Layout, marks: Marks, payload: bytes, keys: Keys, code: Callable[[Band], U8], threads: int
 ) -> U8:
-    """Have `code` find the moves of every band, (N, blocks) uint8 -> (samples,) uint8 in the keyed order."""
+    """Let `code` find the moves of every band, (N, blocks) uint8; return (samples,) uint8 in keyed order."""
     moves = np.zeros(layout.samples, dtype=np.uint8)
 
     def run(band: Band) -> None:
@@ -91,7 +91,7 @@ def code_bands(
 
 
 def _filled(payload: bytes, bits: int, keys: Keys) -> Bits:
-    """Payload -> (bits,) uint8 0 or 1: its own, of a byte the highest first, then some of a keystream."""
+    """Payload -> (bits,) uint8 0 or 1: its own bits, each byte's highest first, then bits of a keystream."""
     message = np.unpackbits(np.frombuffer(payload, dtype=np.uint8))
     fill = words32(subkey(keys.keystream, b"fill"), bits - len(message)) & np.uint32(1)
     return np.concatenate([message, fill.astype(np.uint8)])
@@ -111,7 +111,7 @@ def _bands(layout: Layout, marks: Marks, message: Bits) -> list[Band]:
 
 
 def _layers(bits: Bits, group: Group, rates: Sequence[int]) -> list[Bits]:
-    """Bits of a group -> those of each layer, (message bits, blocks)."""
+    """Split the bits of a group into those of each layer, (message bits, blocks)."""
     layers, start = [], 0
     for rate in rates:
         stop = start + group.message_bits(rate) * group.blocks

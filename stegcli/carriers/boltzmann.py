@@ -1,7 +1,7 @@
-"""How much each change is wanted: the distribution that carries a payload at the least expected price.
+"""The distribution of changes that carries a payload at the least expected cost.
 
-A step of price c is taken with probability proportional to exp(-lambda c) (Filler and Fridrich, "Gibbs
-construction in steganography", 2010); lambda is where its entropy is the payload.
+A step of cost c is taken with probability proportional to exp(-lambda c) (Filler and Fridrich, "Gibbs
+construction in steganography", 2010); lambda is chosen so that the entropy equals the payload.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ def binary_entropy(probability: F64) -> F64:
 
 
 def multiplier(entropy: Callable[[float], float], bits: float, unit: float) -> float:
-    """The lambda whose entropy is `bits`, to a millionth.
+    """Find the lambda at which the entropy is `bits`, to a millionth.
 
     Args:
-        entropy: lambda > 0 -> bits, falling.
-        bits: > 0, less than `entropy` of nearly nothing.
-        unit: a price that is usual here: lambda is sought within 2^40 of 1 / unit.
+        entropy: lambda > 0 -> bits; decreasing.
+        bits: > 0, less than `entropy` at a lambda close to zero.
+        unit: a typical cost; lambda is sought within a factor of 2^40 of 1 / unit.
 
     Returns:
-        lambda; an end of the range where the payload is out of reach.
+        lambda, or an end of the range if the payload is out of reach.
     """
     low, high = -float(_OCTAVES), float(_OCTAVES)
     at, step = 0.0, 1.0
-    below = above = None  # log of the ratio of entropy to bits, at `high` and `low`
+    below = above = None  # logarithms of entropy / bits at `high` and at `low`
     for _ in range(_ROUNDS):
         off = float(np.log(max(entropy(2.0**at / unit), 1e-300) / bits))
         if abs(off) < _NEAR:
@@ -60,7 +60,7 @@ def multiplier(entropy: Callable[[float], float], bits: float, unit: float) -> f
 
 
 def _next(low: float, high: float, above: float | None, below: float | None, step: float) -> float:
-    """Widen until the root is bracketed; then a secant that keeps off the ends."""
+    """Widen the interval until it brackets the root; then take a secant step that avoids the ends."""
     if below is None:
         return min(high, low + step)
     if above is None:

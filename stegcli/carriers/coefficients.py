@@ -1,11 +1,11 @@
-"""Which coefficients of a JPEG file carry, what a step of each costs, and how much a file should bear.
+"""Which coefficients of a JPEG file carry, what a step of each costs, and how much a file can carry.
 
-    coefficients of luma -> all AC, block by block -> steps of one (ternary) -> the same, put back
+    coefficients of luma -> all AC, block by block -> steps of one (ternary) -> put back
 
-Part of the file format: the values that carry are the 63 AC coefficients of every block of luma that holds a
-sample of the picture, zero or not, block rows from the top, blocks from the left, in a block vertical
-frequency first. The set depends on the size of the picture alone, so that it is the same in cover and stego.
-DC never changes, nor chroma, nor the blocks that only fill the scan's last units.
+Part of the file format: the carrying values are the 63 AC coefficients, zero or not, of every block of luma
+that contains a sample of the picture; rows of blocks from the top, blocks from the left, and vertical
+frequency first within a block. The set depends only on the size of the picture, so that it is the same in
+cover and stego. DC, chroma, and the blocks that only pad the scan's last units never change.
 """
 
 from __future__ import annotations
@@ -30,35 +30,35 @@ if TYPE_CHECKING:
 __all__ = ["MOST_RATE", "QUIET_RATE", "most_bytes", "put_back", "step_prices", "values"]
 
 QUIET_RATE: Final = 0.1
-"""Bits per AC coefficient of luma that is not zero, up to which a detector is nearly at a loss."""
+"""Rate in bits per non-zero AC coefficient of luma up to which a detector does little better than guess."""
 MOST_RATE: Final = 0.2
 
 _LEAST_DISCOUNT: Final = np.float32(0.05)
-"""Of a price, what is left of it at the least: none is for nothing, be its rounding ever so close."""
+"""Least share of a price that is charged: no step is free, however close its rounding was."""
 _HALF: Final = 0.499
 _RATIONAL: Final = ((0, 4), (4, 0), (4, 4))
-"""Frequencies whose coefficients are rational: half steps come about in them also where nothing is noisy."""
+"""Frequencies with rational coefficients: rounding errors of exactly one half are common in them."""
 
 
 def values(luma: I16) -> I16:
-    """(R, C, 8, 8) int16 -> (63 R C,) int16: those that carry, in their order."""
+    """Return the carrying values in their order, (R, C, 8, 8) int16 -> (63 R C,) int16."""
     return _carrying(luma)
 
 
 def put_back(luma: I16, written: I16) -> I16:
-    """(R, C, 8, 8): luma with the values that carry replaced by `written`, (63 R C,)."""
+    """Return luma, (R, C, 8, 8), with the carrying values replaced by `written`, (63 R C,)."""
     blocks = luma.reshape(-1, 64).copy()
     blocks[:, 1:] = written.reshape(-1, 63)
     return blocks.reshape(luma.shape)
 
 
 def step_prices(cover: JpegCover, error: F32 | None = None) -> Prices:
-    """What a step up or down costs at each value: J-UNIWARD, infinite where the file has no code for it.
+    """Return what a step up or down costs at each value: J-UNIWARD, infinite if the file has no code for it.
 
     Args:
-        cover: as opened.
-        error: (R, C, 8, 8), what rounding took from each coefficient, -0.5 to 0.5, where that is known (see
-            `jpeg_fresh`): a step towards the unrounded value costs 1 - 2 |error| of its price.
+        cover: the opened file.
+        error: (R, C, 8, 8), the rounding error of each coefficient, -0.5..0.5, if it is known (see
+            `jpeg_fresh`): a step towards the unrounded value costs only 1 - 2 |error| of its price.
     """
     cost = juniward_costs(cover.luma, cover.luma_quantization)
     allowed = encodable(cover)
@@ -73,7 +73,7 @@ def step_prices(cover: JpegCover, error: F32 | None = None) -> Prices:
 
 
 def most_bytes(cover: JpegCover, rate: float) -> int:
-    """What a file bears at a rate in bits per AC coefficient of luma that is not zero."""
+    """Return how many bytes a file carries at a rate in bits per non-zero AC coefficient of luma."""
     return int(rate * non_zero_ac(cover) / 8)
 
 
@@ -86,5 +86,5 @@ def _discounts(error: F32) -> F32:
 
 
 def _carrying(luma: NDArray[T]) -> NDArray[T]:
-    """(R, C, 8, 8) of any type -> (63 R C,), a copy."""
+    """(R, C, 8, 8) of any type -> (63 R C,), copied."""
     return luma.reshape(-1, 64)[:, 1:].ravel()

@@ -1,4 +1,4 @@
-"""What a change costs at each pixel: little in texture, much where a detector would see it."""
+"""What a change costs at each pixel: little in texture, much where a detector would notice it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy.typing as npt
 _NARROW: Final = 3
 _WIDE: Final = 15
 _MARGIN: Final = 1 + _NARROW // 2 + _WIDE // 2
-"""Pixels around one pixel that its cost depends on: high-pass, narrow mean, wide mean."""
+"""Distance in pixels within which others influence a pixel's cost: high-pass, narrow mean, wide mean."""
 
 _FLAT: Final = np.float32(1e-2)
-"""Added to the local texture, in grey levels, so that perfectly flat ground is dear and not infinitely so."""
+"""Added to the local texture, in grey levels, so that the cost of perfectly flat areas is finite."""
 
 _STRIP_PIXELS: Final = 1 << 18
 _QUANTILE_SAMPLE: Final = 1 << 17
@@ -27,7 +27,7 @@ def hill_cost(luma: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     """
     height, width = luma.shape
     cost = np.empty((height, width), dtype=np.float32)
-    # The three filters are symmetric, so mirroring the image once is as good as mirroring before each.
+    # The three filters are symmetric, so that mirroring the image once equals mirroring before each.
     mirrored = np.pad(luma.astype(np.float32, copy=False), _MARGIN, mode="symmetric")
     strip_height = max(1, _STRIP_PIXELS // width)
     for top in range(0, height, strip_height):
@@ -38,12 +38,12 @@ def hill_cost(luma: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
 
 
 def relative_cost(cost: npt.NDArray[np.float32], spread: int) -> npt.NDArray[np.float32]:
-    """(n,) costs -> the same in a unit that the cheapest pixel of a group stays below in three of four.
+    """(n,) costs -> the same in a unit that the cheapest pixel of a group stays below in three of four cases.
 
-    Then rho is about 1 where the changes go, and a lambda leaves much the same phase error at every spread.
+    rho is then about 1 where the changes go, so that a lambda leaves much the same phase error at any spread.
     """
     sample = cost[:: max(1, len(cost) // _QUANTILE_SAMPLE)]
-    # The least of m draws lies above the quantile q with probability (1 - q)^m.
+    # The least of m draws exceeds the quantile q with probability (1 - q)^m.
     unit = np.quantile(sample, 1 - 0.25 ** (1 / spread))
     return cost / np.float32(unit)
 

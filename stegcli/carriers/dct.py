@@ -1,4 +1,4 @@
-"""The 8x8 discrete cosine transform of JPEG (ITU-T T.81, A.3.3), on whole stacks of blocks."""
+"""The 8x8 discrete cosine transform of JPEG (ITU-T T.81, A.3.3), applied to stacks of blocks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _basis() -> NDArray[np.float64]:
 BASIS: Final = _basis()
 """(8, 8) float64, orthonormal: row k holds the samples of frequency k."""
 
-# The 64 samples of a block, rows one after another, times this transposed are its 64 coefficients.
+# The 64 samples of a block, row by row, times the transpose of this matrix are its 64 coefficients.
 _BOTH_WAYS: Final = np.kron(BASIS, BASIS).astype(np.float32)
 
 
@@ -39,7 +39,7 @@ def inverse(coefficients: F32) -> F32:
 
 
 def rows_of(frequencies: tuple[int, ...]) -> F32:
-    """(k, 64) float32: samples of a block for frequencies, 8 times the vertical one plus the horizontal."""
+    """Return (k, 64) float32: the samples of unit coefficients at frequencies 8 * vertical + horizontal."""
     return _BOTH_WAYS[list(frequencies)]
 
 

@@ -5,9 +5,9 @@
 
 Holub, Fridrich and Denemark, "Universal distortion function for steganography in an arbitrary domain",
 EURASIP Journal on Information Security 2014:1. The cost of a step is the sum of |change of W| / (sigma + |W|)
-over the 23 x 23 wavelet coefficients that it reaches in each subband. Filters and cosines are separable, and
-so are the absolute values of what a step does: both ways of the sum are matrix products. Aligned as the
-formula says; the authors' code is off by one sample (Lorch, arXiv 2305.19776).
+over the 23 x 23 wavelet coefficients that it affects in each subband. The filters and the cosines are
+separable, and so are the absolute values of a step's effect: both directions of the sum are matrix products.
+Alignment follows the formula; the authors' code is off by one sample (Lorch, arXiv 2305.19776).
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ F64 = NDArray[np.float64]
 _SIGMA: Final = np.float32(2**-6)
 _THREADS: Final = 2
 _BAND: Final = 8
-"""Block rows to a band."""
+"""Rows of blocks in a band."""
 _CHUNK: Final = 4
-"""Blocks side by side to one row of a matrix product."""
+"""Blocks side by side in one row of a matrix product."""
 
 _HIGH_PASS: Final = np.array(
     [
@@ -42,22 +42,22 @@ _HIGH_PASS: Final = np.array(
         *(0.0048703530, -0.0003917404, -0.0006754494, -0.0001174768),
     ]
 )
-"""Daubechies' wavelet of eight vanishing moments."""
+"""Daubechies' wavelet with eight vanishing moments."""
 _LOW_PASS: Final = _HIGH_PASS[::-1] * (-1.0) ** np.arange(16)
 _SUBBANDS: Final = ((0, 1), (1, 0), (1, 1))
-"""Filter down the columns, filter along the rows: 0 is low-pass, 1 high-pass."""
+"""Filter for the columns, filter for the rows: 0 is low-pass, 1 high-pass."""
 _REACH: Final = 15
-"""Samples that a filter looks ahead; a block's change reaches as far back in the wavelet coefficients."""
+"""Samples that a filter looks ahead; a change of a block reaches back equally far in the coefficients."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Matrices:
-    """For a stretch of n blocks, or 8 * n samples, and each of the two filters.
+    """Matrices for a stretch of n blocks, or 8 * n samples, for each of the two filters.
 
     Attributes:
-        filters: (8 * n + 15, 8 * n + 30) samples -> wavelet coefficients.
-        impacts: (8 * n, 8 * n + 15) over wavelet coefficients -> what a unit step of each frequency of each
-            block reaches, as absolute values.
+        filters: (8 * n + 15, 8 * n + 30), from samples to wavelet coefficients.
+        impacts: (8 * n, 8 * n + 15), absolute effect on the wavelet coefficients of a unit step at each
+            frequency of each block.
     """
 
     filters: tuple[F32, F32]
@@ -65,9 +65,9 @@ class _Matrices:
 
 
 def luma_samples(luma: NDArray[np.int16], quantization: NDArray[np.integer]) -> F32:
-    """(R, C, 8, 8) coefficients and (8, 8) table -> (8 * R, 8 * C) float32 samples.
+    """Turn (R, C, 8, 8) coefficients and their (8, 8) table into (8 * R, 8 * C) float32 samples.
 
-    About 0 to 255, neither rounded nor clipped.
+    The samples are about 0 to 255, neither rounded nor clipped.
     """
     rows, cols = luma.shape[:2]
     samples = np.empty((8 * rows, 8 * cols), np.float32)
@@ -82,8 +82,8 @@ def luma_samples(luma: NDArray[np.int16], quantization: NDArray[np.integer]) -> 
 def juniward_costs(luma: NDArray[np.int16], quantization: NDArray[np.integer]) -> F32:
     """(R, C, 8, 8) int16 coefficients and (8, 8) table -> (R, C, 8, 8) float32 costs > 0, in arbitrary units.
 
-    Borders are mirrored. Infinite are DC and blocks that are white or black throughout: a camera's clipped
-    highlights hold no noise that a change could pass for.
+    Borders are mirrored. The cost is infinite for DC and for blocks that are entirely white or black: the
+    clipped highlights of a camera contain no noise that could mask a change.
     """
     samples = luma_samples(luma, quantization)
     clipped, padded = _clipped(samples), _padded(samples)
@@ -102,14 +102,14 @@ def juniward_costs(luma: NDArray[np.int16], quantization: NDArray[np.integer]) -
 
 
 def _padded(samples: F32) -> F32:
-    """Mirrored by what the filters reach, and on the right to whole chunks and one more."""
+    """Mirror the borders as far as the filters reach, and pad on the right to one more than whole chunks."""
     chunk = 8 * _CHUNK
     right = chunk * (-(-samples.shape[1] // chunk) + 1) - samples.shape[1]
     return np.pad(samples, ((_REACH, _REACH), (_REACH, right)), mode="symmetric")
 
 
 def _clipped(samples: F32) -> NDArray[np.bool_]:
-    """(8 * R, 8 * C) -> (R, C) whether all samples of a block are white, or all black."""
+    """(8 * R, 8 * C) -> (R, C): whether all samples of a block are white, or all are black."""
     rows, cols = (side // 8 for side in samples.shape)
     blocks = samples.reshape(rows, 8, cols, 8)
     lightest, darkest = blocks.max(axis=(1, 3)), blocks.min(axis=(1, 3))
@@ -118,7 +118,7 @@ def _clipped(samples: F32) -> NDArray[np.bool_]:
 
 
 def _band_costs(padded: F32, top: int, shape: tuple[int, ...]) -> F32:
-    """(n, C, 8, 8) costs of unit steps in the blocks from row `top` on."""
+    """Return (n, C, 8, 8) costs of unit steps in the n rows of blocks from row `top` on."""
     rows, cols = shape
     down, along = _matrices(rows), _matrices(_CHUNK)
     strip = padded[8 * top : 8 * (top + rows) + 2 * _REACH]
@@ -134,7 +134,7 @@ def _band_costs(padded: F32, top: int, shape: tuple[int, ...]) -> F32:
 
 
 def _along(values: F32, matrix: F32) -> F32:
-    """(h, w) -> (h, 8 * chunk * k): each row of `matrix` on every stretch of the rows that it covers."""
+    """(h, w) -> (h, 8 * chunk * k): apply each row of `matrix` to every stretch of a row that it covers."""
     step, length = matrix.shape
     count = (values.shape[1] - length) // step + 1
     windows = np.lib.stride_tricks.sliding_window_view(values, length, axis=1)[:, ::step][:, :count]
@@ -147,8 +147,8 @@ def _matrices(blocks: int) -> _Matrices:
     filters, impacts = [], []
     for taps in (_LOW_PASS, _HIGH_PASS):
         filters.append(_toeplitz(taps, 8 * blocks + _REACH))
-        # What unit steps of the eight frequencies change in the wavelet coefficients from 15 before the block
-        # on.
+        # The effect of unit steps at the eight frequencies on the wavelet coefficients, from 15 before the
+        # block on.
         reach = np.abs(dct.BASIS @ _toeplitz(taps, 8 + _REACH)[:, _REACH : _REACH + 8].T)
         wide = np.zeros((blocks, 8, 8 * blocks + _REACH))
         for block in range(blocks):
@@ -160,7 +160,7 @@ def _matrices(blocks: int) -> _Matrices:
 
 
 def _toeplitz(taps: F64, outputs: int) -> F64:
-    """(n, n + 15): the correlation with a filter as a matrix."""
+    """Return the correlation with a filter as a matrix, (n, n + 15)."""
     matrix = np.zeros((outputs, outputs + _REACH))
     for tap, value in enumerate(taps):
         matrix[np.arange(outputs), np.arange(outputs) + tap] = value

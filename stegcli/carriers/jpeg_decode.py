@@ -1,10 +1,10 @@
-"""From the bytes of a baseline scan to quantised coefficients (ITU-T T.81, annex F.2).
+"""Decode the bytes of a baseline scan to quantised coefficients (ITU-T T.81, annex F.2).
 
-A loop in Python follows the code, two or three symbols a step (`jpeg_huffman`), and notes where each step
-began; numpy then looks up what stood there. Both go band by band, so that memory stays a small multiple of
-the file.
+A Python loop follows the code, two or three symbols per step (`jpeg_huffman`), and records where each step
+began; numpy then looks up the values found there. Both proceed in bands, so that memory stays a small
+multiple of the file.
 
-All coefficients lie in one buffer, component after component, block rows one after another, 64 to a block.
+All coefficients lie in one buffer, component by component, row of blocks by row of blocks, 64 per block.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ __all__ = ["decode_scan"]
 Ints = NDArray[np.int64]
 
 _BAND: Final = 1 << 17
-"""Bytes of the scan that are looked at at once."""
+"""Bytes of the scan that are processed at a time."""
 _MARGIN: Final = 1 << 12
-"""Bytes that one minimum coded unit may reach beyond its band: 10 blocks of 64 symbols of 27 bits."""
+"""Bytes by which a minimum coded unit may extend beyond its band: 10 blocks of 64 symbols of 27 bits."""
 _FULL: Final = 64
-"""Where a block without an end ends."""
+"""Where a block without an end-of-block symbol ends."""
 _LAST_END: Final = ENDED + 63
 
 
 def decode_scan(frame: Frame, scan: bytes) -> tuple[NDArray[np.int16], Padding]:
-    """All coefficients, (blocks * 64,) int16 in the buffer's order, and the padding.
+    """Return all coefficients, (blocks * 64,) int16 in the buffer's order, and the padding.
 
     Raises:
-        ImageError: the scan breaks the code, ends too early, or goes on after its last block.
+        ImageError: the scan violates the code, ends too early, or continues after its last block.
     """
-    # One bit for a difference of zero and one for the block's end: less cannot be. Checked before anything is
-    # allocated, as a few bytes can claim the largest picture.
+    # A block takes at least one bit for a zero difference and one for its end. This is checked before
+    # anything is allocated, since a few bytes can claim the largest picture.
     if 8 * len(scan) < 2 * frame.blocks:
         raise damaged("it ends within its scan")
     return _Decoder(frame, scan).run()
 
 
 def _without_stuffing(frame: Frame, scan: bytes) -> tuple[NDArray[np.uint8], list[int]]:
-    """The bytes of code alone, and where each segment ends among them."""
+    """Return the code without stuffing, and where each segment ends in it."""
     raw = np.frombuffer(scan, np.uint8)
     marks = np.flatnonzero(raw[:-1] == 0xFF)
     behind = raw[marks + 1]
@@ -62,7 +62,7 @@ def _without_stuffing(frame: Frame, scan: bytes) -> tuple[NDArray[np.uint8], lis
 
 
 class _Decoder:
-    """One pass over one scan."""
+    """One pass over a scan."""
 
     def __init__(self, frame: Frame, scan: bytes) -> None:
         self._frame = frame
@@ -79,7 +79,7 @@ class _Decoder:
         self._padding = Padding(np.zeros(frame.segments, np.uint8), np.zeros(frame.segments, np.uint8))
 
     def run(self) -> tuple[NDArray[np.int16], Padding]:
-        """Decode everything."""
+        """Decode the whole scan."""
         mcu, bit = 0, 0
         while mcu < self._frame.mcus:
             origin = 8 * (bit // 8)
@@ -91,7 +91,7 @@ class _Decoder:
         return self._buffer, self._padding
 
     def _follow(self, windows: memoryview, trail: _Trail, mcu: int, bit: int, origin: int) -> tuple[int, int]:
-        """Walk to the end of a band, or of the scan: the next unit, and its first bit in the scan."""
+        """Follow the code to the end of a band or of the scan; return the next unit and its first bit."""
         interval = self._frame.restart_interval or self._frame.mcus
         limit = min(8 * _BAND, 8 * self._ends[-1] - origin)
         while mcu < self._frame.mcus and bit <= limit:
@@ -106,7 +106,7 @@ class _Decoder:
         return mcu, bit + origin
 
     def _close(self, segment: int, bit: int) -> int:
-        """Note the padding of a segment whose code ends before `bit`; the first bit of the next one."""
+        """Record the padding of a segment whose code ends before `bit`; return the next one's first bit."""
         end = 8 * self._ends[segment]
         if not 0 <= end - bit < 8:
             raise damaged("a part of its scan has the wrong length")
@@ -116,7 +116,7 @@ class _Decoder:
         return end
 
     def _store(self, windows: NDArray[np.uint16], trail: _Trail, begin: int, end: int, origin: int) -> None:
-        """Put what stands at the noted bits into the buffer."""
+        """Store the values found at the recorded bits in the buffer."""
         tables, blocks = self._tables, self._order.blocks(begin, end)
         noted, starts = np.array(trail.bits, np.int64), np.array(trail.starts, np.int64)
         bits, lengths = np.where(noted < 0, ~noted, noted), np.diff(starts, append=len(noted))
@@ -135,14 +135,14 @@ class _Decoder:
         self._sum_differences(blocks, begin)
 
     def _indices(self, starts: Ints, lengths: Ints, alone: NDArray[np.bool_]) -> Ints:
-        """Which of the tables each step used, for blocks of so many steps; see `chunk_tables`."""
+        """Return which of the tables each step used, given each block's number of steps (`chunk_tables`)."""
         slots = np.resize(self._table_of_slot, len(starts))
         table: Ints = np.repeat(slots + 1, lengths)
         table[starts] = slots
         return table + 2 * alone
 
     def _long_values(self, bits: Ints, index: Ints) -> NDArray[np.int16]:
-        """Values of symbols that are longer than a window."""
+        """Return the values of symbols that are longer than a window."""
         size = self._tables.long_size[index].astype(np.int64)
         seen = np.zeros(len(bits), np.int64)
         for ahead in range(5):
@@ -152,13 +152,13 @@ class _Decoder:
         return values.astype(np.int16)
 
     def _sum_differences(self, blocks: Ints, begin: int) -> None:
-        """Turn the differences of the DC coefficients into these themselves (F.2.2.1)."""
+        """Turn the differences of the DC coefficients into the coefficients (F.2.2.1)."""
         resets = _first_of_segments(begin, len(blocks), self._frame.restart_interval)
         for number, previous in enumerate(self._previous):
             places = 64 * blocks[:, self._order.component == number]
             sums = np.cumsum(self._buffer[places], dtype=np.int64) + previous
             firsts = np.concatenate([[0], resets * places.shape[1], [len(sums)]])
-            # What the sum had come to before each segment that begins in this band.
+            # The sum before each segment that begins in this band.
             before = np.concatenate([[previous], sums])[firsts[1:-1]]
             sums -= np.repeat(np.concatenate([[0], before]), np.diff(firsts))
             if np.abs(sums).max() > np.iinfo(np.int16).max:
@@ -168,21 +168,21 @@ class _Decoder:
 
 
 class _Trail(NamedTuple):
-    """Bits at which steps began (~bit where a single symbol was read), and the steps that began blocks."""
+    """Bits at which steps began (~bit for a single symbol), and the steps with which blocks began."""
 
     bits: list[int]
     starts: list[int]
 
 
 def _first_of_segments(begin: int, count: int, interval: int) -> Ints:
-    """Which of the minimum coded units `begin` to `begin + count` start a segment, counted from `begin`."""
+    """Return which of `count` minimum coded units from `begin` start a segment, counted from `begin`."""
     if not interval:
         return np.arange(1 if begin == 0 else 0)
     return np.arange(-begin % interval, count, interval)
 
 
 def _windows(code: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """(n,) bytes -> (8 * (n - 2),) the 16 bits from each bit on."""
+    """(n,) bytes -> (8 * (n - 2),): the 16 bits starting at each bit."""
     wide = code.astype(np.uint32)
     three = wide[:-2] << np.uint32(16) | wide[1:-1] << np.uint32(8) | wide[2:]
     shifts = np.arange(8, 0, -1, dtype=np.uint32)
@@ -192,9 +192,9 @@ def _windows(code: NDArray[np.uint8]) -> NDArray[np.uint16]:
 def _walk(
     windows: memoryview, plan: list[tuple[list[int], ...]], trail: _Trail, bit: int, mcus: int, limit: int
 ) -> tuple[int, int]:
-    """Follow the code through at most so many minimum coded units; how many were done, and the next bit.
+    """Follow the code through at most `mcus` minimum coded units; return how many were read and the next bit.
 
-    Stops before a unit that begins beyond `limit`. This is the loop that takes the time.
+    Stops before a unit that begins beyond `limit`. This loop takes most of the time.
     """
     note, begin, steps = trail.bits.append, trail.starts.append, trail.bits
     for done in range(mcus):
@@ -217,7 +217,7 @@ def _walk(
 
 
 def _walk_singly(windows: memoryview, first: list[int], rest: list[int], trail: _Trail, place: int) -> int:
-    """Take the last step back and go on symbol by symbol to the end of the block; the next bit."""
+    """Undo the last step and read symbol by symbol to the end of the block; return the next bit."""
     bit = trail.bits.pop()
     while place < _FULL:
         trail.bits.append(~bit)

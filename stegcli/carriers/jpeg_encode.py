@@ -1,8 +1,8 @@
-"""From quantised coefficients to the bytes of a baseline scan, with given codes (ITU-T T.81, annex F.1).
+"""Encode quantised coefficients as the bytes of a baseline scan with given codes (ITU-T T.81, annex F.1).
 
-Each coefficient that is not zero becomes a token: its code and the bits of its value as one number, and how
-many bits that is. So do the ends of blocks, runs of sixteen zeros and the padding. numpy lines the tokens up
-by the sum of their bits, band by band.
+Each non-zero coefficient becomes a token: its code and the bits of its value as one number, with the number
+of bits. Ends of blocks, runs of sixteen zeros and padding become tokens, too. numpy places the tokens by the
+cumulative sum of their bits, band by band.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ Ints = NDArray[np.int64]
 
 _BAND_BLOCKS: Final = 1 << 13
 _LARGEST_DC: Final = 2047
-"""Of a DC difference: eleven bits (F.1.2.1)."""
+"""Largest magnitude of a DC difference: eleven bits (F.1.2.1)."""
 _END: Final = 64
-"""The column of a block's end in a table of tokens; in the next and last one stands the padding."""
+"""Column of the end of the block in a table of tokens; the last column, after it, is for padding."""
 _COLUMNS: Final = 66
 _KEYS: Final = 512
-"""For each component: 256 AC symbols, then the DC symbols, then padding, which has no code."""
+"""Keys per component: 256 AC symbols, then the DC symbols, then padding, which has no code."""
 _DC_KEY: Final = 256
 _PADDING_KEY: Final = _KEYS - 1
 
 
 def _size_table() -> Ints:
-    """(4096,) bits of each magnitude; negative values count from the end, as an index does."""
+    """Return (4096,) the number of bits of each magnitude; negative values index from the end."""
     values = np.arange(2 * (_LARGEST_DC + 1))
     return np.frexp(np.minimum(values, len(values) - values))[1].astype(np.int64)
 
@@ -45,13 +45,13 @@ _SIZES: Final = _size_table()
 
 
 def bit_sizes(values: NDArray[np.signedinteger]) -> Ints:
-    """Bits of each magnitude: 0 for 0, 1 for 1, 2 for 2 and 3, and so on. Values from -2047 to 2047."""
+    """Return the number of bits of each magnitude: 0 for 0, 1 for 1, 2 for 2 and 3, ... (-2047..2047)."""
     sizes: Ints = _SIZES[values]
     return sizes
 
 
 class _Tokens(NamedTuple):
-    """Numbers, how many bits of the scan each is, and which ones are padding."""
+    """Numbers, the bits of the scan that each takes, and which of them are padding."""
 
     values: Ints
     bits: Ints
@@ -60,7 +60,7 @@ class _Tokens(NamedTuple):
 
 @dataclass
 class _Carry:
-    """What one band leaves to the next: the bits of a byte that has begun, and each component's last DC."""
+    """State between bands: the bits of a byte that is not yet full, and the last DC of each component."""
 
     value: int
     bits: int
@@ -68,15 +68,15 @@ class _Carry:
 
 
 def encode_scan(frame: Frame, coefficients: I16, padding: Padding) -> bytes:
-    """The scan, stuffed and with restart markers; padding as it was where as many bits are to be filled.
+    """Encode the scan, stuffed and with restart markers; padding bits are kept if their number is the same.
 
     Args:
         frame: with the codes to use.
-        coefficients: (blocks * 64,) in the order of `decode_scan`.
-        padding: of the scan that is replaced.
+        coefficients: (blocks * 64,), in the order of `decode_scan`.
+        padding: padding of the scan that is replaced.
 
     Raises:
-        ImageError: a value is out of range, or its code is missing from the tables.
+        ImageError: a value is out of range, or the tables have no code for it.
     """
     return b"".join(_Encoder(frame, coefficients, padding).bands())
 
@@ -100,7 +100,7 @@ class _Encoder:
         self._carry = _Carry(0, 0, [0] * len(components))
 
     def bands(self) -> Iterator[bytes]:
-        """The scan in pieces."""
+        """Yield the scan in pieces."""
         step = max(1, _BAND_BLOCKS // len(self._order.component))
         for begin in range(0, self._frame.mcus, step):
             yield self._band(begin, min(begin + step, self._frame.mcus))
@@ -115,7 +115,7 @@ class _Encoder:
         return _stuffed(_packed(tokens, self._carry), ends[inner], segments[inner])
 
     def _table(self, begin: int, end: int) -> I16:
-        """(blocks, 66): DC difference, 63 AC coefficients in the order of the scan, two columns of zeros."""
+        """Return (blocks, 66): DC difference, 63 AC coefficients in scan order, two columns of zeros."""
         blocks = self._order.blocks(begin, end)
         table = np.zeros((blocks.size, _COLUMNS), np.int16)
         table[:, :64] = self._blocks[blocks.ravel()][:, ZIGZAG]
@@ -127,7 +127,7 @@ class _Encoder:
         return table
 
     def _differences(self, dc: Ints, begin: int) -> Ints:
-        """(units, P) DC coefficients from unit `begin` on -> what each adds to its component's last one."""
+        """(units, P) DC coefficients from unit `begin` on -> their differences within each component."""
         differences = np.empty_like(dc)
         for number in range(len(self._carry.previous)):
             slots = self._order.component == number
@@ -139,7 +139,7 @@ class _Encoder:
         return differences
 
     def _tokens(self, table: I16, closing: Ints, units: int) -> _Tokens:
-        """The carry's token, then those of a table; padding behind the units `closing`, of no bits yet."""
+        """Return the carry's token, then a table's; padding after the units `closing` has no bits yet."""
         key, size, extra = self._symbols(table, closing, units)
         lengths = self._lengths[key]
         codeless = np.flatnonzero(lengths == 0)
@@ -149,7 +149,7 @@ class _Encoder:
         return _Tokens(values, np.concatenate([[self._carry.bits], lengths + size]), codeless + 1)
 
     def _symbols(self, table: I16, closing: Ints, units: int) -> tuple[Ints, Ints, Ints]:
-        """Keys of the codes, bits of the values, and the bits themselves (F.1.2.1, F.1.2.2), in order."""
+        """Return keys of codes, numbers of value bits, and value bits, in order (F.1.2.1, F.1.2.2)."""
         present = table != 0
         present[:, 0] = True
         present[:, _END] = table[:, _END - 1] == 0
@@ -169,11 +169,11 @@ class _Encoder:
         return _with_zero_runs(runs >> 4, key, size, extra)
 
     def _fill(self, tokens: _Tokens, segments: Ints) -> Ints:
-        """Give the padding its bits; the bytes of the band at which these segments end."""
+        """Set the bits of the padding; return the bytes of the band at which these segments end."""
         ends = np.cumsum(tokens.bits)[tokens.padding]
         counts = -np.diff(ends, prepend=0) % 8
         old_counts, old = (each[segments].astype(np.int64) for each in self._padding)
-        # Other than as before, the fill goes on as the old one began; with ones (F.1.2.3) if there was none.
+        # Where the number of bits differs, continue as the old fill began; ones (F.1.2.3) if there was none.
         ones = (old_counts == 0) | (old >> np.maximum(old_counts - 1, 0) == 1)
         tokens.values[tokens.padding] = np.where(counts == old_counts, old, ones * ((1 << counts) - 1))
         tokens.bits[tokens.padding] = counts
@@ -182,7 +182,7 @@ class _Encoder:
 
 
 def _with_zero_runs(sixteens: Ints, key: Ints, size: Ints, extra: Ints) -> tuple[Ints, Ints, Ints]:
-    """Put the symbol for sixteen zeros so many times before each token."""
+    """Insert the symbol for sixteen zeros the given number of times before each token."""
     if not sixteens.any():
         return key, size, extra
     repeats = sixteens + 1
@@ -195,10 +195,10 @@ def _with_zero_runs(sixteens: Ints, key: Ints, size: Ints, extra: Ints) -> tuple
 
 
 def _packed(tokens: _Tokens, carry: _Carry) -> NDArray[np.uint8]:
-    """The whole bytes that the tokens fill, one behind the other; what is left over goes into the carry."""
+    """Return the whole bytes that the tokens fill; what is left over goes into the carry."""
     ends = np.cumsum(tokens.bits)
     starts, total = ends - tokens.bits, int(ends[-1])
-    # Each token, of 27 bits at most, goes into a number of 64 bits whose first bit is that of a word of 32.
+    # A token has at most 27 bits. It goes into a 64-bit number that starts at the beginning of a 32-bit word.
     word = starts >> 5
     shifts = np.minimum(64 - (starts & 31) - tokens.bits, 63).astype(np.uint64)
     first = np.flatnonzero(np.diff(word, prepend=-1))
@@ -213,7 +213,7 @@ def _packed(tokens: _Tokens, carry: _Carry) -> NDArray[np.uint8]:
 
 
 def _stuffed(code: NDArray[np.uint8], ends: Ints, segments: Ints) -> bytes:
-    """With a zero behind each 255, and behind these segments, which end at those bytes, a restart marker."""
+    """Insert a zero after each 255, and a restart marker after these segments, which end at bytes `ends`."""
     stuffing = np.flatnonzero(code == 0xFF) + 1
     markers = np.stack([np.full(len(ends), 0xFF), 0xD0 + segments % 8], axis=1)
     places = np.concatenate([stuffing, np.repeat(ends, 2)])

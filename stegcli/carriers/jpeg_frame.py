@@ -1,4 +1,4 @@
-"""What it takes to read and write the scan of a JPEG: sizes, tables, and the order of its blocks."""
+"""Data needed to read and write the scan of a JPEG: sizes, tables, and the order of its blocks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ZIGZAG: Final = np.array(
         *(58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63),
     ]
 )
-"""(64,): the place in a block, rows one after another, of each coefficient in the order of the scan."""
+"""(64,): position in a block, row by row, of each coefficient in scan order."""
 
 CONVERT: Final = (
     "Save it again as an ordinary (baseline) JPEG in colour or gray, or have it shrunk (--scale-cover 0.75): "
@@ -34,14 +34,14 @@ _WHOLE_COPY: Final = "The file is truncated or damaged: get a whole copy of it."
 
 @dataclass(frozen=True, eq=False)
 class Component:
-    """One plane of the picture: luma or a chroma.
+    """One plane of the picture: luma or chroma.
 
     Attributes:
-        horizontal, vertical: sampling factors, 1 to 4; 1 and 1 in a gray file, whatever it says.
-        rows, cols: blocks that hold samples of the picture.
-        padded_rows, padded_cols: blocks in the scan, which holds whole minimum coded units.
-        quantization: (8, 8) int32 table, 1 to 65535, vertical frequency first.
-        dc, ac: its Huffman codes.
+        horizontal, vertical: sampling factors, 1..4; 1 and 1 in a gray file, whatever it says.
+        rows, cols: blocks that contain samples of the picture.
+        padded_rows, padded_cols: blocks in the scan, which contains whole minimum coded units.
+        quantization: (8, 8) int32 table, 1..65535, vertical frequency first.
+        dc, ac: Huffman codes.
     """
 
     horizontal: int
@@ -57,12 +57,12 @@ class Component:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """What it takes to read and write the scan.
+    """Data needed to read and write the scan.
 
     Attributes:
-        height, width: of the picture, in pixels.
+        height, width: size of the picture in pixels.
         components: one (gray) or three (luma, Cb, Cr).
-        mcu_rows, mcu_cols: minimum coded units.
+        mcu_rows, mcu_cols: number of rows and columns of minimum coded units.
         restart_interval: minimum coded units between two restart markers; 0 if there are none.
     """
 
@@ -75,23 +75,23 @@ class Frame:
 
     @property
     def mcus(self) -> int:
-        """Minimum coded units in the scan."""
+        """Number of minimum coded units in the scan."""
         return self.mcu_rows * self.mcu_cols
 
     @property
     def blocks(self) -> int:
-        """Blocks in the scan, of all components."""
+        """Number of blocks in the scan, of all components."""
         return sum(each.padded_rows * each.padded_cols for each in self.components)
 
     @property
     def segments(self) -> int:
-        """Stretches of the scan that restart markers part."""
+        """Number of segments into which restart markers divide the scan."""
         return -(-self.mcus // self.restart_interval) if self.restart_interval else 1
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """A frame, and where its scan lies: `data[begin:end]`; what stands before and after stays as it is."""
+    """A frame, and the place of its scan, `data[begin:end]`; what precedes and follows it is kept."""
 
     frame: Frame
     begin: int
@@ -99,11 +99,11 @@ class Layout:
 
 
 class Padding(NamedTuple):
-    """The bits after the last code of each segment that fill its last byte.
+    """The bits that fill the last byte of each segment after its last code.
 
     Attributes:
-        counts: (S,) uint8, 0 to 7.
-        bits: (S,) uint8, their values as one number.
+        counts: (S,) uint8, number of bits, 0..7.
+        bits: (S,) uint8, the bits as one number.
     """
 
     counts: NDArray[np.uint8]
@@ -112,13 +112,13 @@ class Padding(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class BlockOrder:
-    """Where in the buffer the blocks of a minimum coded unit lie.
+    """Where the blocks of a minimum coded unit lie in the buffer.
 
     Attributes:
-        component: (P,) which component each block of a unit belongs to.
-        first: (P,) block of the buffer, in the first unit.
-        down, across: (P,) blocks to the unit below, and to the one on the right.
-        mcu_cols: units side by side.
+        component: (P,) component to which each block of a unit belongs.
+        first: (P,) index in the buffer of the blocks of the first unit.
+        down, across: (P,) distance in blocks to the unit below, and to the one on the right.
+        mcu_cols: number of units side by side.
     """
 
     component: Ints
@@ -129,7 +129,7 @@ class BlockOrder:
 
     @classmethod
     def of(cls, frame: Frame) -> BlockOrder:
-        """The order of the scan (A.2.3)."""
+        """Return the order of the blocks in the scan (A.2.3)."""
         slots, begin = [], 0
         for number, each in enumerate(frame.components):
             for y in range(each.vertical):
@@ -141,7 +141,7 @@ class BlockOrder:
         return cls(component, first, down, across, frame.mcu_cols)
 
     def blocks(self, begin: int, end: int) -> Ints:
-        """(end - begin, P) blocks of the buffer that these minimum coded units hold."""
+        """Return (end - begin, P): indices in the buffer of the blocks of these minimum coded units."""
         units = np.arange(begin, end)[:, None]
         row, col = units // self.mcu_cols, units % self.mcu_cols
         blocks: Ints = self.first + row * self.down + col * self.across
@@ -149,5 +149,5 @@ class BlockOrder:
 
 
 def damaged(why: str) -> ImageError:
-    """The error for a file that breaks the format."""
+    """Return the error for a file that violates the format."""
     return ImageError(f"the JPEG is damaged ({why})", _WHOLE_COPY)

@@ -1,12 +1,11 @@
-"""A new JPEG of pixels that are known before rounding: a cover with side information.
+"""Make a new JPEG from pixels that are known before rounding: a cover with side information.
 
-Where a picture is shrunk before it carries, the coefficients that quantisation rounds are known. A change by
-one towards what was rounded away is hard to tell from the rounding itself (Denemark and Fridrich, "Side-
-informed steganography with additive distortion", WIFS 2015): it costs (1 - 2 |e|) of what it would cost
-otherwise.
+If a picture is shrunk before it carries, the coefficients before quantisation are known. A change by
+one towards the unrounded value is hard to tell from the rounding itself (Denemark and Fridrich, "Side-
+informed steganography with additive distortion", WIFS 2015): it costs only (1 - 2 |e|) of its usual price.
 
-Pillow makes the file, so that it is one like many others. It rounds three times: pixels to 8 bits, luma to 8
-bits, coefficients to steps of the table. `rounding_error` is what all three did to luma together.
+Pillow writes the file, so that it looks like many others. There are three roundings: of pixels to 8 bits, of
+luma to 8 bits, and of coefficients to steps of the table. `rounding_error` measures their joint effect.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ Subsampling = Literal["4:4:4", "4:2:2", "4:2:0"]
 
 _BT601: Final = np.array([0.299, 0.587, 0.114], np.float32)
 _BAND: Final = 32
-"""Block rows that are transformed at once."""
+"""Rows of blocks that are transformed at a time."""
 
 
 def fresh_cover(
@@ -38,17 +37,17 @@ def fresh_cover(
     icc: bytes | None = None,
     exif: bytes | None = None,
 ) -> tuple[JpegCover, F32]:
-    """Make a JPEG of pixels, as Pillow writes it, and what rounding did to its luma.
+    """Make a JPEG from pixels with Pillow, and measure what rounding did to its luma.
 
     Args:
-        rgb: (H, W, 3), 0 to 255: uint8, or floating numbers that have not been rounded yet.
-        quality: 1 to 100, as libjpeg counts.
+        rgb: (H, W, 3), 0..255: uint8, or floating-point numbers that have not been rounded yet.
+        quality: 1..100, as for libjpeg.
         subsampling: of chroma.
-        icc: the colour profile, if there is one.
-        exif: the EXIF block, if there shall be one.
+        icc: colour profile, if there is one.
+        exif: EXIF block, if there is to be one.
 
     Returns:
-        The cover, and the rounding error, (R, C, 8, 8) float32, -0.5 to 0.5; see `rounding_error`.
+        The cover, and the rounding error, (R, C, 8, 8) float32, -0.5..0.5; see `rounding_error`.
     """
     pixels = rgb if rgb.dtype == np.uint8 else np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
     file = io.BytesIO()
@@ -60,22 +59,22 @@ def fresh_cover(
 
 
 def rounding_error(cover: JpegCover, rgb: NDArray[np.uint8] | NDArray[np.floating]) -> F32:
-    """Unrounded coefficients of luma minus those of the cover, in steps of its table.
+    """Return the unrounded coefficients of luma minus those of the cover, in steps of its table.
 
-    A positive error says that +1 goes towards the unrounded value. Errors beyond half a step, which the
-    rounding of pixels makes where steps are small, count as half a step.
+    If an error is positive, +1 is a step towards the unrounded value. Errors beyond half a step, which the
+    rounding of pixels causes where steps are small, are clipped to half a step.
 
-    The transform here is exact; libjpeg's, in integers, stays within 0.15 grey levels of it. Given the luma
-    that libjpeg rounds to, this one leads to the same coefficients in 99.9 % (quality 30), 99.2 % (90) and
-    93.7 % (100) of one photograph. Given the luma before that rounding, as here, 0.2 %, 3 % and 24 % of the
-    errors are beyond half a step for 8-bit pixels, 0.3 %, 4 % and 29 % for exact ones.
+    The transform here is exact; libjpeg's integer transform stays within 0.15 grey levels of it. From the
+    luma that libjpeg rounds to, both give the same coefficients in 99.9 % (quality 30), 99.2 % (90) and
+    93.7 % (100) of cases in one photograph. From the luma before that rounding, as here, 0.2 %, 3 % and 24 %
+    of the errors exceed half a step for 8-bit pixels, and 0.3 %, 4 % and 29 % for exact ones.
 
     Args:
         cover: a JPEG of these pixels.
-        rgb: (H, W, 3), 0 to 255, as `fresh_cover`.
+        rgb: (H, W, 3), 0..255, as for `fresh_cover`.
 
     Returns:
-        (R, C, 8, 8) float32, -0.5 to 0.5.
+        (R, C, 8, 8) float32, -0.5..0.5.
     """
     luma, steps = cover.luma, cover.luma_quantization.astype(np.float32)
     errors = np.empty(luma.shape, np.float32)
@@ -88,7 +87,7 @@ def rounding_error(cover: JpegCover, rgb: NDArray[np.uint8] | NDArray[np.floatin
 
 
 def _luma_rows(rgb: NDArray[np.uint8] | NDArray[np.floating], top: int, height: int, width: int) -> F32:
-    """(height, width) luma minus 128, last row and column repeated to whole blocks, as libjpeg does."""
+    """Return (height, width) luma minus 128; the last row and column are repeated as libjpeg does."""
     samples = rgb[top : top + height].astype(np.float32) @ _BT601 - np.float32(128)
     missing = (0, height - samples.shape[0]), (0, width - samples.shape[1])
     return np.pad(samples, missing, mode="edge")

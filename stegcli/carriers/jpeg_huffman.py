@@ -1,8 +1,8 @@
-"""Huffman codes of a JPEG, as tables that decode several symbols in one look-up (ITU-T T.81, annexes C, F).
+"""Huffman codes of a JPEG as tables that decode several symbols per look-up (ITU-T T.81, annexes C and F).
 
-A window is the next 16 bits of the scan. For each of the 65,536 windows a chunk table says which whole
-symbols stand in it, with the bits of their values: how far they lead in the scan and in the block, and the
-values. A photograph's symbols are five or six bits long, so that one step of the loop in Python reads two or
+A window is the next 16 bits of the scan. For each of the 65,536 windows, a chunk table lists the whole
+symbols in it, including the bits of their values: how far they advance in the scan and in the block, and the
+values. In photographs a symbol takes five or six bits, so that one step of the Python loop reads two or
 three of them.
 """
 
@@ -30,16 +30,16 @@ Ints = NDArray[np.int64]
 
 WINDOWS: Final = 1 << 16
 BLOCK_END: Final = 0
-"""The AC symbol after which a block holds zeros only."""
+"""The AC symbol after which a block contains only zeros."""
 ZERO_RUN: Final = 0xF0
-"""The AC symbol of sixteen zeros."""
+"""The AC symbol for sixteen zeros."""
 LARGEST_AC: Final = 1023
-"""Of a baseline AC coefficient: ten bits of magnitude (F.1.2.2)."""
+"""Largest magnitude of a baseline AC coefficient: ten bits (F.1.2.2)."""
 
 ENDED: Final = 128
-"""Added to the place in a block by its end, so that it differs from every place that values lead to."""
+"""Added to the position in a block by its end, so that it differs from every position of a value."""
 WRONG: Final = 255
-"""Added by a window that begins with no code."""
+"""Added by a window that begins with no valid code."""
 
 _MOST_DC_BITS: Final = 11
 _MOST_AC_BITS: Final = 10
@@ -50,8 +50,8 @@ class HuffmanSpec:
     """A Huffman table as a file defines it.
 
     Attributes:
-        counts: 16 bytes, the number of codes of 1 to 16 bits.
-        symbols: a byte for each code, in the order of the codes.
+        counts: 16 bytes, the number of codes with 1 to 16 bits.
+        symbols: one byte for each code, in the order of the codes.
     """
 
     counts: bytes
@@ -59,7 +59,7 @@ class HuffmanSpec:
 
     @property
     def is_prefix_code(self) -> bool:
-        """Whether so many codes of these lengths exist."""
+        """Whether a prefix code with these lengths exists."""
         room = 0
         for bits, count in enumerate(self.counts, 1):
             room += count << (16 - bits)
@@ -67,18 +67,18 @@ class HuffmanSpec:
 
     @cached_property
     def lengths(self) -> Ints:
-        """(256,) bits of each symbol's code; 0 where the table has none."""
+        """(256,) bits of each symbol's code; 0 if the table has none."""
         return self._by_symbol(self._lengths_in_order())
 
     @cached_property
     def codes(self) -> Ints:
-        """(256,) each symbol's code; 0 where the table has none."""
+        """(256,) code of each symbol; 0 if the table has none."""
         lengths = self._lengths_in_order()
         starts = np.cumsum(1 << (16 - lengths)) - (1 << (16 - lengths))
         return self._by_symbol(starts >> (16 - lengths))
 
     def windows(self) -> tuple[Ints, Ints]:
-        """(65536,) the symbol that each window begins with, and the bits of its code; 0 if there is none."""
+        """Return (65536,) the symbol with which each window begins, and the bits of its code; 0 if none."""
         lengths = self._lengths_in_order()
         spans = 1 << (16 - lengths)
         symbols, bits = np.zeros(WINDOWS, np.int64), np.zeros(WINDOWS, np.int64)
@@ -97,10 +97,10 @@ class HuffmanSpec:
 
 @dataclass(frozen=True, eq=False)
 class _Single:
-    """The first symbol of each window: (65536,) each.
+    """The first symbol of each window; all arrays are (65536,).
 
-    `bits` with those of the value (0 if wrong), `advance` in the block, `size` of the value in bits, and
-    `value` where code and value fit the window.
+    `bits` of code and value together (0 if invalid), `advance` in the block, `size` of the value in bits, and
+    `value` if code and value fit into the window.
     """
 
     bits: Ints
@@ -128,16 +128,16 @@ def _single(spec: HuffmanSpec, *, is_dc: bool) -> _Single:
 
 @dataclass(frozen=True, eq=False)
 class ChunkTables:
-    """Tables for every kind of place in a scan, one after another; `table << 16 | window` is an index.
+    """Tables for every kind of position in a scan, concatenated; `table << 16 | window` is an index.
 
     Attributes:
-        steps: for each table, `advance << 6 | bits` of each window, as a list for the loop in Python.
-        advance: (T * 65536,) uint8, how far the chunk leads in the block; see `ENDED` and `WRONG`.
-        count: (T * 65536,) uint8, non-zero values (and DC differences) in the chunk.
-        first: (T * 65536,) int32, the index of its first value in `places` and `values`.
-        long_size: (T * 65536,) uint8, bits of the value of a symbol that is longer than the window, or 0.
-        long_bits: (T * 65536,) uint8, bits of that symbol in all.
-        places, values: how far behind the chunk's start each value is in the block; and the value, int16.
+        steps: for each table, `advance << 6 | bits` of each window, as a list for the Python loop.
+        advance: (T * 65536,) uint8, how far the chunk advances in the block; see `ENDED` and `WRONG`.
+        count: (T * 65536,) uint8, number of non-zero values (and DC differences) in the chunk.
+        first: (T * 65536,) int32, index of its first value in `places` and `values`.
+        long_size: (T * 65536,) uint8, bits of the value of a symbol that exceeds the window, or 0.
+        long_bits: (T * 65536,) uint8, bits of that symbol with its code.
+        places, values: distance of each value in the block from the chunk's start; and the value, int16.
     """
 
     steps: tuple[list[int], ...]
@@ -161,7 +161,7 @@ class _Chunks:
 
 
 def _alone(one: _Single) -> _Chunks:
-    """The first symbol of each window."""
+    """Return the first symbol of each window."""
     taken = one.size > 0
     long_size = np.where(one.bits > 16, one.size, 0)
     places = (one.advance - 1)[taken]
@@ -169,7 +169,7 @@ def _alone(one: _Single) -> _Chunks:
 
 
 def _several(first: _Single, rest: _Single) -> _Chunks:
-    """As many whole symbols as fit each window: one of `first`, then those of `rest`."""
+    """Return as many whole symbols as fit into each window: one of `first`, then those of `rest`."""
     bits, advance = first.bits.copy(), first.advance.copy()
     owner = np.flatnonzero(first.size)
     owners, places, values = [owner], [advance[owner] - 1], [first.value[owner]]
@@ -200,10 +200,10 @@ def _several(first: _Single, rest: _Single) -> _Chunks:
 
 @lru_cache(maxsize=8)
 def chunk_tables(pairs: tuple[tuple[HuffmanSpec, HuffmanSpec], ...]) -> ChunkTables:
-    """Tables for components with these (DC, AC) codes: four for each.
+    """Return four tables for each component with these (DC, AC) codes.
 
-    They are: DC and what follows, AC and what follows, DC alone, AC alone. The last two are for the blocks
-    whose last coefficient is not zero: they have no end, and a chunk may lead beyond.
+    They are: DC and what follows, AC and what follows, DC alone, AC alone. The last two are for blocks whose
+    last coefficient is not zero: they have no end symbol, and a chunk could extend beyond the block.
     """
     tables: list[_Chunks] = []
     for dc, ac in pairs:

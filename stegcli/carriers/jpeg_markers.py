@@ -1,11 +1,11 @@
-"""What a JPEG says about itself before its scan, and where that begins and ends (ITU-T T.81, annex B).
+"""Parse what a JPEG states before its scan, and find where the scan begins and ends (ITU-T T.81, annex B).
 
     SOI  APPn DQT SOF0 DHT DRI ...  SOS | scan | EOI  trailer
     '----------- read here ----------'   found   '- kept as it is -'
 
-Only what `jpeg_scan` can write again byte for byte is let through: one Huffman-coded sequential scan of 8
-bits with one component (gray) or three (luma and two chroma). Everything else ends in an `ImageError` that
-says what the file is. No size that a file claims is believed before it was checked.
+Only files that `jpeg_scan` can write again byte for byte are accepted: one Huffman-coded sequential scan with
+8 bits per sample and one component (gray) or three (luma and two chroma). For everything else an `ImageError`
+says what the file is. Every size that a file states is checked before it is used.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ _FRAMES: Final = {
     0xDE: "is hierarchical",  # DHP, which goes before the frames
     0xF7: "is a JPEG-LS, a format of its own",
 }
-"""Frame markers: what is wrong with a file that has one; nothing if it can carry."""
+"""Frame markers: what rules out a file that has one; empty if the file can carry."""
 
 _MOST_BLOCKS: Final = 10
-"""Blocks in a minimum coded unit, at most (B.2.3)."""
+"""Largest number of blocks in a minimum coded unit (B.2.3)."""
 
 
 @dataclass
 class _Header:
-    """What has been read so far."""
+    """State of the parser."""
 
     quantization: dict[int, NDArray[np.int32]] = field(default_factory=dict)
     huffman: dict[int, HuffmanSpec] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class _Header:
 
     @property
     def is_rgb(self) -> bool:
-        """Whether three components are red, green and blue, judged as libjpeg does (jdapimin.c)."""
+        """Whether three components are red, green and blue, decided as libjpeg does (jdapimin.c)."""
         if self.is_jfif:
             return False
         if self.adobe_transform is not None:
@@ -75,17 +75,17 @@ class _Header:
 
 
 def _unfit(what: str) -> ImageError:
-    return ImageError(f"the JPEG {what}: nothing can be hidden in its coefficients", CONVERT)
+    return ImageError(f"the JPEG {what}, so that nothing can be hidden in its coefficients", CONVERT)
 
 
 def read_layout(data: bytes, max_pixels: int) -> Layout:
-    """The frame of a JPEG file and the place of its scan.
+    """Return the frame of a JPEG file and the position of its scan.
 
     Raises:
         ImageError: not a JPEG, truncated, damaged, larger than `max_pixels`, or of a kind that cannot carry.
     """
     if data[:2] != bytes((0xFF, _SOI)):
-        raise ImageError("not a JPEG", "Give a JPEG file, or a stego's name that ends in .png.")
+        raise ImageError("not a JPEG", "Give a JPEG file, or name the stego .png.")
     header, place = _Header(), 2
     while True:
         marker, place = _next_marker(data, place)
@@ -102,7 +102,7 @@ def read_layout(data: bytes, max_pixels: int) -> Layout:
 
 
 def _next_marker(data: bytes, place: int) -> tuple[int, int]:
-    """The marker at `place`, fill bytes skipped, and the place behind it."""
+    """Return the marker at `place`, skipping fill bytes, and the position after it."""
     if data[place : place + 1] != b"\xff":
         raise damaged("a marker is missing" if place < len(data) else "it ends within its header")
     while data[place : place + 1] == b"\xff":
@@ -120,7 +120,7 @@ def _segment(data: bytes, place: int) -> tuple[bytes, int]:
 
 
 def _take(header: _Header, marker: int, body: bytes) -> None:
-    """Note what one segment says."""
+    """Record the content of one segment."""
     if marker == _DQT:
         _take_quantization(header, body)
     elif marker == _DHT:
@@ -168,7 +168,7 @@ def _take_huffman(header: _Header, body: bytes) -> None:
 
 
 def _frame(header: _Header, scan: bytes, max_pixels: int) -> Frame:
-    """Frame and scan header put together; `scan` is the body of the SOS segment."""
+    """Combine the frame and scan headers; `scan` is the body of the SOS segment."""
     body = header.frame
     if not body:
         raise damaged("its scan has no frame")
@@ -198,10 +198,10 @@ def _frame(header: _Header, scan: bytes, max_pixels: int) -> Frame:
 
 
 def _factors(bytes_: bytes) -> tuple[list[int], list[int]]:
-    """Sampling factors down and across, a byte for each component."""
+    """Return the sampling factors down and across, given one byte for each component."""
     down, across = [each & 15 for each in bytes_], [each >> 4 for each in bytes_]
     if len(bytes_) == 1:
-        return [1], [1]  # A.2.2: one component alone is not interleaved, whatever its factors say
+        return [1], [1]  # A.2.2: a single component is not interleaved, whatever its factors are
     if not all(1 <= factor <= 4 for factor in down + across):
         raise damaged("a sampling factor is wrong")
     if sum(one * other for one, other in zip(down, across, strict=True)) > _MOST_BLOCKS:
@@ -250,7 +250,7 @@ def _table(tables: dict[int, T], number: int) -> T:
 
 
 def _scan_end(data: bytes, begin: int) -> int:
-    """Where the scan ends: at EOI or its fill bytes; only restart markers may come before."""
+    """Return where the scan ends: at EOI or its fill bytes; only restart markers may precede it."""
     place = begin
     while True:
         place = data.find(b"\xff", place)

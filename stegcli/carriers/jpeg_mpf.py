@@ -1,7 +1,7 @@
-"""Pictures behind a JPEG's end, and the index that says where they lie (CIPA DC-007, Multi-Picture Format).
+"""Pictures after a JPEG's end, and the index that locates them (CIPA DC-007, Multi-Picture Format).
 
 Telephones append depth maps, gain maps and second pictures. An APP2 segment lists them by their distance from
-a place in the header; when the scan in between gets longer or shorter, those distances change, and with them
+a position in the header. When the length of the scan in between changes, those distances change, and so does
 the size that the index gives for the first picture.
 """
 
@@ -20,14 +20,14 @@ _LARGEST: Final = 0xFFFFFFFF
 
 
 def moved(head: bytes, scan_end: int, shift: int) -> bytes:
-    """The bytes before the scan, with an index that is right when all behind the scan has moved by `shift`.
+    """Return the bytes before the scan, with the index corrected for a scan whose length has changed.
 
-    An index that cannot be understood stays as it is.
+    An index that cannot be parsed is left unchanged.
 
     Args:
-        head: a file that was accepted, up to its scan.
+        head: the bytes before the scan, from an accepted file.
         scan_end: where the scan ended before.
-        shift: how much longer it is now, in bytes.
+        shift: by how many bytes the scan has become longer.
     """
     found = _index(head) if shift else None
     if found is None:
@@ -51,7 +51,7 @@ def _put(data: bytearray, order: str, place: int, value: int) -> None:
 
 
 def _index(head: bytes) -> tuple[int, int] | None:
-    """Where the index's own header begins, from which offsets count, and where its segment ends."""
+    """Return where the index's own header begins, from which offsets count, and where its segment ends."""
     place = 2
     while place + 4 <= len(head):
         marker, length = head[place + 1], int.from_bytes(head[place + 2 : place + 4], "big")
@@ -67,7 +67,7 @@ def _index(head: bytes) -> tuple[int, int] | None:
 
 
 def _entries(head: bytes, base: int, end: int) -> list[tuple[int, str]]:
-    """Where each picture's entry lies, and the byte order."""
+    """Return the position of each picture's entry, with the byte order."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(head[base : base + 4], "")
     if not order or base + 8 > end:
         return []

@@ -1,12 +1,12 @@
-"""A JPEG file as quantised coefficients, and the same file with other ones.
+"""Read a JPEG file as quantised coefficients, and write the same file with other coefficients.
 
     file -> layout -> scan -> coefficients ... changed coefficients -> scan -> file
             (jpeg_markers)  (jpeg_decode)                       (jpeg_encode)
 
-The scan is written with the file's own Huffman codes and restart interval, between bytes that stay what they
-are: metadata, tables, thumbnails, and whatever telephones append. A JPEG that has been through a library is
-told from one that a camera wrote; this one is not. One exception: where a multi-picture index says where the
-appended pictures lie, it is put right when the scan's length changes (`jpeg_mpf`).
+The scan is written with the file's own Huffman codes and restart interval, between bytes that stay unchanged:
+metadata, tables, thumbnails, and whatever telephones append. A JPEG that a library has written differs
+recognisably from one written by a camera; this one does not. There is one exception: an index that locates
+appended pictures is corrected when the length of the scan changes (`jpeg_mpf`).
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _LARGEST_SIZE: Final = 10
 
 @dataclass(frozen=True, eq=False)
 class JpegCover:
-    """A JPEG file whose scan this module writes again byte for byte.
+    """A JPEG file whose scan this module can write again byte for byte.
 
     Attributes:
         data: the file.
-        layout: its frame (size, components with sampling factors and tables) and the place of its scan.
-        coefficients: of each component, (padded rows, padded cols, 8, 8) int16, read-only, vertical frequency
-            first. What lies beyond a component's `rows` and `cols` is in the scan, not in the picture.
-        padding: the bits that fill the last byte of each of the scan's segments.
+        layout: its frame (size, components with sampling factors and tables) and the position of its scan.
+        coefficients: for each component, (padded rows, padded cols, 8, 8) int16, read-only, vertical
+            frequency first. Blocks beyond a component's `rows` and `cols` are only in the scan.
+        padding: the bits that fill the last byte of each segment of the scan.
     """
 
     data: bytes
@@ -57,18 +57,18 @@ class JpegCover:
 
     @property
     def luma(self) -> I16:
-        """(R, C, 8, 8) int16, read-only: luma's coefficients, of the picture only; [..., 0, 0] is DC."""
+        """(R, C, 8, 8) int16, read-only: luma's coefficients within the picture; [..., 0, 0] is DC."""
         luma = self.frame.components[0]
         return self.coefficients[0][: luma.rows, : luma.cols]
 
     @property
     def luma_quantization(self) -> NDArray[np.int32]:
-        """(8, 8) int32, 1 to 65535."""
+        """(8, 8) int32 quantisation table of luma, 1..65535."""
         return self.frame.components[0].quantization
 
 
 class Encodable(NamedTuple):
-    """Which changes of luma the file's own codes can express, whichever others are made.
+    """Which changes of luma the file's own codes can express, whatever other changes are made.
 
     Attributes:
         up: (R, C, 8, 8) bool, whether +1 is possible.
@@ -84,27 +84,27 @@ def open_cover(data: bytes, *, max_pixels: int) -> JpegCover:
 
     Args:
         data: the whole file.
-        max_pixels: height times width, at most; checked before anything is allocated.
+        max_pixels: largest height times width; checked before anything is allocated.
 
     Raises:
-        ImageError: not a JPEG; truncated or damaged; progressive, arithmetic, lossless or hierarchical; of
-            several scans, of 12 bits, CMYK or RGB; larger than `max_pixels`; or written in a way that would
-            not come back byte for byte.
+        ImageError: not a JPEG; truncated or damaged; progressive, arithmetic, lossless or hierarchical; with
+            several scans, 12 bits per sample, CMYK or RGB; larger than `max_pixels`; or coded in a way that
+            cannot be reproduced byte for byte.
     """
     layout = read_layout(data, max_pixels)
     scan = data[layout.begin : layout.end]
     buffer, padding = decode_scan(layout.frame, scan)
     if encode_scan(layout.frame, buffer, padding) != scan:
-        raise ImageError("the JPEG is coded in an unusual way, which hiding would betray", CONVERT)
+        raise ImageError("the JPEG is coded in an unusual way that hiding cannot preserve", CONVERT)
     buffer.flags.writeable = False
     return JpegCover(data, layout, _planes(layout.frame, buffer), padding)
 
 
 def read_luma(data: bytes, *, max_pixels: int) -> I16:
-    """Luma's coefficients, as `JpegCover.luma`, of a file that shall not be written again.
+    """Return luma's coefficients, as `JpegCover.luma`, of a file that will not be written again.
 
     Raises:
-        ImageError: as `open_cover`, but for a way of coding that would not come back byte for byte.
+        ImageError: as for `open_cover`, except that any way of coding will do.
     """
     layout = read_layout(data, max_pixels)
     buffer, _ = decode_scan(layout.frame, data[layout.begin : layout.end])
@@ -113,11 +113,11 @@ def read_luma(data: bytes, *, max_pixels: int) -> I16:
 
 
 def write(cover: JpegCover, coefficients: I16) -> bytes:
-    """The cover's file with other luma coefficients; with its own, the same file.
+    """Return the cover's file with other luma coefficients; given its own, the file is the same.
 
     Args:
-        cover: as opened.
-        coefficients: (R, C, 8, 8) int16, as `cover.luma`.
+        cover: the opened file.
+        coefficients: (R, C, 8, 8) int16, shaped like `cover.luma`.
 
     Raises:
         ImageError: a coefficient is out of range, or needs a code that the file does not have.
@@ -134,18 +134,18 @@ def write(cover: JpegCover, coefficients: I16) -> bytes:
 
 
 def non_zero_ac(cover: JpegCover) -> int:
-    """Luma coefficients that are not zero, DC aside: what rates are counted in (bits per non-zero AC)."""
+    """Count the non-zero AC coefficients of luma, to which rates refer (bits per non-zero AC)."""
     return int(np.count_nonzero(cover.luma) - np.count_nonzero(cover.luma[..., 0, 0]))
 
 
 def encodable(cover: JpegCover) -> Encodable:
-    """Which changes of luma by one the file can express, all at once and in any choice.
+    """Return which changes of luma by one the file can express, all at once and in any combination.
 
-    DC never changes. With complete Huffman tables, as nearly all cameras use, every AC coefficient may, up to
-    1023. Tables made for one picture lack symbols. Where that matters, a block either has codes for whatever
-    its changes could lead to; or its zeros stay zeros and its other coefficients stay other than zero, so
-    that no run of zeros changes, and each step is judged by itself. This forbids more than it must, never
-    less.
+    DC never changes. With complete Huffman tables, as nearly all cameras use, every AC coefficient can
+    change, up to 1023. Tables optimised for one picture lack symbols. Where that matters, either a block has
+    codes for everything that its changes could lead to, or its zeros stay zero and its other coefficients
+    stay non-zero, so that no run of zeros changes and each step can be judged by itself. This may forbid more
+    than necessary, never less.
     """
     luma = cover.luma
     up, down = luma < LARGEST_AC, luma > -LARGEST_AC
@@ -158,7 +158,7 @@ def encodable(cover: JpegCover) -> Encodable:
 
 
 def _planes(frame: Frame, buffer: I16) -> tuple[I16, ...]:
-    """Views of the buffer, one for each component."""
+    """Return views of the buffer, one for each component."""
     shapes = [(each.padded_rows, each.padded_cols, 8, 8) for each in frame.components]
     ends = np.cumsum([64 * shape[0] * shape[1] for shape in shapes])
     return tuple(part.reshape(shape) for part, shape in zip(np.split(buffer, ends[:-1]), shapes, strict=True))
@@ -169,12 +169,12 @@ def _is_complete(known: Mask) -> bool:
 
 
 def _by_run(known: Mask) -> Mask:
-    """(16, 10) whether there is a symbol for a run of 0 to 15 zeros and a value of 1 to 10 bits."""
+    """(16, 10): whether there is a symbol for a run of 0..15 zeros and a value of 1..10 bits."""
     return known.reshape(16, 16)[:, 1 : _LARGEST_SIZE + 1]
 
 
 def _restrict(blocks: I16, known: Mask, up: Mask, down: Mask) -> None:
-    """Take away, in place, the changes of a row of blocks (C, 8, 8) that need missing symbols."""
+    """Remove, in place, the changes in a row of blocks (C, 8, 8) that need missing symbols."""
     values = blocks.reshape(-1, 64)[:, ZIGZAG].astype(np.int32)
     values[:, 0] = 0
     free = _is_free(values, known)[:, None]
@@ -186,7 +186,7 @@ def _restrict(blocks: I16, known: Mask, up: Mask, down: Mask) -> None:
 
 
 def _steps_alone(values: NDArray[np.int32], known: Mask) -> tuple[Mask, Mask]:
-    """(n, 64) values in the order of the scan -> where +1 and -1 keep all runs and have a code."""
+    """(n, 64) values in scan order -> where +1 and -1 keep all runs and have a code."""
     places = np.broadcast_to(np.arange(64), values.shape)
     last = np.maximum.accumulate(np.where(values != 0, places, 0), axis=1)
     runs = places[:, 1:] - last[:, :-1] - 1 & 15
@@ -201,17 +201,17 @@ def _steps_alone(values: NDArray[np.int32], known: Mask) -> tuple[Mask, Mask]:
 
 
 def _is_free(values: NDArray[np.int32], known: Mask) -> Mask:
-    """(n, 64) values in the order of the scan -> (n,) whether every choice of changes has its codes.
+    """(n, 64) values in scan order -> (n,) whether every combination of changes has codes.
 
-    A coefficient of magnitude 2 or more stays other than zero, so that no run can grow beyond it; every other
-    one may be or become zero, and every run may shrink to nothing.
+    A coefficient of magnitude 2 or more stays non-zero, so that no run can extend across it; every other one
+    may be or become zero, and every run may shrink to nothing.
     """
     places = np.broadcast_to(np.arange(64), values.shape)
     stays = np.maximum.accumulate(np.where(np.abs(values) > 1, places, 0), axis=1)
     longest = places[:, 1:] - stays[:, :-1] - 1
     magnitudes = np.minimum(np.abs(values[:, 1:]) + 1, LARGEST_AC)
     free: Mask = known[BLOCK_END] & (known[ZERO_RUN] | (longest < 16).all(axis=1))
-    # Up to which run without a gap there are symbols, for each size; there is no value of size 0.
+    # For each size, the run up to which all symbols exist; there is no value of size 0.
     reach = np.concatenate([[16], np.cumprod(_by_run(known), axis=0).sum(axis=0)])
     for magnitude in (magnitudes, np.maximum(magnitudes - 1, 1), np.maximum(magnitudes - 2, 1)):
         free &= (np.minimum(longest, 15) < reach[bit_sizes(magnitude)]).all(axis=1)

@@ -1,12 +1,12 @@
-"""What a JPEG leaves in the pixels that are decoded from it, and what a change to one of them undoes.
+"""Traces that a JPEG leaves in the pixels decoded from it, and how changes to the pixels disturb them.
 
     pixels -> luma, whole levels -> 8x8 DCT -> combs of coefficients -> the table's steps
-    luma -> quantised by these steps, decoded again -> pixels that do not come back
+    luma -> quantised by these steps, decoded again -> pixels that differ
 
-Luma of a decoded JPEG lies, to half a level, on the lattice of its table, whatever was done to chroma.
-Whoever finds the steps, quantises again and compares sees each pixel that was moved since (Fridrich, Goljan
-and Du, "Steganalysis based on JPEG compatibility", 2001). A picture that was shrunk after it was decoded lies
-on no lattice.
+The luma of a decoded JPEG lies within half a level of the lattice of its table, whatever happened to chroma.
+A detector that finds the steps, quantises again and compares can see each pixel that was changed since
+(Fridrich, Goljan and Du, "Steganalysis based on JPEG compatibility", 2001). A picture that was shrunk after
+decoding lies on no lattice.
 """
 
 from __future__ import annotations
@@ -32,41 +32,41 @@ if TYPE_CHECKING:
 __all__ = ["Traces", "excess", "find_traces"]
 
 _LARGEST: Final = 255
-"""Of the steps of a table of 8 bits."""
+"""Largest step in a table of 8 bits."""
 _BINS_A_LEVEL: Final = 8
 _NOISE: Final = np.sqrt(1 / 12)
 """Standard deviation of a coefficient of luma that was rounded to whole levels."""
 _LEAST_VALUE: Final = 1.25
-"""Smaller coefficients are noise about zero, four deviations of it."""
+"""Coefficients below four standard deviations of the noise are noise about zero."""
 _QUARTER: Final = 0.25
-"""Of a step: smaller values are the comb's tooth at zero, which fits every comb."""
+"""Share of a step below which a value belongs to the tooth at zero, which every comb has."""
 _CLEAR: Final = 0.6
-"""Of the strength that a comb has under rounding noise, so much at least is one."""
+"""Least strength of a comb, as a share of what it would have under rounding noise alone."""
 _CERTAIN: Final = 6.0
-"""Standard deviations: of 16,000 combs that a picture may show by chance, none is so strong."""
+"""Standard deviations that none of the 16,000 combs of a picture reaches by chance."""
 _LIKE_BEST: Final = 0.93
-"""A comb's divisors are as strong as it is, its multiples and neighbours are not."""
+"""The divisors of a comb's step make combs as strong; its multiples and neighbours do not."""
 _FARTHEST: Final = 0.5
 _FITTING: Final = 0.2
-"""Mean squared distance, each bounded by `_FARTHEST`: of noise 0.08, of values that lie anywhere 0.26."""
+"""Mean squared distance, bounded by `_FARTHEST`: 0.08 for noise, 0.26 for values without a lattice."""
 _NOISY: Final = 0.16
-"""Mean square of small values from which they are more than noise."""
+"""Mean square above which small values are more than noise."""
 _SOMEWHAT: Final = 0.15
 _COMBS: Final = 3
-"""So many frequencies with certain combs are a table."""
+"""Number of frequencies with certain combs that make a table."""
 _BLOCKS: Final = 4096
 _SAMPLED_ROWS: Final = 32
 
 
 @dataclass(frozen=True)
 class Traces:
-    """The lattice that a picture's luma lies on.
+    """The lattice on which the luma of a picture lies.
 
     Attributes:
-        steps: (8, 8) int, 1..255: the table's, vertical frequency first, or the largest of a coarser one that
-            fits where coefficients are few (255 where all are zero); 1 where none fits.
-        combs: of how many frequencies the step is certain.
-        offset: (rows, columns), 0..7: where the first whole block begins.
+        steps: (8, 8) int, 1..255, vertical frequency first: the table's steps or, where coefficients are few,
+            the largest coarser step that fits (255 if all are zero); 1 where none fits.
+        combs: number of frequencies whose step is certain.
+        offset: (row, column), 0..7, at which the first whole block begins.
     """
 
     steps: NDArray[np.int64]
@@ -75,10 +75,10 @@ class Traces:
 
 
 def find_traces(rgb: U8) -> Traces | None:
-    """(H, W, 3) uint8 -> the table of the JPEG that it was decoded from, or None if it shows none.
+    """(H, W, 3) uint8 -> the table of the JPEG that it was decoded from, or None if there are no traces.
 
-    A few thousand blocks are looked at, in a grid that begins at the first pixel, or else where the seams
-    between blocks show most, as in a part that was cut out. A table all of ones (quality 100) shows nothing.
+    A few thousand blocks are examined on a grid that begins at the first pixel, or else where the seams
+    between blocks are clearest, as in a crop. A table of all ones (quality 100) leaves no traces.
     """
     for offset in dict.fromkeys([(0, 0), _seams(rgb)]):
         blocks = _some_blocks(rgb[offset[0] :, offset[1] :])
@@ -90,16 +90,17 @@ def find_traces(rgb: U8) -> Traces | None:
 
 
 def excess(rgb: U8, traces: Traces) -> float:
-    """By how much more of the luma moves when it is quantised again than would if nothing had been changed.
+    """Return how much more luma changes under requantisation than it would in an unchanged picture.
 
-    A step of one is no lattice to speak of, so that some pixels always move. How many is seen on the picture
-    that comes out: rounded to RGB and quantised once more, it is an unchanged one of that table.
+    A step of one makes no useful lattice, so that some pixels always change. The expected number is measured
+    on the requantised picture itself: rounded to RGB, it is an unchanged picture of the same table.
 
     Args:
         rgb: (H, W, 3) uint8.
-        traces: its lattice, or another's who decoded it like this one.
+        traces: its lattice, or that of a picture with the same table and grid.
 
     Returns:
+        A share of the pixels, about 0 for an unchanged decoded JPEG.
         Share of the pixels, about 0 for a decoded JPEG as it is.
     """
     rgb = _whole_blocks(rgb[traces.offset[0] :, traces.offset[1] :])
@@ -107,7 +108,7 @@ def excess(rgb: U8, traces: Traces) -> float:
     again = _requantised(np.rint(levels), traces)
     shift = (again - levels)[..., None]
     unchanged = luma.luma_levels(luma.to_uint8(rgb + shift))
-    usable = ((rgb > 0) & (rgb < _LARGEST)).all(axis=-1)  # where a decoder cut off, luma is not what it was
+    usable = ((rgb > 0) & (rgb < _LARGEST)).all(axis=-1)  # clipping by the decoder changes luma
     if not usable.any():
         return 0.0
     moved, moves_anyway = (
@@ -118,7 +119,7 @@ def excess(rgb: U8, traces: Traces) -> float:
 
 
 def _requantised(levels: F32, traces: Traces) -> F32:
-    """(8 R, 8 C) whole grey levels -> the same after a JPEG of that table, by the decoder that all use."""
+    """(8 R, 8 C) whole grey levels -> the same after JPEG with that table and the usual decoder."""
     file = io.BytesIO()
     table = [int(step) for step in traces.steps.reshape(-1)]
     Image.fromarray(levels.astype(np.uint8)).save(file, "JPEG", qtables=[table])
@@ -132,7 +133,7 @@ def _whole_blocks(rgb: U8) -> U8:
 
 
 def _some_blocks(rgb: U8) -> F32:
-    """(H, W, 3) -> (n, 64) coefficients of whole blocks, evenly from all over the picture."""
+    """(H, W, 3) -> (n, 64) coefficients of whole blocks, evenly spread over the picture."""
     rgb = _whole_blocks(rgb)
     rows, cols = (side // dct.SIDE for side in rgb.shape[:2])
     if not rows or not cols:
@@ -147,7 +148,7 @@ def _some_blocks(rgb: U8) -> F32:
 
 
 def _cut_off(rgb: U8) -> NDArray[np.bool_]:
-    """(8 R, 8 C, 3) -> (R C,): blocks that reach black or white, where decoded luma is not the table's."""
+    """(8 R, 8 C, 3) -> (R C,): blocks that reach black or white, where decoded luma is clipped."""
     rows, cols = (side // dct.SIDE for side in rgb.shape[:2])
     ends = ((rgb == 0) | (rgb == _LARGEST)).any(axis=-1)
     cut_off: NDArray[np.bool_] = ends.reshape(rows, dct.SIDE, cols, dct.SIDE).any(axis=(1, 3)).reshape(-1)
@@ -155,14 +156,14 @@ def _cut_off(rgb: U8) -> NDArray[np.bool_]:
 
 
 def _seams(rgb: U8) -> tuple[int, int]:
-    """Where rows and columns differ most from what their neighbours on either side would say."""
+    """Return the offset at which rows and columns differ most from an interpolation of their neighbours."""
     rows = luma.luma_levels(rgb[:: max(1, len(rgb) // 512)])
     cols = luma.luma_levels(rgb[:, :: max(1, rgb.shape[1] // 512)]).T
     return _seam(cols), _seam(rows)
 
 
 def _seam(lines: F32) -> int:
-    """(n, length) -> the phase, modulo 8, of the steps along the lines that are steepest for their place."""
+    """(n, length) -> the position, modulo 8, at which steps along the lines are steepest."""
     steps = np.abs(np.diff(lines, axis=1))
     if steps.shape[1] < 2 * dct.SIDE:
         return 0
@@ -172,12 +173,15 @@ def _seam(lines: F32) -> int:
 
 
 def _steps(values: F32) -> tuple[NDArray[np.int64], int]:
-    """(n, 64) magnitudes -> (64,) steps as in `Traces`, and how many are certain."""
+    """(n, 64) magnitudes -> (64,) steps as in `Traces`, and the number of certain ones."""
     counts = _counts(values)
     steps, is_certain = _certain_steps(counts)
-    steps[0], is_certain[0] = 1, False  # in flat ground DC has one value, and combs of all that divide it
+    steps[0], is_certain[0] = (
+        1,
+        False,
+    )  # in flat areas DC has one value, which fits all its divisors
     misfits = _misfits_of_large(counts)
-    # What is small must be noise, or the step is 1; of what is large every value counts.
+    # Small values must be noise, or the step is 1; of the large ones every value counts.
     small = np.where(values < _LEAST_VALUE, np.square(values), 0).mean(axis=0)
     unsure = ~is_certain & (values.max(axis=0) < _LARGEST) & (small < _NOISY)
     fits = misfits[unsure] <= _FITTING
@@ -188,7 +192,7 @@ def _steps(values: F32) -> tuple[NDArray[np.int64], int]:
 
 
 def _step_of_dc(values: F32, neighbour: int) -> int:
-    """The largest that its values lie on, up to twice its neighbours' in the table, or 1."""
+    """Return the largest step that fits DC, up to twice its neighbours' in the table, or 1."""
     steps = np.arange(2, min(2 * neighbour, _LARGEST) + 1)[:, None]
     fits = _apart(values, steps).mean(axis=1) <= _FITTING
     return int(steps[fits].max()) if fits.any() else 1
@@ -215,7 +219,7 @@ def _certain_steps(counts: F64) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
 
 
 def _refined(steps: NDArray[np.int64], misfits: F64) -> NDArray[np.int64]:
-    """(f,) the largest steps that will do, (f, 254) -> those at or somewhat below them that fit best."""
+    """(f,) largest possible steps, (f, 254) misfits -> the steps at or slightly below them that fit best."""
     known = np.arange(2, _LARGEST + 1)
     near = (known <= steps[:, None]) & (known >= (1 - _SOMEWHAT) * steps[:, None])
     best = known[::-1][np.where(near, misfits, np.inf)[:, ::-1].argmin(axis=1)]
@@ -223,7 +227,7 @@ def _refined(steps: NDArray[np.int64], misfits: F64) -> NDArray[np.int64]:
 
 
 def _misfits_of_large(counts: F64) -> F64:
-    """(f, bins) -> (f, 254): the mean misfit of values that are no noise, which may be few; 0 if none is."""
+    """(f, bins) -> (f, 254): the mean misfit of values above the noise, which may be few; 0 without any."""
     large = counts * (_values_of_bins() > _LEAST_VALUE)
     misfits: F64 = large @ _misfits().T / np.maximum(large.sum(axis=1, keepdims=True), 1)
     return misfits
@@ -231,7 +235,7 @@ def _misfits_of_large(counts: F64) -> F64:
 
 @lru_cache(maxsize=1)
 def _combs() -> tuple[F64, F64]:
-    """(254, bins) each: cosines with teeth at the multiples of 2..255, and the bins that count for each."""
+    """(254, bins) each: cosines that peak at the multiples of 2..255, and the bins that count for each."""
     steps = np.arange(2, _LARGEST + 1)[:, None]
     values = _values_of_bins()
     seen = (values > np.maximum(steps * _QUARTER, _LEAST_VALUE)).astype(np.float64)
@@ -247,7 +251,7 @@ def _misfits() -> F64:
 def _apart(values: F32 | F64, steps: NDArray[np.int64]) -> F64:
     """(n,) values, (s, 1) steps -> (s, n) squared distances from the nearest multiples.
 
-    Bounded: where a decoder cut off at black or white, a few values lie anywhere.
+    Distances are bounded, since clipping by a decoder can move a few values anywhere.
     """
     squares: F64 = np.square(values - steps * np.rint(values / steps))
     return np.minimum(squares, _FARTHEST, out=squares)

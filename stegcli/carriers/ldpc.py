@@ -1,15 +1,15 @@
-"""A code that corrects soft errors: repeat-accumulate, decoded by sum-product. Part of the file format.
+"""A repeat-accumulate code for soft bits, decoded by the sum-product algorithm. Part of the file format.
 
-    K bits ──> each in three checks or more ──> M sums, each running over all before ──> K + M coded bits
+    K bits ──> each in three checks or more ──> M sums, each accumulating all before ──> K + M coded bits
 
 Low-density parity checks with a staircase for the parities (H. Jin, A. Khandekar and R. McEliece, "Irregular
-repeat-accumulate codes", 2000), so that no generator matrix is needed; how often each bit is checked follows
-the codes of DVB-S2 (ETSI EN 302 307-1, 5.3.2). The graph is drawn from a public stream, by integers alone:
-whoever knows K and the number of places has the same one. The decoder computes in floating point, and may
-differ from machine to machine in how soon it ends, never in what a right result is.
+repeat-accumulate codes", 2000), which needs no generator matrix; the number of checks per bit follows
+the codes of DVB-S2 (ETSI EN 302 307-1, 5.3.2). The graph is drawn from a public stream with integer
+arithmetic alone: K and the number of places determine it. The decoder computes in floating point, and may
+need more or fewer iterations on different machines, but what counts as a codeword does not differ.
 
-No library brings it: those with soft decoding and wheels for the three systems bring a simulator of quantum
-circuits and a test runner as well, and decode syndromes.
+No library is used: those with soft decoding and wheels for the three systems also depend on a simulator of
+quantum circuits and a test runner, and decode syndromes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = ["MAX_RATE_PER_MILLE", "Code", "Decoded", "code_for"]
 
 MAX_RATE_PER_MILLE: Final = 880
 _LEAST_RATE: Final = 4
-"""A code of a lower rate than 1/4 is one of 1/4 whose bits are repeated."""
+"""A code of a rate below 1/4 is a code of rate 1/4 whose bits are repeated."""
 _LEAST_DEGREE: Final = 3
 
 _SHAPES: Final = (
@@ -50,7 +50,7 @@ _SHAPES: Final = (
     (870, 20, 13),
     (MAX_RATE_PER_MILLE, 25, 11),
 )
-"""Up to which rate, in thousandths: bits of the message in each check, and in how many a frequent one is."""
+"""Largest rate in thousandths, message bits in each check, and checks of a frequently checked bit."""
 
 _UNTANGLING: Final = 64
 _CERTAIN: Final = np.float32(30)
@@ -58,17 +58,17 @@ _SATURATED: Final = np.float32(1 - 1e-6)
 _ITERATIONS: Final = 80
 _HOPE_AFTER: Final = 16
 _HOPELESS: Final = 0.16
-"""Share of checks that fail after so many iterations, and from which nothing ever converged."""
+"""Share of failed checks after that many iterations from which no word was ever seen to converge."""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """What a decoder makes of soft bits.
+    """Result of decoding soft bits.
 
     Attributes:
-        bits: (K,) uint8, the likeliest.
+        bits: (K,) uint8, the likeliest message.
         is_codeword: whether every check holds.
-        iterations: until then, or until it gave up.
+        iterations: number until it was found, or until the decoder gave up.
     """
 
     bits: Bits
@@ -78,14 +78,14 @@ class Decoded:
 
 @dataclass(frozen=True, eq=False)
 class Code:
-    """A code of `message_bits` for `places`, see `code_for`.
+    """A code of `message_bits` for `places`; see `code_for`.
 
     Attributes:
         message_bits: K.
-        places: n, at least as many as coded bits; place i has coded bit i mod (K + M).
+        places: n, at least the number of coded bits; place i holds coded bit i mod (K + M).
         checked: (a, M) int32, the message bits in each check.
-        by_bit: (a M,) int32: edges, row by row of `checked`, in the order of their message bits.
-        first_edge: (K,) int64: where in `by_bit` each message bit begins.
+        by_bit: (a M,) int32, the edges, numbered row by row in `checked`, sorted by message bit.
+        first_edge: (K,) int64, where each message bit begins in `by_bit`.
     """
 
     message_bits: int
@@ -96,21 +96,21 @@ class Code:
 
     @property
     def checks(self) -> int:
-        """M."""
+        """Number of checks, M."""
         return int(self.checked.shape[1])
 
     def encode(self, message: Bits) -> Bits:
-        """(K,) uint8 -> (n,) uint8."""
+        """Encode a message, (K,) uint8 -> (n,) uint8."""
         sums = np.bitwise_xor.reduce(message[self.checked], axis=0)
         coded = np.concatenate([message, np.bitwise_xor.accumulate(sums)])
         return np.resize(coded, self.places)
 
     def decode(self, soft: F32, iterations: int = _ITERATIONS) -> Decoded:
-        """Sum-product over what each place says.
+        """Decode soft bits with the sum-product algorithm.
 
         Args:
             soft: (n,) float32, the logarithm of P(bit = 0) / P(bit = 1) at each place.
-            iterations: at most.
+            iterations: largest number of iterations.
         """
         channel = self._gathered(soft)
         state = _Messages.fresh(self)
@@ -123,7 +123,7 @@ class Code:
         return Decoded(message, failed == 0, iteration)
 
     def _gathered(self, soft: F32) -> F32:
-        """(n,) -> (K + M,): places of one coded bit together."""
+        """(n,) -> (K + M,): add up the places of each coded bit."""
         length = self.message_bits + self.checks
         whole = len(soft) // length * length
         total = soft[:whole].reshape(-1, length).sum(axis=0)
@@ -134,11 +134,11 @@ class Code:
 
 @dataclass
 class _Messages:
-    """Sum-product at work.
+    """State of the sum-product algorithm.
 
     Attributes:
-        beliefs: (K + M,) float32, what is thought of each coded bit.
-        answers: (a + 2, M) float32, what each check says to its message bits, its parity and the one before.
+        beliefs: (K + M,) float32, log-odds of each coded bit.
+        answers: (a + 2, M) float32, messages of each check to its message bits, its parity and the last one.
     """
 
     beliefs: F32
@@ -152,7 +152,7 @@ class _Messages:
         )
 
     def pass_on(self, code: Code, channel: F32) -> None:
-        """Bits to checks and back, all at once."""
+        """Pass messages from all bits to all checks and back."""
         if not self.answers.any():
             self.beliefs = channel
         said = self._seen(code) - self.answers
@@ -167,7 +167,7 @@ class _Messages:
         self.beliefs = channel + self._heard(code)
 
     def _seen(self, code: Code) -> F32:
-        """(a + 2, M): beliefs where each check looks."""
+        """(a + 2, M): the beliefs about the bits of each check."""
         parities = self.beliefs[code.message_bits :]
         seen = np.empty_like(self.answers)
         np.take(self.beliefs, code.checked, out=seen[:-2])
@@ -177,7 +177,7 @@ class _Messages:
         return seen
 
     def _heard(self, code: Code) -> F32:
-        """(K + M,): the sum of what all checks say to each bit."""
+        """(K + M,): the sum of the messages of all checks to each bit."""
         heard = np.empty_like(self.beliefs)
         of_messages = self.answers[:-2].ravel()[code.by_bit]
         heard[: code.message_bits] = np.add.reduceat(of_messages, code.first_edge)
@@ -187,7 +187,7 @@ class _Messages:
         return heard
 
     def failed_share(self, code: Code) -> float:
-        """Of the checks."""
+        """Share of the checks that fail."""
         hard = self.beliefs < 0
         parities = hard[code.message_bits :]
         odd = np.bitwise_xor.reduce(hard[code.checked], axis=0) ^ parities
@@ -196,7 +196,7 @@ class _Messages:
 
 
 def _but_own(factors: F32) -> F32:
-    """(d, M) -> (d, M): the product of all rows but the row itself."""
+    """(d, M) -> (d, M): the product of all other rows."""
     others = np.empty_like(factors)
     others[0] = 1
     for row in range(1, len(factors)):
@@ -210,13 +210,13 @@ def _but_own(factors: F32) -> F32:
 
 @lru_cache(maxsize=4)
 def code_for(message_bits: int, places: int) -> Code:
-    """The code of so many bits for so many places.
+    """Return the code for a number of message bits and a number of places.
 
     Raises:
-        ValueError: there is no bit, or the rate is above `MAX_RATE_PER_MILLE`.
+        ValueError: there are no message bits, or the rate exceeds `MAX_RATE_PER_MILLE`.
     """
     if message_bits < 1 or 1000 * message_bits > MAX_RATE_PER_MILLE * places:
-        raise ValueError(f"no code puts {message_bits} bits into {places} places")
+        raise ValueError(f"no code fits {message_bits} bits into {places} places")
     coded = min(places, _LEAST_RATE * message_bits)
     checked = _graph(message_bits, coded - message_bits)
     edges = checked.ravel()
@@ -226,7 +226,7 @@ def code_for(message_bits: int, places: int) -> Code:
 
 
 def _graph(message_bits: int, checks: int) -> I32:
-    """(a, M) int32: which message bits each check sums, every one three times or more."""
+    """(a, M) int32: the message bits that each check adds up, each bit at least three times."""
     rate = 1000 * message_bits // (message_bits + checks)
     _, per_check, often = next(shape for shape in _SHAPES if rate <= shape[0])
     per_check = max(per_check, -(-_LEAST_DEGREE * message_bits // checks))
@@ -240,7 +240,7 @@ def _graph(message_bits: int, checks: int) -> I32:
 
 
 def _degrees(message_bits: int, edges: int, often: int) -> NDArray[np.int64]:
-    """(K,) int64 that sum up to `edges`: the first bits are checked `often`, the others three times."""
+    """(K,) int64 with sum `edges`: the first bits are checked `often` times, the others three times."""
     degrees = np.full(message_bits, _LEAST_DEGREE, dtype=np.int64)
     extra = edges - _LEAST_DEGREE * message_bits
     frequent = min(extra // (often - _LEAST_DEGREE), message_bits)
@@ -253,7 +253,7 @@ def _degrees(message_bits: int, edges: int, often: int) -> NDArray[np.int64]:
 
 
 def _untangled(checked: I32) -> I32:
-    """The same edges with no bit twice in one check, as far as a few rounds of exchanges go."""
+    """Return the same edges, with repeated bits in a check exchanged as far as a few rounds achieve it."""
     rows, checks = checked.shape
     for turn in range(1, _UNTANGLING + 1):
         order = np.argsort(checked, axis=0, kind="stable")

@@ -1,4 +1,4 @@
-"""Bits as parities of R + G + B, a property that phases leave free: both live in the same pixels."""
+"""Bits as parities of R + G + B, which are independent of phases: both can use the same pixels."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from stegcli.carriers.streams import scaled, words32
 from stegcli.errors import ImageError
 
 Parity = tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]
-"""Positions, (K,) in 0..n-1 without repeats, and the parity, 0 or 1, that R + G + B must have there."""
+"""(K,) positions in 0..n-1 without repeats, and the parity, 0 or 1, that R + G + B must have there."""
 
 MIN_PIXELS: Final = 64 * 64
-"""Usable pixels that the header needs; below, its parities would crowd out everything else."""
+"""Least number of usable pixels for a header; in fewer, its parities would leave too little room."""
 
 _STEPS_KEY: Final = sha256(b"stegcli/1/steps").digest()
 
@@ -23,20 +23,20 @@ _BLUE: Final = 2
 _WHITE: Final = 255
 
 GROUP_SIZES: Final = (1, 2, 4, 8, 16)
-"""Pixels that a parity may be of; together a header's groups take at most half of the pixels."""
+"""Possible numbers of pixels per parity; a header's groups together take at most half of the pixels."""
 
 _SPARED_SHARE: Final = 0.065
-"""Measured at 256x256: the header still opens with a tenth of the pixels destroyed on top, and more."""
+"""Measured at 256x256: the header still opens if more than a tenth of the pixels is destroyed besides."""
 
 
 def parities(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """(K, ..., 3) uint8 pixels, or groups of them -> (K,) uint8 parities, 0 or 1, of all their R + G + B."""
+    """(K, ..., 3) uint8 pixels, or groups of them -> (K,) uint8 parities, 0 or 1, of all R + G + B."""
     sums: npt.NDArray[np.uint64] = values.sum(axis=tuple(range(1, values.ndim)), dtype=np.uint64)
     return (sums & np.uint64(1)).astype(np.uint8)
 
 
 def spared_count(count: int) -> int:
-    """How many of so many parities `spare_dearest` leaves wrong."""
+    """Return how many of `count` parities `spare_dearest` leaves wrong."""
     return int(_SPARED_SHARE * count)
 
 
@@ -46,16 +46,16 @@ def spare_dearest(
     bits: npt.NDArray[np.uint8],
     cost: npt.NDArray[np.float32],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
-    """The plan without those parities that are wrong where a change costs most.
+    """Return the plan without the wrong parities that would be most expensive to correct.
 
-    The code corrects them. They stand at random places, the smooth ones too, where a detector looks: at large
-    spreads they are what gives a stego away.
+    The header's code corrects them instead. Parities lie at random positions, including smooth ones, where a
+    detector looks: at large spreads they are what gives a stego away.
 
     Args:
         pixels: (n, 3) uint8 cover.
-        positions: of `parity_plan`.
-        bits: likewise.
-        cost: (n,) float32, what a change costs at each pixel.
+        positions: as returned by `parity_plan`.
+        bits: as returned by `parity_plan`.
+        cost: (n,) float32, cost of a change at each pixel.
     """
     wrong = np.flatnonzero(parities(pixels[positions]) != bits)
     dearest_first = np.argsort(-cost[positions[wrong]].min(axis=1), kind="stable")
@@ -70,9 +70,9 @@ def pixel_parities(
     bits: npt.NDArray[np.uint8],
     cost: npt.NDArray[np.float32] | None,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
-    """A plan for groups -> what each of their pixels must be: (K * group,) positions and bits.
+    """Turn a plan for groups into one for pixels: (K * group,) positions and bits.
 
-    Where a group's parity is wrong its cheapest pixel turns; all others keep what they have.
+    Where the parity of a group is wrong, its cheapest pixel changes; all others keep theirs.
     """
     wanted = parities(pixels[positions.reshape(-1)]).reshape(positions.shape)
     wrong = np.flatnonzero(parities(pixels[positions]) != bits)
@@ -87,9 +87,9 @@ def destroyed_share(
     bits: npt.NDArray[np.uint8],
     spared: int = 0,
 ) -> float:
-    """Share of (n, 3) pixels destroyed since `parity_plan`'s bits were written, 0..1, estimated from them.
+    """Estimate the share, 0..1, of (n, 3) pixels destroyed since `parity_plan`'s bits were written.
 
-    A group with a destroyed pixel has the right parity one half of the time. A single wrong one says nothing:
+    A group with a destroyed pixel has the right parity half of the time. A single wrong one is no evidence:
     it may be the only pixel that was changed. `spared` parities were wrong from the start.
     """
     wrong = int(np.count_nonzero(parities(pixels[positions]) != bits)) - spared
@@ -102,9 +102,9 @@ def destroyed_share(
 def force_parity(
     pixels: npt.NDArray[np.uint8], positions: npt.NDArray[np.int64], bits: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.uint8]:
-    """(n, 3) uint8 -> the same with one step of blue wherever a parity is wrong, in the group's first pixel.
+    """(n, 3) uint8 -> the same with one step of blue in a group's first pixel wherever its parity is wrong.
 
-    Luma feels blue least. Up or down is a fair draw, as in LSB matching, except at 0 and 255.
+    Blue changes luma least. Up or down is a fair draw, as in LSB matching, except at 0 and 255.
     """
     wrong = positions[parities(pixels[positions]) != bits, 0]
     blue = pixels[wrong, _BLUE].astype(np.int64)
@@ -116,9 +116,9 @@ def force_parity(
 
 
 def positions_of(pixel_count: int, count: int, locator: bytes) -> npt.NDArray[np.int64]:
-    """(count,) int64 positions: the locator's stream scaled to 0..n-1, repeats left out.
+    """Return (count,) int64 positions: the locator's stream scaled to 0..n-1, without repeats.
 
-    The positions of a smaller count are the first of those of a larger one: one drawing serves all.
+    The positions for a smaller count are a prefix of those for a larger one, so that one drawing serves all.
 
     Raises:
         ImageError: fewer than `MIN_PIXELS` pixels.

@@ -1,4 +1,4 @@
-"""Which pixels of a picture carry, in which order, and how they are put back."""
+"""Select the pixels of a picture that carry, in raster order, and put them back."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["OPAQUE", "carrier_masks", "carriers", "put_back", "usable_pixels"]
 
 OPAQUE: Final = 255
 _MOSTLY_OPAQUE: Final = 0.5
-"""Share of the visible pixels from which on the opaque ones carry alone."""
+"""If at least this share of the visible pixels is opaque, only the opaque ones carry."""
 
 
 def usable_pixels(alpha: Gray | None) -> NDArray[np.bool_] | None:
-    """(H, W) mask of the pixels that shall carry; None if that is all of them.
+    """Return the (H, W) mask of the pixels that carry, or None if all do.
 
-    Those are the opaque ones. A browser's canvas, Qt and Cairo multiply colours by alpha when they save, and
-    what half-transparent pixels carry would be lost; where they are most of what is visible, they carry too.
+    The opaque pixels carry. A browser's canvas, Qt and Cairo multiply colours by alpha when they save, which
+    destroys what half-transparent pixels carry; these carry only if there are too few opaque ones.
     """
     opaque, *rest = carrier_masks(alpha)
     if not rest:
@@ -37,7 +37,7 @@ def usable_pixels(alpha: Gray | None) -> NDArray[np.bool_] | None:
 
 
 def carrier_masks(alpha: Gray | None) -> list[NDArray[np.bool_] | None]:
-    """Which pixels may carry: the opaque ones, then all that are visible, if there are more; None is all."""
+    """Return the possible masks: the opaque pixels, then all visible ones, if there are more; None is all."""
     if alpha is None or int(alpha.min()) == OPAQUE:
         return [None]
     opaque = alpha == OPAQUE
@@ -52,12 +52,12 @@ def _count(mask: NDArray[np.bool_] | None, alpha: Gray | None) -> int:
 
 
 def carriers(rgb: Rgb, usable: NDArray[np.bool_] | None) -> Rgb:
-    """(n, 3) pixels that carry, in raster order."""
+    """Return the (n, 3) pixels that carry, in raster order."""
     return np.ascontiguousarray(rgb).reshape(-1, 3) if usable is None else rgb[usable]
 
 
 def put_back(cover_rgb: Rgb, usable: NDArray[np.bool_] | None, written: Rgb) -> Rgb:
-    """(H, W, 3): the cover with its carriers replaced by `written`, (n, 3)."""
+    """Return the cover, (H, W, 3), with its carrying pixels replaced by `written`, (n, 3)."""
     if usable is None:
         return written.reshape(cover_rgb.shape)
     stego_rgb = cover_rgb.copy()

@@ -1,19 +1,19 @@
-"""Polar codes: which positions of a block are frozen, the transform, and successive cancellation.
+"""Polar codes: frozen positions of a block, the polar transform, and successive cancellation.
 
     u (N bits)  -> transform -> x (N bits), N = 2^exponent;   the transform is its own inverse
 
     transform:  x = [T(u1) ^ T(u2), T(u2)] for the halves u1, u2 of u;   T of one bit is itself
 
-Arikan, "Channel polarization", IEEE Trans. Inf. Theory 2009. Seen from bits x that are mostly foreseeable,
-nearly every u_i is either certain or a fair coin once the earlier ones are known. Whoever may choose x puts
-the message into the coins (the frozen positions) and takes the likelier value elsewhere.
+Arikan, "Channel polarization", IEEE Trans. Inf. Theory 2009. If the bits x are mostly predictable,
+nearly every u_i is either certain or a fair coin once the earlier ones are known. A writer that may choose x
+puts the message into the coins (the frozen positions) and takes the likelier value elsewhere.
 
-Blocks lie side by side: arrays are (N, blocks), a column is a block, so that numpy works on all blocks at
-once. A subtree whose positions are all frozen, all free, or all one of these but one is decided without
-going down (Sarkis and others, "Fast polar decoders", 2014), which leaves hundreds of steps of some hundred
-thousand.
+Blocks lie side by side: arrays are (N, blocks) and a column is a block, so that numpy works on all blocks at
+once. A subtree whose positions are all frozen, all free, or all alike except one is decided without
+descending into it (Sarkis and others, "Fast polar decoders", 2014), which reduces some hundred thousand steps
+to hundreds.
 
-Frozen sets and transform are part of the file format. Successive cancellation is the writer's alone: its
+Frozen sets and transform are part of the file format. Only the writer uses successive cancellation: its
 floating point may differ from one machine to the next, and every reader still reads what was written.
 """
 
@@ -37,42 +37,42 @@ __all__ = ["MAX_EXPONENT", "MIN_EXPONENT", "cancel", "frozen_set", "transform"]
 
 MIN_EXPONENT: Final = 6
 MAX_EXPONENT: Final = 18
-"""Blocks of 64 to 262,144 samples: the longer, the nearer to the ideal; the more, the faster side by side."""
+"""Blocks have 64 to 262,144 samples: longer ones come closer to the ideal, and many are faster together."""
 
 _BITS: Final = 31
 _ONE: Final = 1 << _BITS
-"""Certainty in the recursion below, so that products stay within 63 bits."""
+"""Probability 1 in the recursion below, chosen so that products fit into 63 bits."""
 
 _FLIPS: Final = (
     *(32768, 14422, 10929, 8980, 7683, 6741, 6020, 5447, 4980, 4590),
     *(4259, 3975, 3728, 3511, 3319, 3147, 2993, 2854, 2727, 2612),
 )
-"""In units of 2^-16, p / h of the p whose binary entropy is h = 2^-j, by j."""
+"""For each j, in units of 2^-16: p / h for the p whose binary entropy is h = 2^-j."""
 
 _COARSE: Final = 14
 
 _SIGN: Final = np.uint32(1 << 31)
 _CHUNK: Final = 1 << 15
-"""Values worked on at a time, so that the passes over them stay in the processor's cache."""
+"""Values processed at a time, so that passes over them stay in the processor's cache."""
 
 
 @lru_cache(maxsize=48)
 def frozen_set(exponent: int, message_bits: int, shape: int) -> NDArray[np.bool_]:
-    """(2^exponent,) bool, read-only: the `message_bits` positions of u that carry the message.
+    """Return (2^exponent,) bool, read-only: the `message_bits` positions of u that carry the message.
 
-    Part of the file format. Every u_i is taken for a channel that erases with probability e and else flips
-    with probability p, in units of 2^-31; all divisions round down. From e and p of `_start`, each of
-    `exponent` rounds replaces a channel by two, the sum of two such bits and then one of them once the sum
-    is known:
+    Part of the file format. Every u_i is modelled as a channel that erases with probability e and otherwise
+    flips with probability p, in units of 2^-31; all divisions round down. Starting from the e and p of
+    `_start`, each of `exponent` rounds replaces a channel by two: the sum of two such bits, and then one of
+    them once the sum is known:
 
         k = 1 - e                     e' = 1 - kk                   p' = 2 (p - pp)
         e'' = ee + kk 2 (p - pp)      p'' = (2 ek p + kk pp) / (1 - e''), at most 1/2
 
-    Frozen are the positions of greatest e + (1 - e) 2 sqrt(p (1 - p)), the lower first where these are
-    equal. The square root is that of p (1 - p) in units of 2^-52, rounded down.
+    The frozen positions are those of greatest e + (1 - e) 2 sqrt(p (1 - p)), the lower ones first where these
+    are equal. The square root is that of p (1 - p) in units of 2^-52, rounded down.
 
-    `shape`, 0..15, says what samples are like: 0 that most are certain and the others coins, as where prices
-    differ much; 15 that all are alike.
+    `shape`, 0..15, describes the samples: 0 means that most are certain and the others are coins, as where
+    prices differ much; 15 means that all are alike.
     """
     e, p = (np.array([value], dtype=np.int64) for value in _start(exponent, message_bits, shape))
     for _ in range(exponent):
@@ -88,10 +88,10 @@ def frozen_set(exponent: int, message_bits: int, shape: int) -> NDArray[np.bool_
 
 
 def _start(exponent: int, message_bits: int, shape: int) -> tuple[int, int]:
-    """Erasures and flips of the samples, whose entropy is the message's: z = message_bits / 2^exponent.
+    """Return erasures and flips of samples whose entropy is the message's: z = message_bits / 2^exponent.
 
     e = z (15 - shape) / 15; h = (z - e) / (1 - e) is the entropy of the flips. For 2^-j <= h < 2^(1-j), p / h
-    is between `_FLIPS`[j] and [j - 1], linearly in h; where h is less than 2^-19 it is `_FLIPS`[19].
+    is interpolated between `_FLIPS`[j] and [j - 1], linearly in h; below 2^-19 it is `_FLIPS`[19].
     """
     z = (message_bits << _BITS) >> exponent
     e = z * (15 - shape) // 15
@@ -103,7 +103,7 @@ def _start(exponent: int, message_bits: int, shape: int) -> tuple[int, int]:
 
 
 def _two_channels(e: I64, p: I64) -> tuple[I64, I64]:
-    """(n,) erasures and flips -> (2 n,), the sum's and the other's in turn."""
+    """(n,) erasures and flips -> (2 n,), alternating between the sum and the other channel."""
     k = _ONE - e
     kk, pp = (k * k) >> _BITS, (p * p) >> _BITS
     flips = 2 * (p - pp)
@@ -115,9 +115,9 @@ def _two_channels(e: I64, p: I64) -> tuple[I64, I64]:
 
 
 def _nth_greatest(z: NDArray[np.int64], rank: int) -> int:
-    """The value of rank 1.. from above, 2^31 for rank 0.
+    """Return the value of a rank, counted from 1 at the greatest; 2^31 for rank 0.
 
-    By counting: there are so many equal values that numpy's partition is slow.
+    Values are counted, because numpy's partition is slow with so many equal ones.
     """
     if rank == 0:
         return _ONE
@@ -130,7 +130,7 @@ def _nth_greatest(z: NDArray[np.int64], rank: int) -> int:
 
 
 def transform(values: Bits) -> None:
-    """(2^k, w) uint8, in place: the polar transform of every column, of all eight bits of its bytes alike."""
+    """(2^k, w) uint8, in place: the polar transform of every column, for all eight bits of a byte at once."""
     count, half = len(values), 1
     while half < count:
         pairs = values.reshape(count // (2 * half), 2, half, -1)
@@ -142,10 +142,10 @@ def cancel(odds: F32, message: Bits, shape: int) -> Bits:
     """Choose likely bits whose syndrome is the message.
 
     Args:
-        odds: (N, blocks) float32 finite, ln P(0) / P(1) of every bit as the writer would like them
-        distributed.
+        odds: (N, blocks) float32, finite, ln P(0) / P(1) of every bit in the distribution that the writer
+            wants.
         message: (message_bits, blocks) uint8 0 or 1.
-        shape: as `frozen_set`.
+        shape: as for `frozen_set`.
 
     Returns:
         (N, blocks) uint8 0 or 1; the frozen positions of their `transform` hold the message.
@@ -160,11 +160,11 @@ def cancel(odds: F32, message: Bits, shape: int) -> Bits:
 
 
 class _Op(IntEnum):
-    """What to do with a subtree, or between its halves."""
+    """Operation on a subtree, or between its halves."""
 
-    FIRST = 0  # odds of the first half's bits, the second half unknown
-    SECOND = 1  # odds of the second half's bits, the first half chosen
-    JOIN = 2  # from the halves' bits to the subtree's
+    FIRST = 0  # odds of the first half's bits, while the second half is unknown
+    SECOND = 1  # odds of the second half's bits, once the first half is chosen
+    JOIN = 2  # from the bits of the halves to the bits of the subtree
     ALL_FROZEN = 3
     ALL_FREE = 4
     LAST_FREE = 5
@@ -172,7 +172,7 @@ class _Op(IntEnum):
 
 
 class _Step(NamedTuple):
-    """One operation on the subtree of `length` positions from `start`; `row`: frozen positions before it."""
+    """An operation on the subtree of `length` positions from `start`; `row`: frozen positions before it."""
 
     op: _Op
     start: int
@@ -182,7 +182,7 @@ class _Step(NamedTuple):
 
 @lru_cache(maxsize=16)
 def _program(exponent: int, message_bits: int, shape: int) -> tuple[_Step, ...]:
-    """What `cancel` does, in order, for all blocks of that kind."""
+    """Return the operations of `cancel`, in order, for all blocks of that kind."""
     frozen = frozen_set(exponent, message_bits, shape)
     before = [0, *np.cumsum(frozen).tolist()]
     steps: list[_Step] = []
@@ -203,7 +203,7 @@ def _program(exponent: int, message_bits: int, shape: int) -> tuple[_Step, ...]:
 
 
 def _leaf(frozen_count: int, length: int, frozen: NDArray[np.bool_], start: int) -> _Op | None:
-    """How a subtree is decided at once, or None if it is not."""
+    """Return how a subtree can be decided at once, or None if it cannot."""
     if frozen_count == length:
         return _Op.ALL_FROZEN
     if frozen_count == 0:
@@ -216,9 +216,9 @@ def _leaf(frozen_count: int, length: int, frozen: NDArray[np.bool_], start: int)
 
 
 class _Canceller:
-    """The state between steps: odds of one subtree of each length, and the bits chosen so far.
+    """State between steps: odds of one subtree of each length, and the bits chosen so far.
 
-    Bits are kept as the sign bit of a 32-bit word: then changing the sign of odds by a bit is one XOR.
+    Bits are stored in the sign bit of a 32-bit word, so that one XOR changes the sign of odds by a bit.
     """
 
     def __init__(self, odds: F32, message: Bits) -> None:
@@ -263,7 +263,7 @@ class _Canceller:
         np.bitwise_and(words, _SIGN, out=self._bits(step.start, step.length))
 
     def last_free(self, step: _Step) -> None:
-        """The free bit is added to every bit of the subtree: all of them vote on it."""
+        """The free bit is added to every bit of the subtree, so that all of them vote on it."""
         values = np.zeros((step.length, self._blocks), dtype=np.uint8)
         values[:-1] = self._message[step.row : step.row + step.length - 1]
         self._encode(step, values)
@@ -273,7 +273,7 @@ class _Canceller:
         bits ^= votes.view(np.uint32) & _SIGN
 
     def first_frozen(self, step: _Step) -> None:
-        """The frozen bit is the parity of the subtree: where it is wrong, the least certain bit gives way."""
+        """The frozen bit is the parity of the subtree; if it is wrong, the least certain bit is flipped."""
         self.all_free(step)
         bits = self._bits(step.start, step.length).reshape(step.length, -1)
         wrong = np.bitwise_xor.reduce(bits, axis=0)
@@ -298,9 +298,10 @@ _RUN: Final = {
 
 
 def _odds_of_sum(first: F32, second: F32, out: F32, spare: F32) -> None:
-    """`out`: ln P(0) / P(1) of the sum, modulo two, of bits of odds `first` and `second`. `spare`: (2, n).
+    """Write to `out` ln P(0) / P(1) of the sum, modulo two, of bits with odds `first` and `second`.
 
-    The lesser certainty with the product of the signs, and ln (1 + e^-|a + b|) / (1 + e^-|a - b|).
+    This is the smaller magnitude with the product of the signs, plus ln (1 + e^-|a + b|) / (1 + e^-|a - b|).
+    `spare` is (2, n) working memory.
     """
     agree, differ = spare
     np.maximum(first, second, out=agree)

@@ -1,12 +1,12 @@
-"""What the 27 joint steps of a pixel cost, and how likely each is in the distribution that carries a payload.
+"""Prices of the 27 joint steps of a pixel, and their probabilities in the distribution that carries.
 
-A step d in {-1, 0, 1}^3 costs rho d'Ad: rho says where a picture hides changes (HILL or the learned cost),
-A, one for the picture, that its channels share their noise, so that a step in one alone shows most. Beyond
-0..255 no step leads.
+A step d in {-1, 0, 1}^3 costs rho d'Ad: rho says where a picture hides changes well (HILL or the learned
+cost), and A, one matrix per picture, expresses that its channels share their noise, so that a step in one
+channel alone is most conspicuous. Steps beyond 0..255 are not allowed.
 
-A step's probability depends on lambda rho and on which channels are black or white, and on nothing else. So
-pixels are counted in cells, by 27 such kinds and by rho to one part in 90: entropies are sums over some
-thousand cells, not millions of pixels, and a pixel's odds are looked up.
+The probability of a step depends only on lambda rho and on which channels are at 0 or 255. Pixels are
+therefore counted in cells, by 27 such kinds and by rho with a resolution of one part in 90: entropies are
+sums over some thousand cells instead of millions of pixels, and a pixel's odds are looked up.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 __all__ = ["CHANNELS", "LAYERS", "Cells", "colour_precision", "greatest_entropy"]
 
 CHANNELS: Final = (1, 0, 2)
-"""The order in which a pixel's channels are decided: green, red, blue."""
+"""Order in which the channels of a pixel are decided: green, red, blue."""
 
 LAYERS: Final = 2 * len(CHANNELS)
-"""The lowest bit of each channel, then its second-lowest, in that order of channels."""
+"""The lowest bit of each channel, then its second-lowest bit, in that order of channels."""
 
 _CLIP: Final = 24
 _FLOOR: Final = 3.0
 
 _STEPS: Final = np.array([(r, g, b) for r in (-1, 0, 1) for g in (-1, 0, 1) for b in (-1, 0, 1)])
 _NO_WAY: Final = -1e8
-"""Log-weight of a forbidden step; finite, so that every difference of two is a number."""
+"""Log-weight of a forbidden step; finite, so that the difference of any two is a number."""
 
 _PER_OCTAVE: Final = 64
 _OCTAVES: Final = 32
@@ -47,20 +47,20 @@ _BINS: Final = _PER_OCTAVE * _OCTAVES
 _KINDS: Final = 27
 _PLACES: Final = (9, 3, 1)
 _DIGITS: Final = np.array([1, 2, 1, 0])
-"""Of a step in its row of 27, by the step modulo 4."""
+"""Digit of a step in the index into its row of 27, by the step modulo 4."""
 
 _ENDS: Final = np.array([1, *[0] * 254, 2], dtype=np.uint8)
-"""By value: 1 where no step down is left, 2 where none up is."""
+"""By value: 1 if no step down is possible, 2 if no step up is, else 0."""
 _CHUNK: Final = 1 << 17
 _SAMPLE: Final = 1 << 17
 
 
 def colour_precision(rgb: U8) -> F64:
-    """(H, W, 3) uint8 -> (3, 3) float64 A, positive definite, of trace 3.
+    """Return A for a picture, (H, W, 3) uint8 -> (3, 3) float64, positive definite, with trace 3.
 
-    The inverse covariance of the three channels' Ker-Boehme residuals, of which each is clipped at 24 so that
-    edges do not rule; 3 is added on the diagonal, for the steps themselves are noise and flat ground has
-    none.
+    A is the inverse covariance of the Ker-Boehme residuals of the three channels. Residuals are clipped at 24
+    so that edges do not dominate, and 3 is added to the diagonal, since steps themselves are noise, and flat
+    areas have none.
     """
     residuals = _ker_boehme(np.pad(rgb, ((1, 1), (1, 1), (0, 0)), mode="edge"))
     total = np.zeros((3, 3))
@@ -73,7 +73,7 @@ def colour_precision(rgb: U8) -> F64:
 
 
 def greatest_entropy(pixels: U8) -> float:
-    """(n, 3) uint8 -> bits of entropy where every step within 0..255 costs the same."""
+    """(n, 3) uint8 -> bits of entropy if every step within 0..255 had the same price."""
     ways = np.zeros(_KINDS, dtype=np.intp)
     for part in chunks(len(pixels), _CHUNK):
         ways += np.bincount(_kinds(pixels[part]), minlength=_KINDS)
@@ -93,16 +93,16 @@ def _ker_boehme(rgb: U8) -> NDArray[np.int8]:
 
 
 class Cells:
-    """The pixels of a cover by what their steps cost.
+    """The pixels of a cover, grouped by the prices of their steps.
 
     Args:
         pixels: (n, 3) uint8.
-        rho: (n,) float32 > 0 and finite, any unit; beyond 2^16 times the median either way it is cut off.
-        precision: (3, 3) positive definite.
+        rho: (n,) float32 > 0 and finite, any unit; clipped to within 2^16 times the median either way.
+        precision: (3, 3), positive definite.
 
     Attributes:
-        of_pixel: (n,) uint16, each pixel's cell.
-        count: (cells,) pixels in each.
+        of_pixel: (n,) uint16, cell of each pixel.
+        count: (cells,) number of pixels in each cell.
     """
 
     def __init__(self, pixels: U8, rho: F32, precision: F64) -> None:
@@ -131,14 +131,15 @@ class Cells:
         return bins
 
     def _log_weights(self, lam: float) -> F64:
-        """(cells, 27): ln of each step's probability, but for a constant of its cell."""
+        """(cells, 27): ln of each step's probability, up to a constant for each cell."""
         return np.where(self._allowed, -lam * self._prices, _NO_WAY)
 
     def layer_entropies(self, lam: float) -> F64:
-        """(6,) float64: bits of entropy of each layer, of all pixels together.
+        """Return (6,) float64: bits of entropy of each layer, for all pixels together.
 
-        Given those written before: earlier channels, and a channel's second-lowest bit before its lowest. The
-        lowest bit of a channel that may step both ways is taken to be as often 0 as 1.
+        Each layer is conditioned on those written before it: earlier channels, and the second-lowest bit of
+        a channel before its lowest. The lowest bit of a channel that may step both ways is assumed to be
+        equally often 0 and 1.
         """
         weights = np.exp(self._log_weights(lam))
         joint = _in_order(weights / weights.sum(axis=1, keepdims=True))
@@ -152,22 +153,23 @@ class Cells:
         return entropies
 
     def expected_price(self, lam: float) -> float:
-        """What the steps of all pixels cost together on average, in the unit of rho."""
+        """Return the expected total price of the steps of all pixels, in the unit of rho."""
         weights = np.exp(self._log_weights(lam))
         weights /= weights.sum(axis=1, keepdims=True)
         return float(self.count @ (weights * self._prices).sum(axis=1))
 
     def paid(self, cells: NDArray[np.uint16], moves: U8) -> float:
-        """Cells, and steps modulo 4 as `samples` has them, of the same shape -> the price of these steps."""
+        """Return the total price of moves, steps modulo 4 as in `samples`, of pixels in these cells."""
         step = np.zeros(cells.shape, dtype=np.intp)
         for index, channel in enumerate(CHANNELS):
             step += _DIGITS[moves >> np.uint8(2 * index) & np.uint8(3)] * _PLACES[channel]
         return float(self._prices[cells, step].sum())
 
     def tilts(self, lam: float) -> list[tuple[F32, F32]]:
-        """For each channel in order: ln P(+1) / P(0) and ln P(-1) / P(0), each (3^earlier, cells) float32.
+        """Return ln P(+1) / P(0) and ln P(-1) / P(0) for each channel in order, (3^earlier, cells) float32.
 
-        The row is the earlier channels' steps as digits of base three, 0 for -1, the first one leading.
+        The row index has the steps of the earlier channels as digits of base three, 0 for -1, first one
+        first.
         """
         joint = _in_order(self._log_weights(lam))
         tables = []
@@ -182,7 +184,7 @@ class Cells:
 
 
 def _kinds(pixels: U8) -> U8:
-    """(n, 3) -> (n,) uint8 0..26: of each channel, whether it steps both ways, only up, or only down."""
+    """(n, 3) -> (n,) uint8 0..26: for each channel, whether it steps both ways, only up, or only down."""
     return _ENDS[pixels] @ np.array([9, 3, 1], dtype=np.uint8)
 
 
@@ -197,22 +199,22 @@ def _allowed(kinds: NDArray[np.intp]) -> NDArray[np.bool_]:
 
 
 def _shares_of_odd(kinds: NDArray[np.intp]) -> F64:
-    """(cells,) kinds -> (3, cells) how many of a channel's values are odd: 255, not 0, half the rest."""
+    """(cells,) kinds -> (3, cells): share of odd values of a channel: 1 for 255, 0 for 0, else a half."""
     ends = kinds // np.array([[9], [3], [1]]) % 3
     shares: F64 = np.array([0.5, 0.0, 1.0])[ends]
     return shares
 
 
 def _in_order(steps: F64) -> F64:
-    """(cells, 27) -> (cells, 3, 3, 3), axes in the order in which channels are decided."""
+    """(cells, 27) -> (cells, 3, 3, 3), with axes in the order in which channels are decided."""
     return steps.reshape(-1, 3, 3, 3).transpose(0, *(channel + 1 for channel in CHANNELS))
 
 
 def _two_layers(total: F64, steps: F64, flipped: int) -> F64:
-    """Bits of entropy of the lowest layer and of the second-lowest, (2, cells), summed over states.
+    """Return bits of entropy of the lowest and the second-lowest layer, (2, cells), summed over states.
 
-    `total`: (cells, states) probabilities. `steps`: (cells, states, 3) of the steps given these. `flipped`:
-        the step, 0 for -1 and 2 for +1, that changes the second-lowest bit.
+    `total` has the probabilities of the states, (cells, states); `steps`, (cells, states, 3), those of the
+    steps given the states. `flipped` is the step, 0 for -1 and 2 for +1, that changes the second-lowest bit.
     """
     first = binary_entropy(steps[..., flipped])
     rest = 1 - steps[..., flipped]

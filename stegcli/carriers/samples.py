@@ -1,13 +1,13 @@
-"""Bits in steps of one of pixels' channels, where a cover hides them best, by syndrome coding.
+"""Bits in steps of one in the channels of pixels, where a cover hides them best, by syndrome coding.
 
     writing   prices -> lambda, odds of 27 steps -> six layers of bits, each given those before -> stego
     reading   stego modulo 4 -> keyed order -> polar transform -> frozen positions
 
-A pixel's sample is one byte: two bits each for green, red and blue from the lowest up, which are the
-channel's value modulo 4. With `syndrome` that is the file format. The reader needs the key, the number of
-bytes and a rate for each layer (`Marks`), not the prices.
+A pixel's sample is one byte: two bits each for green, red and blue, from the lowest bits up, which are the
+channel's value modulo 4. Together with `syndrome` this is the file format. The reader needs the key, the
+number of bytes and a rate for each layer (`Marks`), but not the prices.
 
-Pixels are always the (n, 3) uint8 array of usable pixels in raster order; their places are not needed.
+Pixels are always the (n, 3) uint8 array of usable pixels in raster order; their positions do not matter.
 """
 
 from __future__ import annotations
@@ -44,20 +44,21 @@ __all__ = ["LAYERS", "Written", "entropies", "read", "room", "write"]
 
 _CHUNK: Final = 1 << 17
 _DRAWS: Final = 4
-"""Keyed orders that are tried before a step of more than one is taken."""
+"""Number of keyed orders that are tried before a step of more than one is accepted."""
 
 _SAFE: Final = 0.85
-"""Of the greatest entropy, log2(27) bits a pixel, what is promised for any prices."""
+"""Share of the greatest entropy, log2(27) bits per pixel, that is promised for any prices."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """A payload in pixels.
+    """A payload written into pixels.
 
     Attributes:
         pixels: (n, 3) uint8 stego.
-        marks: for the reader, of six layers.
-        oversteps: channel values that had to move by 2, or by 3 at an end of 0..255; as good as always none.
+        marks: marks for the reader, of six layers.
+        oversteps: number of channel values that had to move by 2, or by 3 at an end of 0..255; nearly always
+            0.
     """
 
     pixels: U8
@@ -66,22 +67,22 @@ class Written:
 
 
 def room(pixels: U8, bits_per_pixel: float = 8.0) -> int:
-    """(n, 3) uint8 -> the most bytes that `write` takes with any prices, and that stay under a ceiling."""
+    """(n, 3) uint8 -> the most bytes that `write` accepts at any prices, within a limit in bits per pixel."""
     most = _SAFE * Layout(len(pixels)).usable * greatest_entropy(pixels)
     return int(min(most, bits_per_pixel * len(pixels)) / 8)
 
 
 def entropies(pixels: U8, rho: F32, precision: F64) -> tuple[Callable[[float], float], float]:
-    """What pixels carry, by lambda: lambda > 0 -> bits, falling; and a price that is usual there.
+    """Return the bits that pixels carry as a function of lambda > 0, decreasing, and a typical price.
 
-    Covers that carry at one lambda share out a payload so that together they are least distorted, as if they
+    Covers that carry at the same lambda share a payload such that their total distortion is least, as if they
     were one picture (the "image merging sender" of Cogranne, Sedighi and Fridrich, "Practical strategies for
     content-adaptive batch steganography and pooled steganalysis", 2017).
 
     Args:
         pixels: (n, 3) uint8 cover.
         rho: as for `write`.
-        precision: likewise.
+        precision: as for `write`.
     """
     cells, usable = Cells(pixels, rho, precision), Layout(len(pixels)).usable
     return lambda lam: usable * float(cells.layer_entropies(lam).sum()), cells.unit
@@ -96,16 +97,16 @@ def write(
     threads: int = 2,
     marks: Marks | None = None,
 ) -> Written:
-    """Carry a payload in steps of the least expected price.
+    """Write a payload in steps of the least expected price.
 
     Args:
         pixels: (n, 3) uint8 cover.
-        rho: (n,) float32 > 0 and finite, any unit: what a step costs at each pixel.
-        precision: (3, 3) positive definite: a step d costs rho d'Ad, see `prices.colour_precision`.
-        payload: at most `room` bytes, as good as random (a ciphertext).
-        keys: whose permutation and keystream to use.
-        threads: bands of blocks coded at a time.
-        marks: as the reader knows them beforehand; None for those that suit the cover best.
+        rho: (n,) float32 > 0 and finite, any unit: cost of a step at each pixel.
+        precision: (3, 3), positive definite: a step d costs rho d'Ad; see `prices.colour_precision`.
+        payload: at most `room` bytes that look random (a ciphertext).
+        keys: keys for the permutation and the keystream.
+        threads: number of bands of blocks coded at a time.
+        marks: marks that the reader knows beforehand; None to choose those that suit the cover best.
 
     Raises:
         ImageError: the payload is too large for these pixels.
@@ -113,8 +114,8 @@ def write(
     most = room(pixels)
     if len(payload) > most:
         raise ImageError(
-            f"the cover has room for {most:,} bytes, and {len(payload):,} are to be hidden",
-            "take a larger cover or a smaller secret",
+            f"the cover has room for {most:,} bytes, but {len(payload):,} are to be hidden",
+            "Take a larger cover or a smaller secret.",
         )
     if not payload:
         return Written(pixels.copy(), Marks(0, 0, 0, (0,) * LAYERS), 0)
@@ -143,7 +144,7 @@ def read(pixels: U8, marks: Marks, keys: Keys) -> bytes:
 
 @dataclass(frozen=True)
 class _Job:
-    """What `write` is given, with the cells of its pixels."""
+    """The arguments of `write`, with the cells of its pixels."""
 
     pixels: U8
     cells: Cells
@@ -153,9 +154,9 @@ class _Job:
     threads: int
 
     def multiplier(self) -> float:
-        """Lambda, at which the entropy is the payload.
+        """Return the lambda at which the entropy equals the payload.
 
-        What blocks of finite length lose shows as a higher price, not as fewer bits.
+        The loss of blocks of finite length appears as a higher price, not as fewer bits.
         """
         return multiplier(
             lambda lam: float(self.cells.layer_entropies(lam).sum()),
@@ -164,17 +165,17 @@ class _Job:
         )
 
     def rates(self, lam: float) -> tuple[int, ...]:
-        """Those of the layers that suit these prices."""
+        """Return the rates of the layers that suit these prices."""
         return syndrome.rates_for(self.cells.layer_entropies(lam), self.layout, 8 * len(self.payload))
 
     def coder(self, lam: float, draw: int) -> _Coder:
-        """The samples in one of the keyed orders."""
+        """Return the coder for one of the keyed orders."""
         order = self.layout.order(self.keys, draw)
         residues, cells = order.take(_residues(self.pixels)), order.take(self.cells.of_pixel)
         return _Coder(order, residues, cells, self.cells.tilts(lam))
 
     def written(self, coder: _Coder, marks: Marks) -> Written:
-        """The payload in that order."""
+        """Write the payload in that order."""
         moves = code_bands(self.layout, marks, self.payload, self.keys, coder.moves, self.threads)
         stego, oversteps = _moved(self.pixels, coder.order.put(moves, len(self.pixels)))
         return Written(stego, marks, oversteps)
@@ -182,13 +183,13 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Coder:
-    """Six layers for any band of blocks.
+    """Coder of six layers for any band of blocks.
 
     Attributes:
-        order: the keyed one.
-        residues: (samples,) uint8 in that order, as `_residues`.
-        cells: (samples,) uint16 likewise.
-        tilts: as `Cells.tilts`.
+        order: the keyed order.
+        residues: (samples,) uint8 in that order, as returned by `_residues`.
+        cells: (samples,) uint16 in that order.
+        tilts: as returned by `Cells.tilts`.
     """
 
     order: KeyedOrder
@@ -197,7 +198,7 @@ class _Coder:
     tilts: list[tuple[F32, F32]]
 
     def moves(self, band: Band) -> U8:
-        """(N, blocks) uint8: steps modulo 4, two bits each, as in a sample."""
+        """Return the steps modulo 4 of a band, (N, blocks) uint8, two bits each, as in a sample."""
         residues, cells = band.of(self.residues), band.of(self.cells)
         moves = np.zeros(residues.shape, dtype=np.uint8)
         earlier = np.zeros(residues.shape, dtype=np.uint8)
@@ -211,7 +212,7 @@ class _Coder:
 
 
 def _looked_up(tables: tuple[F32, F32], earlier: U8, cells: U16) -> Tilts:
-    """Tables by earlier steps and cell, and which of them applies to each sample -> the tilts of any rows."""
+    """Turn tables by earlier steps and cell into a function from rows to the tilts of their samples."""
     width = np.int32(tables[0].shape[1])
 
     def tilts(rows: slice) -> tuple[F32, F32]:
@@ -231,7 +232,7 @@ def _residues(pixels: U8) -> U8:
 
 
 def _moved(pixels: U8, moves: U8) -> tuple[U8, int]:
-    """(n, 3) pixels, (n,) steps modulo 4 -> (n, 3) stego, and how many values moved by more than one."""
+    """(n, 3) pixels, (n,) steps modulo 4 -> (n, 3) stego, and how many values moved by more than 1."""
     stego = np.empty_like(pixels)
     oversteps = 0
     for part in chunks(len(pixels), _CHUNK):
@@ -244,7 +245,7 @@ def _moved(pixels: U8, moves: U8) -> tuple[U8, int]:
 
 
 def _nearest() -> NDArray[np.int64]:
-    """(4, 256) int64: the nearest value in 0..255 that is a value plus a step modulo 4, of two the lower."""
+    """(4, 256) int64: the nearest value in 0..255 to a value plus a step modulo 4; of two, the lower."""
     steps, values, results = np.ogrid[:4, :256, :256]
     far = np.where((results - values - steps) % 4 == 0, np.abs(results - values), 256)
     nearest: NDArray[np.int64] = far.argmin(axis=-1)

@@ -1,7 +1,7 @@
-"""Streams of words under a key, and the numbers that are made of them. Both are part of the file format.
+"""Streams of random words under a key, and numbers made from them. Both are part of the file format.
 
 Streams are ChaCha20 output and nothing else: a library's random generator may change between releases, and
-then no file written before could be read. Word i of a stream is its bytes 4i..4i+3 (or 8i..8i+7),
+files written before could then no longer be read. Word i of a stream is its bytes 4i..4i+3 (or 8i..8i+7),
 little-endian.
 """
 
@@ -20,7 +20,7 @@ _ZEROS: Final = bytes(1 << 16)
 
 @dataclass(frozen=True)
 class Keys:
-    """Three independent 32-byte keys; their values stay out of `repr`, hence out of logs and tracebacks."""
+    """Three independent 32-byte keys; their values stay out of `repr`, and so out of logs and tracebacks."""
 
     header: bytes = field(repr=False)
     keystream: bytes = field(repr=False)
@@ -28,12 +28,12 @@ class Keys:
 
 
 def words32(key: bytes, count: int) -> npt.NDArray[np.uint32]:
-    """First `count` 32-bit words of the stream under `key`: (count,) uint32, uniform."""
+    """Return the first `count` 32-bit words of the stream under `key`: (count,) uint32, uniform."""
     return _stream(key, 4 * count).view("<u4").astype(np.uint32, copy=False)
 
 
 def words64(key: bytes, count: int) -> npt.NDArray[np.uint64]:
-    """First `count` 64-bit words of the stream under `key`: (count,) uint64, uniform."""
+    """Return the first `count` 64-bit words of the stream under `key`: (count,) uint64, uniform."""
     return _stream(key, 8 * count).view("<u8").astype(np.uint64, copy=False)
 
 
@@ -43,7 +43,7 @@ def scaled(words: npt.NDArray[np.uint32], limit: int) -> npt.NDArray[np.int64]:
 
 
 def _stream(key: bytes, size: int) -> npt.NDArray[np.uint8]:
-    """ChaCha20 keystream: block counter and nonce all zero, for each key is used for one stream."""
+    """Return the ChaCha20 keystream; counter and nonce are zero, since each key is used for one stream."""
     stream = np.empty(size, dtype=np.uint8)
     encryptor = Cipher(ChaCha20(key, nonce=bytes(16)), mode=None).encryptor()
     out = stream.data

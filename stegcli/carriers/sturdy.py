@@ -1,10 +1,10 @@
-"""A body of bits over all blocks of a picture, written to survive quantisation. Part of the file format.
+"""A body of bits over all blocks of a picture that survives quantisation. Part of the file format.
 
     body ──pieces, each coded──> places ──keyed order──> frequencies of blocks, each with a dither
 
-Every block but the head's has a place at each of the first k frequencies. All places of all blocks form one
-keyed order; the first share of it has the first piece, and so on, so that each piece lies all over the
-picture, and a block that is lost takes as much from all.
+Every block except those of the head has a place at each of the first k frequencies. All places of all blocks
+form one keyed order; the first share of it belongs to the first piece, and so on, so that each piece is
+spread over the whole picture, and the loss of a block affects all pieces equally.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ __all__ = ["CLASSES", "MOST_FREQUENCIES", "Ground", "Pieces", "activity_classes"
 
 MOST_FREQUENCIES: Final = len(FREQUENCIES)
 CLASSES: Final = 8
-"""Of blocks by their activity, as many in each; the reader estimates the noise of each class."""
+"""Number of equally large classes of blocks by activity; the reader estimates the noise of each class."""
 
 _PIECE_BITS: Final = 1 << 14
 _DITHER_BITS: Final = 23
 
 
 def dither_of(key: bytes, count: int) -> F32:
-    """(count,) float32 in [0, 2), multiples of 2^-23: the upper 24 bits of the stream's words."""
+    """Return (count,) float32 in [0, 2), multiples of 2^-23: the upper 24 bits of the stream's words."""
     return (words32(key, count) >> np.uint32(8)).astype(np.float32) / np.float32(1 << _DITHER_BITS)
 
 
 def activity_classes(activities: F32) -> NDArray[np.intp]:
-    """(blocks,) -> (blocks,) 0..CLASSES-1 by rank."""
+    """(blocks,) activities -> (blocks,) classes 0..CLASSES-1, by rank."""
     ranks = np.empty(len(activities), dtype=np.intp)
     ranks[np.argsort(activities, kind="stable")] = np.arange(len(activities))
     return ranks * CLASSES // max(1, len(activities))
@@ -55,11 +55,11 @@ def activity_classes(activities: F32) -> NDArray[np.intp]:
 
 @dataclass(frozen=True)
 class Pieces:
-    """How a body is cut: equal pieces of bits, each coded for an equal share of the places.
+    """Division of a body into equal pieces, each coded for an equal share of the places.
 
     Attributes:
-        body_bytes: of the body.
-        places: there are.
+        body_bytes: length of the body.
+        places: number of places.
     """
 
     body_bytes: int
@@ -67,36 +67,36 @@ class Pieces:
 
     @property
     def count(self) -> int:
-        """Of pieces."""
+        """Number of pieces."""
         return -(-8 * self.body_bytes // _PIECE_BITS)
 
     @property
     def bits(self) -> int:
-        """Of one piece; zeros fill the last one."""
+        """Bits in a piece; the last one is filled up with zeros."""
         return -(-8 * self.body_bytes // self.count)
 
     @property
     def share(self) -> int:
-        """Places of one piece; a few at the end stay unused."""
+        """Places for a piece; a few at the end stay unused."""
         return self.places // self.count
 
     @property
     def rate(self) -> float:
-        """Bits of a place."""
+        """Bits per place."""
         return self.bits / max(1, self.share)
 
     @property
     def fits(self) -> bool:
-        """Whether there is a code of that rate."""
+        """Whether there is a code of this rate."""
         return self.body_bytes > 0 and 1000 * self.bits <= MAX_RATE_PER_MILLE * self.share
 
     @property
     def code(self) -> Code:
-        """Of every piece."""
+        """The code of every piece."""
         return code_for(self.bits, self.share)
 
     def encode(self, body: bytes) -> Bits:
-        """The body -> (count * share,) uint8 coded bits, in the keyed order."""
+        """Encode a body as (count * share,) uint8 coded bits in the keyed order."""
         bits = np.zeros(self.count * self.bits, dtype=np.uint8)
         own = np.unpackbits(np.frombuffer(body, dtype=np.uint8))
         bits[: len(own)] = own
@@ -104,9 +104,9 @@ class Pieces:
         return np.concatenate([code.encode(piece) for piece in bits.reshape(self.count, self.bits)])
 
     def decode(self, soft: F32, threads: int) -> tuple[bytes, bool]:
-        """(count * share,) float32 in the keyed order -> the body, and whether all of it is as written.
+        """Decode (count * share,) float32 in the keyed order; return the body, and whether all codes agree.
 
-        The seal of the body has the last word on that.
+        Only the seal of the body proves that it is as written.
         """
         code, parts = self.code, soft.reshape(self.count, self.share)
         with ThreadPoolExecutor(threads) as pool:
@@ -117,14 +117,14 @@ class Pieces:
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """Where a body lies.
+    """The places of a body.
 
     Attributes:
-        blocks: (m,) int64, ascending: those that carry it, of all in raster order.
-        frequencies: (k,) of each, as in `blocks.FREQUENCIES`.
-        steps: (k,) float32, of the lattice at each.
+        blocks: (m,) int64, ascending, indices in raster order of the blocks that carry it.
+        frequencies: (k,) frequencies used in each block, as in `blocks.FREQUENCIES`.
+        steps: (k,) float32, step of the lattice at each frequency.
         order: (m k,) int32, the keyed order of places; place j is frequency j % k of block j // k.
-        dither: (m, k) float32, 0 to 2.
+        dither: (m, k) float32, 0..2.
     """
 
     blocks: NDArray[np.int64]
@@ -135,7 +135,7 @@ class Ground:
 
     @classmethod
     def of(cls, blocks: NDArray[np.int64], count: int, quality: int, keys: Keys) -> Ground:
-        """Blocks that carry, k, and the quality whose table the lattice is made for."""
+        """Return the places in these blocks at `count` frequencies; `quality` selects the lattice's table."""
         places = len(blocks) * count
         keyed = replace(keys, permutation=subkey(keys.permutation, b"robust/order"))
         dither = dither_of(subkey(keys.keystream, b"robust/dither"), places)
@@ -150,22 +150,22 @@ class Ground:
         )
 
     def received(self, coefficients: F32) -> F32:
-        """(all blocks, k) -> (m, k): in steps, dither added."""
+        """(all blocks, k) coefficients -> (m, k) values in steps, with the dither added."""
         result: F32 = coefficients[self.blocks] / self.steps + self.dither
         return result
 
     def soft(
         self, coefficients: F32, classes: NDArray[np.intp], seen: NDArray[np.bool_] | None = None
     ) -> F32:
-        """What coefficients say of each place, in the keyed order.
+        """Return the soft bit of each place, in the keyed order.
 
         Args:
             coefficients: (all blocks, k) float32.
-            classes: (all blocks,) of activity.
-            seen: (all blocks,) which blocks are there at all; None for all.
+            classes: (all blocks,) activity classes.
+            seen: (all blocks,) which blocks are present; None for all.
 
         Returns:
-            (m k,) float32.
+            (m k,) float32, the logarithm of P(0) / P(1).
         """
         t = self.received(coefficients)
         there = np.ones(len(t), dtype=np.bool_) if seen is None else seen[self.blocks]
@@ -179,12 +179,12 @@ class Ground:
         return soft.ravel()[self.order]
 
     def change(self, coefficients: F32, bits: Bits, log_price: F32) -> F32:
-        """By how much coefficients change for coded bits.
+        """Return the change of coefficients that writes coded bits.
 
         Args:
-            coefficients: (all blocks, k) float32, the cover's.
-            bits: coded, in the keyed order; places beyond them stay.
-            log_price: (all blocks,) float32, see `lattice.moved`: for the mean square step.
+            coefficients: (all blocks, k) float32, those of the cover.
+            bits: coded bits in the keyed order; places beyond them do not change.
+            log_price: (all blocks,) float32, for the mean square step; see `lattice.moved`.
 
         Returns:
             (all blocks, k) float32.

@@ -1,23 +1,23 @@
-"""The syndrome coder: message bits in and out of layers of bits, which the writer would rather keep likely.
+"""The syndrome coder: writes message bits into layers of bits that should change as little as possible.
 
     reading   samples -> columns of 2^e samples -> polar transform -> its frozen positions are the message
-    writing   message, log-odds of every bit -> successive cancellation -> likely bits of that syndrome
+    writing   message, log-odds of every bit -> successive cancellation -> likely bits with that syndrome
 
 A sample holds up to eight layers, layer k in its bit k. The reader needs these rules, `polar.frozen_set` and
-`polar.transform`; he needs neither prices nor odds. All of it is part of the file format:
+`polar.transform`, but neither prices nor odds. All of it is part of the file format:
 
-1. n values, n >= 64, are cut into S strips of C consecutive values: S = n >> e, where e is the whole part of
-   log2 n, 18 at most, and C = n // S. The fewer than S values left over carry nothing.
-2. They are taken in a keyed order (`KeyedOrder`) as S C samples. A number in the head says in which of the
-   16 under a key: where the writer comes to no good end with one, he draws another.
-3. The first S 2^e samples are S blocks of length 2^e: sample j S + b is position j of block b. Those that
-   remain are blocks of 2^k samples, by the binary digits of their number, the longest first, down to 64;
+1. n values, n >= 64, are cut into S strips of C consecutive values: S = n >> e, where e is the integer part
+   of log2 n, but at most 18, and C = n // S. The remaining values, fewer than S, carry nothing.
+2. They are taken in a keyed order (`KeyedOrder`) as S C samples. A number in the head says which of the
+   16 orders under a key is used: if the writer does not succeed with one, it draws another.
+3. The first S 2^e samples are S blocks of length 2^e: sample j S + b is position j of block b. The remaining
+   samples are blocks of 2^k samples, by the binary digits of their number, the longest first, down to 64;
    fewer than 64 samples carry nothing.
-4. A layer's rate r, 0..65535, is in 2^-16 bits a sample. A block of 2^k samples carries
-   floor(r WEIGHTS[k] 2^k / 2^26) of its bits: shorter blocks carry a little less, for they lose more.
-5. Message bits come group by group (the S long blocks, then each shorter one), in a group layer by layer,
-   in a layer frozen position by frozen position, ascending, and at each position block by block.
-6. The payload's bits come first, in each byte the highest first; what is left over is filled.
+4. A layer's rate r, 0..65535, is in units of 2^-16 bits per sample. A block of 2^k samples carries
+   floor(r WEIGHTS[k] 2^k / 2^26) of its bits: shorter blocks carry a little less, since they lose more.
+5. Message bits are ordered by group (the S long blocks, then each shorter one), within a group by layer,
+   within a layer by frozen position, ascending, and at each position by block.
+6. The payload's bits come first, the highest bit of each byte first; the rest is filled up.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ WEIGHTS: Final = dict(
         strict=True,
     )
 )
-"""Of 1024, by the exponent k of a block's length: what it keeps, 1 - 2^(-(k + 2) / 4), as was measured."""
+"""By exponent k of a block's length, in 1/1024: the share that it carries, 1 - 2^(-(k + 2) / 4)."""
 
 WET: Final = np.float32(1 << 20)
-"""Log-odds, of either sign, of a bit that must stay; likelier ones stay below a ten-thousandth of that."""
+"""Log-odds, of either sign, of a bit that must not change; all others stay below a ten-thousandth of it."""
 
 _MAX_RATE: Final = 65_535
 _NEXT_TO_NONE: Final = 0.05
-"""In units of a rate: a layer with less carries nothing, for it may have no bit that can change."""
+"""In units of a rate: a layer with less entropy carries nothing; perhaps none of its bits can change."""
 
 _MOST_SCALE: Final = 16.0
 _RETRIES: Final = 6
@@ -72,13 +72,13 @@ _CHUNK: Final = 1 << 16
 
 @dataclass(frozen=True)
 class Marks:
-    """What the head must carry for the reader.
+    """What the head must tell the reader.
 
     Attributes:
-        size: bytes of payload, 0..2^32-1.
-        draw: which keyed order, 0..15.
-        shape: of the frozen sets, 0..15.
-        rates: of each layer, 0..65535, in 2^-16 bits a sample.
+        size: length of the payload in bytes, 0..2^32-1.
+        draw: number of the keyed order, 0..15.
+        shape: shape of the frozen sets, 0..15.
+        rates: rate of each layer, 0..65535, in 2^-16 bits per sample.
     """
 
     size: int
@@ -87,19 +87,19 @@ class Marks:
     rates: tuple[int, ...]
 
     def to_bytes(self) -> bytes:
-        """Big-endian: size in 4 bytes, 16 draw + shape in 1, each rate in 2."""
+        """Pack big-endian: size in 4 bytes, 16 draw + shape in 1, each rate in 2."""
         return struct.pack(f">IB{len(self.rates)}H", self.size, 16 * self.draw + self.shape, *self.rates)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Marks:
-        """The inverse of `to_bytes`; any 5 + 2 layers bytes will do."""
+        """Inverse of `to_bytes`; any bytes of length 5 + 2 layers are valid."""
         size, both, *rates = struct.unpack(f">IB{(len(data) - 5) // 2}H", data)
         return cls(size, both // 16, both % 16, tuple(rates))
 
 
 @dataclass(frozen=True)
 class Group:
-    """Blocks of one length, side by side: samples `start` to `stop`, row by row of an (N, blocks) array."""
+    """Blocks of one length: samples `start` to `stop`, row by row of an (N, blocks) array."""
 
     start: int
     exponent: int
@@ -107,42 +107,42 @@ class Group:
 
     @property
     def stop(self) -> int:
-        """One past the last sample."""
+        """Index after the last sample."""
         return self.start + (self.blocks << self.exponent)
 
     def message_bits(self, rate: int) -> int:
-        """Bits of a layer of that rate in each block."""
+        """Return the message bits per block of a layer with that rate."""
         return (rate * WEIGHTS[self.exponent] << self.exponent) >> 26
 
     def capacity(self, rates: Sequence[int]) -> int:
-        """Bits of all layers in all blocks."""
+        """Return the message bits of all layers in all blocks."""
         return self.blocks * sum(map(self.message_bits, rates))
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How `count` values become strips, samples and blocks: rules 1 and 3 above."""
+    """Division of `count` values into strips, samples and blocks: rules 1 and 3 above."""
 
     count: int
 
     @property
     def exponent(self) -> int:
-        """Of the longest blocks."""
+        """Exponent of the longest blocks, e."""
         return min(polar.MAX_EXPONENT, max(1, self.count).bit_length() - 1)
 
     @property
     def strips(self) -> int:
-        """S, also the number of longest blocks."""
+        """S, the number of strips and of longest blocks."""
         return max(1, self.count >> self.exponent)
 
     @property
     def samples(self) -> int:
-        """Values that have a place in the keyed order."""
+        """Number of values in the keyed order, S C."""
         return self.count // self.strips * self.strips
 
     @property
     def groups(self) -> tuple[Group, ...]:
-        """All blocks, the longest first; none if there are fewer than 64 values."""
+        """All blocks, the longest first; none for fewer than 64 values."""
         if self.exponent < polar.MIN_EXPONENT:
             return ()
         found = [Group(0, self.exponent, self.strips)]
@@ -153,32 +153,32 @@ class Layout:
         return tuple(found)
 
     def order(self, keys: Keys, draw: int) -> KeyedOrder:
-        """Rule 2."""
+        """Return a keyed order: rule 2."""
         return KeyedOrder.of(self.strips, self.count // self.strips, keys, draw)
 
     @property
     def usable(self) -> float:
-        """Of what the values could carry in blocks without end, the part that these blocks carry."""
+        """Share of what infinitely long blocks could carry that these blocks carry."""
         return sum(WEIGHTS[g.exponent] / 1024 * (g.stop - g.start) for g in self.groups) / max(1, self.count)
 
     def capacity(self, rates: Sequence[int]) -> int:
-        """Message bits that layers of these rates carry."""
+        """Return the message bits that layers of these rates carry."""
         return sum(group.capacity(rates) for group in self.groups)
 
 
 def read(values: U8, marks: Marks, keys: Keys) -> bytes:
-    """Payload out of values.
+    """Read a payload from values.
 
     Args:
         values: (n,) uint8, layer k in bit k.
-        marks: as the head carries them.
-        keys: whose permutation to use.
+        marks: as stored in the head.
+        keys: keys for the permutation.
 
     Returns:
-        `marks.size` bytes; of other values, keys or rates, random ones.
+        `marks.size` bytes; random ones if values, keys or rates are wrong.
 
     Raises:
-        NothingFoundError: layers of these rates cannot hold that much.
+        NothingFoundError: layers of these rates cannot hold that many bytes.
     """
     layout = Layout(len(values))
     if layout.capacity(marks.rates) < 8 * marks.size:
@@ -202,14 +202,14 @@ def _message(samples: U8, layout: Layout, marks: Marks) -> Bits:
 
 
 def rates_for(entropies: F64, layout: Layout, bits: int) -> tuple[int, ...]:
-    """The least rates of layers whose capacity is `bits` or more.
+    """Return the lowest rates of layers with a capacity of at least `bits`.
 
-    They are in the proportions of the layers' entropies, in bits of all values together, less what blocks
-    of that length lose, which is the more, the less there is (`_shortfall`). None is above one bit a
-    sample; where that is not enough, layers that are not full give more.
+    They are proportional to the entropies of the layers, in bits of all values together, minus the loss of
+    blocks of that length, which is relatively larger for small entropies (`_shortfall`). None exceeds one
+    bit per sample; if that is not enough, layers that are not full take more.
 
     Raises:
-        ImageError: no rates are enough.
+        ImageError: no rates suffice.
     """
     wanted = entropies / layout.count
     wanted *= 1 - _shortfall(wanted, layout.exponent)
@@ -223,32 +223,32 @@ def rates_for(entropies: F64, layout: Layout, bits: int) -> tuple[int, ...]:
         middle = (low + high) / 2
         low, high = (low, middle) if layout.capacity(at(middle)) >= bits else (middle, high)
     if layout.capacity(at(high)) < bits:
-        raise ImageError("the cover has no room for so much", "take a larger cover or a smaller secret")
+        raise ImageError("the cover cannot carry that much", "Take a larger cover or a smaller secret.")
     return at(high)
 
 
 def _shortfall(rates: F64, exponent: int) -> F64:
-    """Bits of entropy a sample, length of blocks -> the part of them, 0..0.9, that is not carried.
+    """Bits of entropy per sample, exponent of the blocks -> the share of them, 0..0.9, that is not carried.
 
-    As measured at 0.01 to 0.5 bits and lengths of 2^14 to 2^20; about 0.045 at 0.2 bits and 2^16.
+    Measured at 0.01 to 0.5 bits and lengths of 2^14 to 2^20; about 0.045 at 0.2 bits and 2^16.
     """
     lost: F64 = 0.026 * np.maximum(rates, 1e-9) ** (-1 / 3) * 2.0 ** ((16 - exponent) / 4)
     return np.minimum(lost, 0.9)
 
 
 def embed(odds: F32, message: Bits, shape: int) -> Bits:
-    """Likely bits that carry a message, and that stay where they must.
+    """Choose likely bits that carry a message, and keep those that must not change.
 
     Args:
-        odds: (N, blocks) float32 finite, ln P(0) / P(1) of every bit in the distribution that the writer
-            would draw from; +-`WET` where the bit must be 0 or 1.
-        message: (message_bits, blocks) uint8 0 or 1, as good as random.
-        shape: of the frozen set.
+        odds: (N, blocks) float32, finite, ln P(0) / P(1) of every bit in the distribution that the writer
+            wants; +-`WET` where the bit must be 0 or 1.
+        message: (message_bits, blocks) uint8 0 or 1, random in appearance.
+        shape: shape of the frozen set.
 
     Returns:
-        (N, blocks) uint8. Successive cancellation promises the message and not that a wet bit stays: a
-        block in which one moved is done anew, a little otherwise, a few times. What remains shows in
-        `moved_wet`.
+        (N, blocks) uint8. Successive cancellation guarantees the message, but not that wet bits keep their
+        value: a block in which one changed is coded again, slightly differently, a few times. `moved_wet`
+        finds those that remain.
     """
     bits = polar.cancel(odds, message, shape)
     wrong = _spoiled(odds, bits)
@@ -265,13 +265,13 @@ def embed(odds: F32, message: Bits, shape: int) -> Bits:
 
 
 def moved_wet(odds: F32, bits: Bits) -> NDArray[np.bool_]:
-    """(N, blocks) bool: wet bits that are not as they must be."""
+    """(N, blocks) bool: wet bits without the value that they must have."""
     moved: NDArray[np.bool_] = (np.abs(odds) >= WET) & ((odds < 0) != bits)
     return moved
 
 
 def _spoiled(odds: F32, bits: Bits) -> NDArray[np.bool_]:
-    """(blocks,) bool: blocks in which a wet bit moved."""
+    """(blocks,) bool: blocks in which a wet bit changed."""
     found = np.zeros(odds.shape[1], dtype=np.bool_)
     for part in chunks(len(odds), _CHUNK // odds.shape[1]):
         found |= moved_wet(odds[part], bits[part]).any(axis=0)
@@ -279,7 +279,7 @@ def _spoiled(odds: F32, bits: Bits) -> NDArray[np.bool_]:
 
 
 def _stirred(odds: F32, attempt: int) -> F32:
-    """The same odds, each but the wet times 3/4 to 5/4. Any numbers would do: no reader needs them."""
+    """Multiply all odds but the wet ones by 3/4 to 5/4. Any numbers would do, since no reader needs them."""
     words = words32(sha256(b"stegcli/stir" + bytes([attempt])).digest(), odds.size).reshape(odds.shape)
     factors = words.astype(np.float32) * np.float32(2.0**-33) + np.float32(0.75)
     factors[np.abs(odds) >= WET] = 1

@@ -1,12 +1,12 @@
-"""Steps of one, up or down, that carry bits in the two lowest bits of integers.
+"""Write bits into the two lowest bits of integers by steps of one, up or down.
 
-The second-lowest bit is written first, then the lowest given what that left open (Filler, Judas and Fridrich,
-"Minimizing additive distortion in steganography using syndrome-trellis codes", 2011). Modulo four, each of
-the steps -1, 0 and 1 leads elsewhere: an odd number changes its second-lowest bit by +1, an even one by -1,
-and the lowest bit alone by the other step.
+The second-lowest bit is written first, then the lowest bit given the choices that remain (Filler, Judas and
+Fridrich, "Minimizing additive distortion in steganography using syndrome-trellis codes", 2011). Modulo four,
+the steps -1, 0 and 1 lead to different values: an odd number changes its second-lowest bit with +1, an even
+one with -1, and the other step changes only the lowest bit.
 
-`write` and `read` carry a payload in integers that have a price each way, as the quantised coefficients of
-a JPEG file have; `two_layers` is what they share with the pixels of `samples`.
+`write` and `read` carry a payload in integers with a price for each direction, such as the quantised
+coefficients of a JPEG file; `two_layers` is shared with the pixels of `samples`.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ if TYPE_CHECKING:
 __all__ = ["LAYERS", "Prices", "StuckError", "Written", "read", "room", "two_layers", "write"]
 
 LAYERS: Final = 2
-"""The lowest bit, then the second-lowest, in the two bits of a sample."""
+"""The lowest bit, then the second-lowest, as the two bits of a sample."""
 
 _CHUNK: Final = 1 << 15
 _SAMPLE: Final = 1 << 17
 _SOUGHT_ON: Final = 1 << 19
 _GOLDEN: Final = np.uint64(2654435769)
-"""2^32 over the golden ratio."""
+"""2^32 divided by the golden ratio."""
 _SAFE: Final = 0.85
 _DRAWS: Final = 8
 _SUREST: Final = np.float32(64)
-"""Log-odds of what may change: one of 10^27 ever does, and a block never runs out of such."""
+"""Largest log-odds of what may change: that happens once in 10^27, and a block never runs out of choices."""
 
 
 def two_layers(residues: U8, tilts: Tilts, second: U8, lowest: U8, shape: int) -> I8:
@@ -58,15 +58,15 @@ def two_layers(residues: U8, tilts: Tilts, second: U8, lowest: U8, shape: int) -
 
     Args:
         residues: (N, blocks) uint8, the integers modulo 4.
-        tilts: some rows -> ln P(+1) / P(0) and ln P(-1) / P(0) of each of their integers, (rows, blocks)
-            float32; -`WET` or less where the step must not be taken.
-        second: (message bits, blocks) uint8, the syndrome of the second-lowest bits.
-        lowest: the same of the lowest.
-        shape: of both frozen sets.
+        tilts: rows -> ln P(+1) / P(0) and ln P(-1) / P(0) of their integers, (rows, blocks) float32; -`WET`
+            or less where the step is forbidden.
+        second: (message bits, blocks) uint8, syndrome of the second-lowest bits.
+        lowest: syndrome of the lowest bits.
+        shape: shape of both frozen sets.
 
     Returns:
-        (N, blocks) int8: steps -1, 0 or 1 that are allowed; the rare 2 where the code gave no other choice,
-        or a forbidden one.
+        (N, blocks) int8: allowed steps -1, 0 or 1; rarely, where the code left no choice, 2 or a forbidden
+        step.
     """
     rows = list(chunks(len(residues), _CHUNK // residues.shape[1]))
     odds = np.empty(residues.shape, dtype=np.float32)
@@ -83,7 +83,7 @@ def two_layers(residues: U8, tilts: Tilts, second: U8, lowest: U8, shape: int) -
 
 
 def _second_odds(residues: U8, up: F32, down: F32) -> F32:
-    """Second-lowest bits: ln P(0) / P(1)."""
+    """Return ln P(0) / P(1) of the second-lowest bits."""
     odd = (residues & 1).astype(np.bool_)
     flip, other = np.where(odd, up, down), np.where(odd, down, up)
     neither = np.maximum(other, 0) + np.log(np.exp(-np.abs(other)) + np.float32(1))
@@ -92,7 +92,7 @@ def _second_odds(residues: U8, up: F32, down: F32) -> F32:
 
 
 def _lowest_odds(residues: U8, seconds: U8, up: F32, down: F32) -> F32:
-    """Lowest bits, once the second-lowest are chosen: ln P(0) / P(1). Where those changed, so do these."""
+    """Return ln P(0) / P(1) of the lowest bits, given the second-lowest; where these changed, so do they."""
     odd = (residues & 1).astype(np.bool_)
     other = np.where(odd, down, up)
     stays = np.where(other <= -WET, WET, np.clip(-other, -_SUREST, _SUREST))
@@ -101,25 +101,25 @@ def _lowest_odds(residues: U8, seconds: U8, up: F32, down: F32) -> F32:
 
 
 class StuckError(ImageError):
-    """In none of the keyed orders that were tried is there a way without a forbidden step."""
+    """No way without a forbidden step exists in any of the keyed orders that were tried."""
 
 
 @dataclass(frozen=True)
 class Prices:
-    """What a step costs at each integer.
+    """Price of a step at each integer.
 
     Attributes:
-        up: (n,) float32 > 0, any unit, of the step +1; infinite where it must not be taken.
-        down: likewise of -1.
+        up: (n,) float32 > 0, any unit, price of the step +1; infinite where it is forbidden.
+        down: the same for the step -1.
     """
 
     up: F32
     down: F32
 
     def layer_entropies(self, lam: float, odd: NDArray[np.bool_]) -> F64:
-        """(2,) float64 bits, of all integers together: of the lowest layer given the other, and of that one.
+        """Return (2,) float64 bits for all integers: of the lowest layer given the other, and of the other.
 
-        `odd`: (n,) which integers are odd.
+        `odd` says which integers are odd, (n,).
         """
         total = np.zeros(LAYERS)
         for part in chunks(len(odd), _CHUNK):
@@ -130,13 +130,13 @@ class Prices:
         return total
 
     def forbid(self, moves: U8) -> bool:
-        """(n,) uint8 steps modulo 4 -> whether one of them must not be taken."""
+        """(n,) uint8 steps modulo 4 -> whether one of them is forbidden."""
         return bool(
             (moves == 2).any() or np.isinf(self.up[moves == 1]).any() or np.isinf(self.down[moves == 3]).any()
         )
 
     def unit(self) -> float:
-        """A usual price: the median of those that are finite, of every so many."""
+        """Return a typical price: the median of the finite prices in a sample."""
         every = max(1, len(self.up) // _SAMPLE)
         sample = np.concatenate([self.up[::every], self.down[::every]])
         return float(np.median(sample[np.isfinite(sample)]))
@@ -144,11 +144,11 @@ class Prices:
 
 @dataclass(frozen=True)
 class Written:
-    """A payload in integers.
+    """A payload written into integers.
 
     Attributes:
-        values: (n,) int16, each at most one off.
-        marks: for the reader, of two layers.
+        values: (n,) int16, each changed by at most one.
+        marks: marks for the reader, of two layers.
     """
 
     values: I16
@@ -156,7 +156,7 @@ class Written:
 
 
 def room(prices: Prices) -> int:
-    """The most bytes that `write` takes: a share of what steps of equal price would carry."""
+    """Return the most bytes that `write` accepts: a share of what steps of equal price would carry."""
     ways = 1 + np.isfinite(prices.up) + np.isfinite(prices.down)
     entropy = float(np.bincount(ways, minlength=4) @ np.log2([1, 1, 2, 3]))
     return int(_SAFE * Layout(len(ways)).usable * entropy / 8)
@@ -165,19 +165,19 @@ def room(prices: Prices) -> int:
 def write(
     values: I16, prices: Prices, payload: bytes, keys: Keys, threads: int = 2, marks: Marks | None = None
 ) -> Written:
-    """Carry a payload in steps of the least expected price.
+    """Write a payload in steps of the least expected price.
 
     Args:
         values: (n,) int16 cover.
-        prices: of its steps.
-        payload: at most `room` bytes, as good as random (a ciphertext).
-        keys: whose permutation and keystream to use.
-        threads: bands of blocks coded at a time.
-        marks: as the reader knows them beforehand; None for those that suit the cover best.
+        prices: prices of its steps.
+        payload: at most `room` bytes that look random (a ciphertext).
+        keys: keys for the permutation and the keystream.
+        threads: number of bands of blocks coded at a time.
+        marks: marks that the reader knows beforehand; None to choose those that suit the cover best.
 
     Raises:
         ImageError: the payload is too large.
-        StuckError: it cannot be carried without a forbidden step; under other keys it may.
+        StuckError: it cannot be written without a forbidden step; other keys may succeed.
     """
     if len(payload) > room(prices):
         raise _no_room(room(prices), len(payload))
@@ -198,7 +198,7 @@ def write(
         if not prices.forbid(moves):
             return Written(values + _STEPS[moves], tried)
     raise StuckError(
-        f"{len(payload):,} bytes do not go into this cover: too much of it must stay as it is", _LESS
+        f"{len(payload):,} bytes do not fit into this cover: too much of it must not change", _LESS
     )
 
 
@@ -214,7 +214,7 @@ def _residues(values: I16) -> U8:
 
 @dataclass(frozen=True)
 class _Coder:
-    """Two layers for any band of blocks: (samples,) in the keyed order, and lambda."""
+    """Coder of two layers for any band of blocks; arrays are (samples,) in the keyed order."""
 
     residues: U8
     up: F32
@@ -222,7 +222,7 @@ class _Coder:
     lam: float
 
     def moves(self, band: Band) -> U8:
-        """(N, blocks) uint8: steps modulo 4."""
+        """Return the steps of a band modulo 4, (N, blocks) uint8."""
         up, down = band.of(self.up), band.of(self.down)
         lowest, second = band.messages
 
@@ -232,7 +232,7 @@ class _Coder:
         return two_layers(band.of(self.residues), tilts, second, lowest, band.shape).view(np.uint8) % 4
 
     def paid(self, band: Band) -> float:
-        """What the allowed steps of a band cost."""
+        """Return the price of the allowed steps in a band."""
         moves = self.moves(band)
         prices = np.concatenate([band.of(self.up)[moves == 1], band.of(self.down)[moves == 3]])
         return float(prices[np.isfinite(prices)].sum())
@@ -243,10 +243,10 @@ class _Coder:
 
 
 def _multiplier(prices: Prices, odd: NDArray[np.bool_], bits: float) -> float:
-    """Lambda, sought on some of the integers where there are many; rates come from all, and are exact."""
+    """Find lambda, on a sample of the integers if there are many; rates come from all, and are exact."""
     count = len(odd)
     if count > _SOUGHT_ON:
-        # Multiples of the golden ratio fall in step with no period that prices may have.
+        # Multiples of the golden ratio do not fall in step with any period that prices may have.
         turns = np.arange(_SOUGHT_ON, dtype=np.uint64) * _GOLDEN & np.uint64(0xFFFFFFFF)
         some = (turns * np.uint64(count) >> np.uint64(32)).astype(np.int64)
         prices, odd, bits = Prices(prices.up[some], prices.down[some]), odd[some], bits * _SOUGHT_ON / count
@@ -254,7 +254,7 @@ def _multiplier(prices: Prices, odd: NDArray[np.bool_], bits: float) -> float:
 
 
 def _no_room(most: int, size: int) -> ImageError:
-    return ImageError(f"the cover has room for about {most:,} bytes, and {size:,} are to be hidden", _LESS)
+    return ImageError(f"the cover has room for about {most:,} bytes, but {size:,} are to be hidden", _LESS)
 
 
 _LESS: Final = "Take a larger cover or a smaller secret."

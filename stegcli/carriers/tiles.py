@@ -1,11 +1,12 @@
-"""Bits that lie in tiles of a picture, and the search for where its tiles begin. Part of the file format.
+"""Bits in tiles of a picture, and the search for the position of its tiles. Part of the file format.
 
 A tile is 32 x 32 blocks, and every tile of a picture carries the same bits with the same dithers at the same
-places: a piece of the picture has them all, wherever it was cut. Copies add up, so that in a large picture
-each is faint.
+places, so that any crop has all of them, wherever it was cut. Copies add up, so that each one can be faint in
+a large picture.
 
-The search folds a picture into one tile: the sum over all copies of exp(i pi x / D), a place's bit a sign in
-it. Squared, the sign is gone, and what a dither left is known: one correlation, over all turns of the tile.
+The search folds a picture into one tile: the sum over all copies of exp(i pi x / D), in which the bit of a
+place is a sign. Squaring removes the sign, and what the dither contributes is known: one correlation tests
+all shifts of the tile.
 """
 
 from __future__ import annotations
@@ -33,26 +34,26 @@ if TYPE_CHECKING:
 __all__ = ["BITS", "TILE", "Tile", "Turn"]
 
 TILE: Final = 32
-"""Blocks along the side of a tile."""
+"""Blocks along a side of a tile."""
 _BLOCKS: Final = 56
-"""Of a tile's 1,024 that carry its bits."""
+"""Blocks, of the 1,024 in a tile, that carry its bits."""
 _FREQUENCIES: Final = FREQUENCIES[:12]
 BITS: Final = _BLOCKS * len(_FREQUENCIES)
-"""Coded bits of a tile."""
+"""Number of coded bits in a tile."""
 _STEP: Final = np.float32(20)
 _SILENT: Final = np.float32(0.1)
-"""Steps from zero within which a coefficient says nothing. Most of those are flat blocks that nobody changed:
-all copies of a place would agree on what its dither happens to be."""
+"""Distance in steps from zero within which a coefficient is ignored. Most such coefficients are from flat
+blocks that nobody changed: all copies of a place would agree on whatever its dither happens to be."""
 
 
 @dataclass(frozen=True, order=True)
 class Turn:
-    """How a picture's first block lies in its tile, and how sure that is.
+    """Position of a picture's first block in its tile, and how certain it is.
 
     Attributes:
-        score: standard deviations above the mean of all turns.
-        row: of the tile, 0..31.
-        column: likewise.
+        score: standard deviations above the mean of all positions.
+        row: row in the tile, 0..31.
+        column: column in the tile, 0..31.
     """
 
     score: float
@@ -62,12 +63,12 @@ class Turn:
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """Where the bits of a tile lie.
+    """The places of the bits in a tile.
 
     Attributes:
-        slots: (32, 32) int16, of each block its number among those that carry; -1 for the others.
+        slots: (32, 32) int16, number of each block among those that carry; -1 for the others.
         order: (BITS,) int32: place j of a tile, frequency j % 12 of slot j // 12, has coded bit order[j].
-        dither: (56, 12) float32, 0 to 2.
+        dither: (56, 12) float32, 0..2.
     """
 
     slots: NDArray[np.int16]
@@ -76,7 +77,7 @@ class Tile:
 
     @classmethod
     def of(cls, locator: bytes) -> Tile:
-        """The tile that a locator draws."""
+        """Return the tile that is drawn with a locator."""
         places = np.sort(_permutation(TILE * TILE, subkey(locator, b"robust/tile"))[:_BLOCKS])
         slots = np.full(TILE * TILE, -1, dtype=np.int16)
         slots[places] = np.arange(_BLOCKS)
@@ -85,16 +86,16 @@ class Tile:
         return cls(slots.reshape(TILE, TILE), order, dither.reshape(_BLOCKS, -1))
 
     def others(self, rows: int, columns: int) -> NDArray[np.int64]:
-        """(m,) int64, ascending: blocks of a picture that carry no bits of a tile."""
+        """Return (m,) int64, ascending: the blocks of a picture that carry no bits of a tile."""
         return np.flatnonzero(self._slots(rows, columns, 0, 0) < 0)
 
     def change(self, blocks: Blocks, bits: Bits, log_price: F32) -> tuple[tuple[int, ...], F32]:
-        """By how much coefficients change for the bits of a tile.
+        """Return the change of coefficients that writes the bits of a tile.
 
         Args:
-            blocks: the cover's.
+            blocks: blocks of the cover.
             bits: (BITS,) uint8.
-            log_price: (blocks,) float32, see `lattice.moved`.
+            log_price: (blocks,) float32; see `lattice.moved`.
 
         Returns:
             The frequencies, and (blocks, 12) float32.
@@ -110,7 +111,7 @@ class Tile:
         return _FREQUENCIES, change
 
     def soft(self, blocks: Blocks, classes: NDArray[np.intp], row: int = 0, column: int = 0) -> F32:
-        """(BITS,) float32: what all tiles of a picture together say, its first block lying there in one."""
+        """Return (BITS,) float32 soft bits from all tiles; the first block is at (row, column) of a tile."""
         slots = self._slots(blocks.rows, blocks.columns, row, column)
         carrying = np.flatnonzero(slots >= 0)
         total = np.zeros(self.dither.shape)
@@ -127,7 +128,7 @@ class Tile:
         return soft
 
     def turns(self, blocks: Blocks, most: int) -> list[Turn]:
-        """The likeliest turns of the tile under a picture, best first."""
+        """Return the likeliest positions of the picture's first block in a tile, best first."""
         folded = _folded(blocks)
         power = np.mean(np.abs(folded) ** 2, axis=(0, 1))
         squared = folded**2 / np.maximum(power, 1e-6)
@@ -144,18 +145,18 @@ class Tile:
         ]
 
     def _mask(self) -> NDArray[np.complex128]:
-        """(32, 32, 12): what the squared sums of a tile are at its places, turned back."""
+        """(32, 32, 12): squared sums that are expected at the places of a tile; 0 elsewhere."""
         mask = np.zeros((TILE, TILE, len(_FREQUENCIES)), np.complex128)
         mask[self.slots >= 0] = np.exp(-2j * np.pi * self.dither)
         return mask
 
     def _slots(self, rows: int, columns: int, row: int, column: int) -> NDArray[np.int16]:
-        """(rows * columns,) int16: the slot of every block of a picture."""
+        """(rows * columns,) int16: slot of every block of a picture."""
         down, along = (row + np.arange(rows)) % TILE, (column + np.arange(columns)) % TILE
         return self.slots[np.ix_(down, along)].ravel()
 
     def _received(self, blocks: Blocks, carrying: NDArray[np.int64], places: NDArray[np.int16]) -> F32:
-        """(carrying blocks, 12) float32: in steps, dither added."""
+        """(carrying blocks, 12) float32: values in steps, with the dither added."""
         part = type(blocks)(1, len(carrying), blocks.samples[carrying])
         t: F32 = part.coefficients(_FREQUENCIES) / _STEP + self.dither[places]
         return t
@@ -166,7 +167,7 @@ def _permutation(count: int, key: bytes) -> NDArray[np.int32]:
 
 
 def _folded(blocks: Blocks) -> NDArray[np.complex64]:
-    """(32, 32, 12): sums of exp(i pi x / D), less what they are on average, over all tiles of a picture."""
+    """(32, 32, 12): sums of exp(i pi x / D) over all tiles of a picture, minus their average."""
     angles = blocks.coefficients(_FREQUENCIES) * np.float32(np.pi / _STEP)
     phasors = np.cos(angles) + np.complex64(1j) * np.sin(angles)
     phasors -= phasors.mean(axis=0)

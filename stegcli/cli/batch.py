@@ -18,7 +18,7 @@ from stegcli.errors import BatchError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from stegcli.batch.run import Plan, Result
+    from stegcli.batch.run import Result
 
 __all__ = ["app"]
 
@@ -32,14 +32,6 @@ app = typer.Typer(
 )
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results, and their journal.")]
-Workers = Annotated[
-    int | None,
-    typer.Option(min=1, max=256, metavar="N", help="Processes to work with (default: one for each core)."),
-]
-Engine = Annotated[
-    Literal["processes", "ray"],
-    typer.Option(help="Who does the work: processes of this machine, or actors of Ray (RAY_ADDRESS)."),
-]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done; read no picture and write nothing.")
 ]
@@ -59,8 +51,9 @@ def hide(
         ),
     ],
     out: Out,
-    workers: Workers = None,
-    engine: Engine = "processes",
+    workers: options.Workers = None,
+    engine: options.Engine = "processes",
+    address: options.Address = None,
     dry_run: DryRun = False,
     favor: options.Favor = "balanced",
     target: options.Target = None,
@@ -110,7 +103,7 @@ def hide(
     )
     found = entries.to_hide(source, partial(options.stego_ending, model))
     words = find_passphrase(ask=passphrase, file=passphrase_file, twice=True)
-    work, plan = Hiding(out, settings, words), _plan(workers, force, engine)
+    work, plan = Hiding(out, settings, words), run.Plan(workers, force, engine, address)
     results = run.forecast(found, plan, work) if dry_run else run.hide_all(found, plan, work)
     _follow(talk, results, len(found), [PUBLIC] if words is None else [])
 
@@ -125,8 +118,9 @@ def reveal(
         ),
     ],
     out: Out,
-    workers: Workers = None,
-    engine: Engine = "processes",
+    workers: options.Workers = None,
+    engine: options.Engine = "processes",
+    address: options.Address = None,
     dry_run: DryRun = False,
     size: Annotated[
         Literal["original", "hidden"],
@@ -156,16 +150,9 @@ def reveal(
     found = entries.to_reveal(source)
     words = find_passphrase(ask=passphrase, file=passphrase_file, twice=False)
     work = Revealing(out, weights, device, words, size, options.pixel_limit(max_pixels))
-    plan = _plan(workers, force, engine)
+    plan = run.Plan(workers, force, engine, address)
     results = run.forecast(found, plan, work) if dry_run else run.reveal_all(found, plan, work)
     _follow(talk, results, len(found), [])
-
-
-def _plan(workers: int | None, force: bool, engine: Literal["processes", "ray"]) -> Plan:
-    from stegcli.batch.run import Plan
-    from stegcli.cores import cores
-
-    return Plan(cores() if workers is None else workers, force, engine)
 
 
 def _follow(talk: Talk, results: Iterable[Result], total: int, notes: list[str]) -> None:

@@ -19,6 +19,7 @@ from stegcli.cli.report import Talk
 from stegcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from stegcli.crew.base import Crew
     from stegcli.lab.data.pairs import PairSource
     from stegcli.lab.quality.damage import DamageRow
     from stegcli.lab.quality.hiders import Hider
@@ -65,6 +66,17 @@ Reports = Annotated[
     list[Path] | None,
     typer.Option(metavar="FILE", help="Write a report as .html, .md or .json; can be repeated."),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=256,
+        metavar="N",
+        help="Processes, or actors of Ray, to work with (default: none but this one, so that the seconds "
+        "are those of a machine at rest; of Ray one for each core).",
+        show_default=False,
+    ),
+]
 Fresh = Annotated[
     bool, typer.Option("--fresh", help="Measure everything again, even what an earlier run finished.")
 ]
@@ -90,6 +102,9 @@ def evaluate(
     report: Reports = None,
     weights: options.Weights = None,
     device: options.Device = "auto",
+    workers: Workers = None,
+    engine: options.Engine = "processes",
+    address: options.Address = None,
     fresh: Fresh = False,
     force: options.Force = False,
     as_json: options.AsJson = False,
@@ -104,7 +119,7 @@ def evaluate(
     from stegcli.lab.report import quality_report, tables
 
     reports = _checked_reports(report, force)
-    talk = Talk(as_json, quiet, verbose)
+    talk, crew = Talk(as_json, quiet, verbose), _crew(engine, workers, address)
     hiders = _hiders(models, baselines, weights, favor, device)
     journal = _journal(reports)
     with _measuring(talk, journal) as progress:
@@ -112,7 +127,14 @@ def evaluate(
         chosen = _spreads(spreads)
         _forget(journal, fresh)
         result = evaluate(
-            hiders, source, spreads=chosen, favor=favor, seed=seed, journal=journal, progress=progress
+            hiders,
+            source,
+            spreads=chosen,
+            favor=favor,
+            seed=seed,
+            journal=journal,
+            crew=crew,
+            progress=progress,
         )
 
     def html() -> str:
@@ -136,6 +158,9 @@ def damage(
     report: Reports = None,
     weights: options.Weights = None,
     device: options.Device = "auto",
+    workers: Workers = None,
+    engine: options.Engine = "processes",
+    address: options.Address = None,
     fresh: Fresh = False,
     force: options.Force = False,
     as_json: options.AsJson = False,
@@ -148,14 +173,21 @@ def damage(
     from stegcli.lab.report import damage_report
 
     reports = _checked_reports(report, force)
-    talk = Talk(as_json, quiet, verbose)
+    talk, crew = Talk(as_json, quiet, verbose), _crew(engine, workers, address)
     hiders = _hiders(models, baselines, weights, favor, device)
     journal = _journal(reports)
     with _measuring(talk, journal) as progress:
         source = _source(dataset, data_root, pairs, seed)
         _forget(journal, fresh)
         rows = assess(
-            hiders, source, spread=spread, favor=favor, seed=seed, journal=journal, progress=progress
+            hiders,
+            source,
+            spread=spread,
+            favor=favor,
+            seed=seed,
+            journal=journal,
+            crew=crew,
+            progress=progress,
         )
     heading = f"Damage: {len(source)} pairs of {source.description}, spread {spread}, seed {seed}"
     values = {
@@ -238,6 +270,9 @@ def security(
     report: Reports = None,
     weights: options.Weights = None,
     device: options.Device = "auto",
+    workers: options.Workers = None,
+    engine: options.Engine = "processes",
+    address: options.Address = None,
     force: options.Force = False,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
@@ -246,17 +281,24 @@ def security(
 ) -> None:
     """Train detectors, and report how often they are wrong."""
     from stegcli.cli.train import open_steganalyzer
+    from stegcli.crew.base import Crew
     from stegcli.lab.report import security_report
     from stegcli.lab.security import presets
 
     reports = _checked_reports(report, force)
     if dataset is None:
         raise UsageError("there are no photographs to measure on", "Name them: --dataset folder:photos.")
-    talk = Talk(as_json, quiet, verbose)
+    talk, crew = Talk(as_json, quiet, verbose), Crew(engine, workers, address)
     with _measuring(talk, None) as progress:
         if preset == presets.JPEG:
             result = presets.run_jpeg(
-                dataset.split(","), data_root, covers=covers, seed=seed, kept=keep, progress=progress
+                dataset.split(","),
+                data_root,
+                covers=covers,
+                seed=seed,
+                kept=keep,
+                crew=crew,
+                progress=progress,
             )
         else:
             result = presets.run(
@@ -271,6 +313,7 @@ def security(
                 seed=seed,
                 trainings=trainings,
                 kept=keep,
+                crew=crew,
                 progress=progress,
             )
     _write(
@@ -282,6 +325,13 @@ def security(
     )
     lines = [*security_report.markdown_report(result).splitlines(), *map(str, reports)]
     talk.result(result.as_json(), lines, map(str, reports))
+
+
+def _crew(engine: Literal["processes", "ray"], workers: int | None, address: str | None) -> Crew:
+    """This process unless more are asked for: pairs that are measured at once slow each other down."""
+    from stegcli.crew.base import HERE, Crew
+
+    return HERE if (engine, workers, address) == ("processes", None, None) else Crew(engine, workers, address)
 
 
 def _hiders(models: str, baselines: str, weights: str | None, favor: str, device: str) -> list[Hider]:

@@ -1,4 +1,4 @@
-"""How the program uses the C library's memory; a library's host has ways of its own."""
+"""Settings of the C library's memory for the command line; users of the library have their own."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Final
 __all__ = ["share"]
 
 _M_ARENA_MAX: Final = -8
-"""Of mallopt(3), in the GNU C library."""
+"""Parameter of mallopt(3) in the GNU C library."""
 
 
 def share() -> None:
-    """Let all threads take memory from one place.
+    """Let all threads allocate memory from a single arena.
 
-    Networks run in threads of their own, and each thread would keep what it was given back to itself: 12 MiB
-    of what revealing a megapixel takes.
+    Networks run in threads of their own, and each thread would keep the memory it has freed: 12 MiB when a
+    megapixel is revealed.
     """
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # another C library

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from stegcli.pipeline import HideSettings, Naming
 
 __all__ = [
+    "Address",
     "AskPassphrase",
     "AsJson",
     "Debug",
     "Device",
+    "Engine",
     "Favor",
     "Force",
     "ForceJpegCover",
@@ -33,6 +35,7 @@ __all__ = [
     "Target",
     "Verbose",
     "Weights",
+    "Workers",
     "check_one_stdin",
     "checked_output",
     "checked_stego",
@@ -61,6 +64,24 @@ PassphraseFile = Annotated[
 Weights = Annotated[
     str | None,
     typer.Option(metavar="DIR", help="Folder of models, or hf://owner/repo@revision.", show_default=False),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=256, metavar="N", help="Processes, or actors, to work with (default: one for each core)."
+    ),
+]
+Engine = Annotated[
+    Literal["processes", "ray"],
+    typer.Option(help="Who does the work: processes of this machine, or actors of Ray."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="Ray cluster to work on (default: that of RAY_ADDRESS, else a Ray of this machine's own).",
+        show_default=False,
+    ),
 ]
 Favor = Annotated[
     Literal["cover", "balanced", "secret"],

@@ -1,4 +1,4 @@
-"""How a training tells how it goes: a bar on a terminal, a line now and then elsewhere; on stderr."""
+"""Report the progress of a training on stderr: a bar on a terminal, otherwise a line from time to time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Reporter", "TimeLeft", "figures_text", "reporting"]
 
 LINE_SECONDS = 10.0
-"""Between two lines where there is no terminal."""
+"""Seconds between two lines if there is no terminal."""
 
 _SHOWN = {
     "loss": "loss",
@@ -27,17 +27,17 @@ _SHOWN = {
     "steganalyzer_accuracy_cover": "judge, covers",
     "steganalyzer_accuracy_stego": "judge, stegos",
 }
-"""Scalars of a step worth a look while it trains; TensorBoard has all of them."""
+"""Scalars of a step that are shown during training; TensorBoard has all of them."""
 
 
 class Reporter(Protocol):
-    """What the training loop talks to."""
+    """Interface to which the training loop reports."""
 
     def progress(self, step: int, steps: int, scalars: Mapping[str, float]) -> None:
-        """After every reading of the scalars."""
+        """Report scalars; called after every reading."""
 
     def validated(self, step: int, figures: Mapping[str, float]) -> None:
-        """After every validation."""
+        """Report figures; called after every validation."""
 
 
 class TimeLeft:
@@ -49,7 +49,7 @@ class TimeLeft:
         self.first: tuple[int, float] | None = None
 
     def after(self, step: int, steps: int) -> float | None:
-        """None until a pace is known."""
+        """Return the seconds left after a step; None until a pace is known."""
         now = self.clock()
         if self.first is None:
             self.first = (step, now)
@@ -122,7 +122,7 @@ class _BarReporter:
 
 
 class _ToReporter(logging.Handler):
-    """What the training's modules log: how many pictures were found, how many were skipped."""
+    """Passes on what the training's modules log, such as how many pictures were found or skipped."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         super().__init__(logging.INFO)
@@ -135,7 +135,7 @@ class _ToReporter(logging.Handler):
 
 @contextmanager
 def reporting(talk: Talk, minutes: float | None) -> Iterator[Reporter]:
-    """Somebody for the training loop to talk to; what its modules log is told, too."""
+    """Yield a reporter for the training loop, which also reports what its modules log."""
     import sys
 
     if talk.is_silent:
@@ -178,7 +178,7 @@ def _logged(reporter: _Lines | _Silent | _BarReporter) -> Iterator[Reporter]:
 
 
 def scalars_text(scalars: Mapping[str, float]) -> str:
-    """The scalars that a person follows, as one line."""
+    """Return the scalars that a person follows, as one line."""
     shown = [(label, scalars[name]) for name, label in _SHOWN.items() if name in scalars]
     return "  ".join(
         label.format(f"{value:.2f}") if "{}" in label else f"{label} {value:.3g}" for label, value in shown
@@ -186,7 +186,7 @@ def scalars_text(scalars: Mapping[str, float]) -> str:
 
 
 def figures_text(figures: Mapping[str, float]) -> str:
-    """Validation figures, as "lfw revealed PSNR 41.20 dB"."""
+    """Format validation figures, such as "lfw revealed PSNR 41.20 dB"."""
     return ", ".join(
         f"{name.removesuffix('_psnr_db').replace('/', ' ')} PSNR {value:.2f} dB"
         if name.endswith("_psnr_db")

@@ -1,1 +1,1 @@
-"""A secret as bytes: pictures as AVIF or WebP without containers, any other file as it is or compressed."""
+"""Codecs: a secret as bytes. Pictures as AVIF or WebP without containers, any other file with its name."""

@@ -1,11 +1,11 @@
-"""What a codec is: a secret becomes bytes, and bytes become the secret again.
+"""The contract of a codec, which turns a secret into bytes and bytes into the secret again.
 
     picture or file --encode--> payload, shape, codec id --(sealed, hidden, revealed)--> decode --> secret
 
-The payload alone cannot be decoded: the id of the codec and the shape travel in the header. A shape is that
-of the uint8 array which comes back: (h, w) for gray, (h, w, 3) for colour, (n,) for a file of n bytes with
-its name before them (see `stegcli.codecs.plain`). A decoder trusts the shape, which its caller has checked
-against his own limits, and nothing in the payload: no payload makes it allocate more than the shape needs.
+The payload alone cannot be decoded: the id of the codec and the shape travel in the header. The shape is that
+of the decoded uint8 array: (h, w) for gray, (h, w, 3) for colour, (n,) for a file of n bytes including its
+name (see `stegcli.codecs.plain`). A decoder trusts the shape, which its caller has checked against its own
+limits, and nothing in the payload: no payload makes it allocate more than the shape requires.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ Shape = tuple[int, ...]
 Chroma = Literal["4:4:4", "4:2:0"]
 
 MAX_PIXELS: Final = 89_478_485
-"""Of a secret picture. Above it Pillow warns of a decompression bomb, whoever asked for the picture."""
+"""Largest secret picture. Above it Pillow warns of a decompression bomb, whoever asked for the picture."""
 
 
 class CodecId(IntEnum):
-    """One byte of the file format. An id is never given a second meaning; 7 and above are free."""
+    """Id of a codec, one byte of the file format. No id is ever given a second meaning; 7 and up are free."""
 
     STORED = 1
     DEFLATE = 2
@@ -61,7 +61,7 @@ class CodecId(IntEnum):
 
 
 class SecretError(StegError):
-    """The bytes were found and opened, but no secret can be made of them."""
+    """The bytes were found and opened, but they do not decode to a secret."""
 
     kind = "secret"
     exit_code = ExitCode.NOTHING_FOUND
@@ -78,7 +78,7 @@ Secret = Picture | FileSecret
 
 @dataclass(frozen=True)
 class Target:
-    """The fewest bytes that reveal at this PSNR in dB (peak 255; of RGB for a colour picture)."""
+    """The fewest bytes that reveal at this PSNR in dB (peak 255; over RGB for a colour picture)."""
 
     psnr_db: float
 
@@ -86,19 +86,19 @@ class Target:
         if not 0 < self.psnr_db <= 100:
             raise UsageError(
                 f"no codec can aim at {self.psnr_db:g} dB",
-                "Give a PSNR such as 40; 100 means no loss at all.",
+                "Give a PSNR such as 40; 100 asks for no loss at all.",
             )
 
 
 @dataclass(frozen=True)
 class Budget:
-    """The best quality within this many bytes, smaller in size where it must."""
+    """The best quality within this many bytes, at a reduced size if necessary."""
 
     max_bytes: int
 
     def __post_init__(self) -> None:
         if self.max_bytes < 1:
-            raise UsageError(f"nothing fits in {self.max_bytes} bytes", "Take a larger cover.")
+            raise UsageError(f"nothing fits into {self.max_bytes} bytes", "Take a larger cover.")
 
 
 @dataclass(frozen=True)
@@ -110,25 +110,25 @@ class Rate:
     def __post_init__(self) -> None:
         if not self.bits_per_pixel > 0:
             raise UsageError(
-                f"nothing fits in {self.bits_per_pixel:g} bits per pixel", "Give a rate such as 0.5."
+                f"nothing fits into {self.bits_per_pixel:g} bits per pixel", "Give a rate such as 0.5."
             )
 
 
 FAVOR: Final = {"cover": Target(36.0), "balanced": Target(40.0), "secret": Target(46.0)}
-"""What `--favor` means for a picture that travels as bytes."""
+"""Meaning of `--favor` for a picture that travels as bytes."""
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the owner of a secret picture wants.
+    """What is wanted of an encoded secret picture.
 
     Attributes:
-        goal: a quality, or a size.
-        quick: take the fast encoder's result, 5 to 10 % longer in a fraction of the time; above half a
-            megapixel a quarter to a third longer in half the time.
+        goal: a quality or a size.
+        quick: accept the result of the fast encoder, 5 to 10 % longer in a fraction of the time; above half a
+            megapixel, a quarter to a third longer in half the time.
         looks: tune AVIF for the eye (SSIM) instead of for PSNR.
         chroma: "4:4:4" keeps colour at full resolution, "4:2:0" halves it. Halved, most photographs take more
-            bytes for the same PSNR of RGB, and some never reach 36 dB (benchmarks/codecs.py).
+            bytes for the same PSNR over RGB, and some never reach 36 dB (benchmarks/codecs.py).
     """
 
     goal: Target | Budget | Rate = FAVOR["balanced"]
@@ -139,15 +139,15 @@ class Wishes:
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """A secret as bytes.
+    """A secret encoded as bytes.
 
     Attributes:
-        codec_id: says how to decode; goes into the header.
+        codec_id: codec that decodes it; goes into the header.
         payload: the bytes.
-        shape: of what the payload decodes to; goes into the header.
-        decoded: what the reader sees, at the secret's own size also where a smaller one travels.
-        psnr_db: of `decoded` against the secret; infinite if equal.
-        encodes: how often a lossy encoder ran to find it, drafts included.
+        shape: shape of what the payload decodes to; goes into the header.
+        decoded: what the reader sees, scaled to the secret's own size even if a smaller one travels.
+        psnr_db: PSNR of `decoded` against the secret; infinite if they are equal.
+        encodes: how often a lossy encoder ran to find it, including drafts.
     """
 
     codec_id: CodecId
@@ -168,38 +168,38 @@ class Codec(Protocol):
 
     @property
     def levels(self) -> int:
-        """How many levels of quality there are."""
+        """Number of levels of quality."""
         ...
 
     def encode(self, picture: Picture, level: int, *, draft: bool = False) -> bytes:
-        """The payload at a level in 0..levels - 1; a draft is fast and of about the final one's size.
+        """Encode a picture at a level in 0..levels - 1; a draft is fast and about as long as the result.
 
         Raises:
-            UsageError: this picture is not for this codec (its sides are too long).
-            MissingExtraError: the installed Pillow lacks it.
+            UsageError: the codec cannot take this picture (its sides are too long).
+            MissingExtraError: the installed Pillow does not support the format.
         """
         ...
 
     def decode(self, payload: bytes, shape: Shape) -> Picture:
-        """The picture of this shape; the same one on every call.
+        """Decode the picture with this shape; the result is the same on every call.
 
         Raises:
             SecretError: the payload does not hold such a picture.
-            MissingExtraError: the installed Pillow lacks the decoder.
+            MissingExtraError: the installed Pillow does not support the format.
         """
         ...
 
 
 def check_picture(picture: Picture) -> None:
-    """Refuse what is no uint8 picture of a size that a codec takes.
+    """Refuse anything but a uint8 picture of a size that codecs take.
 
     Raises:
-        ValueError: another dtype or number of axes: a bug of the caller's.
-        UsageError: no pixel at all, or more than `MAX_PIXELS`.
+        ValueError: another dtype or number of axes, which is a bug in the caller.
+        UsageError: there are no pixels, or more than `MAX_PIXELS`.
     """
     gray = picture.ndim == 2
     if picture.dtype != np.uint8 or not (gray or (picture.ndim == 3 and picture.shape[2] == 3)):
-        raise ValueError(f"a secret is (h, w) or (h, w, 3) uint8, not {picture.shape} {picture.dtype}")
+        raise ValueError(f"a secret must be (h, w) or (h, w, 3) uint8, not {picture.shape} {picture.dtype}")
     pixels = picture.shape[0] * picture.shape[1]
     if not 0 < pixels <= MAX_PIXELS:
         raise UsageError(

@@ -1,7 +1,8 @@
-"""Which codec: the smallest that reaches the wish, or the best that fits; and the way back.
+"""Choose the codec: the shortest result that meets the goal, or the best that fits; and decode.
 
-Fast drafts say which codec will win, and only that one is tried with care. Where a lossless file is
-smaller than a lossy one of the wanted quality, as for text, line art and QR codes, it comes back exactly.
+Fast drafts predict which codec will win, and only that one is run at full effort. Where a lossless file is
+shorter than a lossy one of the wanted quality, as for text, line art and QR codes, the secret comes back
+exactly.
 """
 
 from __future__ import annotations
@@ -42,18 +43,18 @@ _DECODERS: Final[dict[CodecId, Codec]] = {
     CodecId.AVIF: AvifCodec(),
 }
 _CLEAR: Final = 1.6
-"""A draft that is longer by this factor loses for certain: lossless ones shrink by a fifth at the most."""
+"""A draft that is longer by this factor loses for certain: lossless files shrink by at most a fifth."""
 _FLOOR: Final = 3
-"""The lowest level at full size: below it half the size reveals as well in as many bytes."""
+"""The lowest level used at full size: below it, half the size looks as good in as many bytes."""
 _SMALLEST_SCALE: Final = 1 / 16
 _STEP_DOWN: Final = 0.8
 
 
 def encode(secret: Secret, wishes: Wishes | None = None) -> Encoded:
-    """A secret as bytes, and what the reader will see of it. Wishes are for pictures: files travel exactly.
+    """Encode a secret, and decode it as the reader will see it. Wishes are for pictures; files are exact.
 
     Raises:
-        UsageError: it cannot be encoded (too large, too long), or nothing of it fits in the budget.
+        UsageError: it cannot be encoded (too large, too long), or nothing of it fits into the budget.
     """
     if isinstance(secret, FileSecret):
         return plain.encode(secret)
@@ -66,27 +67,27 @@ def encode(secret: Secret, wishes: Wishes | None = None) -> Encoded:
 
 
 def decode(codec_id: int, payload: bytes, shape: Shape) -> Secret:
-    """What `encode` made, from its three results. The caller holds `shape` against his own limit first.
+    """Decode what `encode` made, given its three results. The caller first checks `shape` against its limits.
 
     Raises:
-        SecretError: damaged, hostile, or of a newer stegcli.
-        MissingExtraError: the installed Pillow or Python lacks the decoder.
+        SecretError: the payload is damaged, hostile, or from a newer stegcli.
+        MissingExtraError: the installed Pillow or Python does not support the format.
     """
     if codec_id not in {int(known) for known in CodecId}:
         raise SecretError(f"codec {codec_id} is not known")
     codec = _DECODERS.get(CodecId(codec_id))
     picture = len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)
     if (codec is None and len(shape) != 1) or (codec is not None and not picture):
-        raise SecretError("a codec and a shape that do not go together")
+        raise SecretError("its codec and its shape do not go together")
     if codec is None:
         return plain.decode(CodecId(codec_id), payload, shape)
     if min(shape) < 1 or shape[0] * shape[1] > MAX_PIXELS:
-        raise SecretError(f"a picture of {shape[1]}x{shape[0]}")
+        raise SecretError(f"a picture cannot have {shape[1]}x{shape[0]} pixels")
     return codec.decode(payload, shape)
 
 
 def _budget(goal: Budget | Rate, picture: Picture) -> int:
-    """In bytes."""
+    """Return the budget in bytes."""
     if isinstance(goal, Budget):
         return goal.max_bytes
     return max(1, int(goal.bits_per_pixel * picture.shape[0] * picture.shape[1] / 8))
@@ -96,11 +97,11 @@ def _lossy(picture: Picture, wishes: Wishes) -> Trials:
     return Trials.of(AvifCodec(wishes.chroma, wishes.looks) if has_avif() else WebpCodec(), picture)
 
 
-# --- the fewest bytes of a quality -
+# --- the fewest bytes for a quality -
 
 
 def _smallest(picture: Picture, psnr_db: float, wishes: Wishes) -> Encoded:
-    """Lossless and lossy, without those that their drafts rule out, and the shorter one of them."""
+    """Encode losslessly and lossily, unless drafts rule one of them out, and return the shorter result."""
     lossless, lossy = Trials.of(_LOSSLESS, picture), _lossy(picture, wishes)
     draft = search.reaching(lossy, psnr_db, draft=True)
     exact_bytes = len(lossless.at(0, draft=True).payload)
@@ -119,7 +120,7 @@ def _carefully(lossy: Trials, psnr_db: float, draft: Found, *, quick: bool) -> l
     return [] if final is None else [lossy.at(final.level, draft=quick)]
 
 
-# --- the best quality in so many bytes -
+# --- the best quality within a number of bytes -
 
 
 def _best_within(picture: Picture, max_bytes: int, wishes: Wishes) -> Encoded:
@@ -134,7 +135,7 @@ def _best_within(picture: Picture, max_bytes: int, wishes: Wishes) -> Encoded:
 
 
 def _best_fitting(lossy: Trials, max_bytes: int, floor: int, *, quick: bool) -> Encoded | None:
-    """By drafts, then with care; None if only levels below `floor` fit."""
+    """Search with drafts, then at full effort; None if only levels below `floor` fit."""
     draft = search.fitting(lossy, max_bytes, draft=True)
     if draft is None:
         return None
@@ -145,7 +146,7 @@ def _best_fitting(lossy: Trials, max_bytes: int, floor: int, *, quick: bool) -> 
 
 
 def _reduced(picture: Picture, lossy: Trials, max_bytes: int, *, quick: bool) -> Encoded:
-    """A smaller picture, judged as the reader sees it: back at its own size."""
+    """Encode a smaller picture, judged as the reader sees it, scaled back to the original size."""
     size = (picture.shape[0], picture.shape[1])
     full = len(lossy.at(_FLOOR, draft=True).payload)
     scale, encodes = min(_STEP_DOWN, (max_bytes / full) ** 0.5), lossy.encodes
@@ -158,8 +159,8 @@ def _reduced(picture: Picture, lossy: Trials, max_bytes: int, *, quick: bool) ->
             return replace(found, encodes=encodes)
         scale *= _STEP_DOWN
     raise UsageError(
-        f"a secret of {size[1]}x{size[0]} pixels does not fit in {max_bytes:,} bytes, however coarse",
-        f"Take a larger cover or a smaller secret; about {full:,} bytes hold a coarse version of this one.",
+        f"a secret of {size[1]}x{size[0]} pixels does not fit into {max_bytes:,} bytes, however coarse",
+        f"Take a larger cover or a smaller secret; a coarse version of this one needs about {full:,} bytes.",
     )
 
 

@@ -1,17 +1,18 @@
-"""Image files without their containers, and whole again.
+"""Remove the containers of image files, and restore them.
 
-A container repeats what the header says anyway, and costs: 269 bytes of an AVIF file, 25 of a lossless WebP.
-It is also where a hostile file hides what nobody asked for: animations, grids of tiles, a second size. So
-only the coded picture travels, and the reader builds the container himself from the size that he has checked.
+A container repeats what the header says anyway, and costs 269 bytes in an AVIF file and 25 in a lossless
+WebP. It is also where a hostile file can hide unexpected content: animations, grids of tiles, a second size.
+Only the coded picture travels, therefore, and the reader builds the container from the size that it has
+checked.
 
-AVIF: an AV1 bit stream is a row of OBUs, here a temporal delimiter, a sequence header and a frame (AV1
-specification, sections 5.5 and 5.9). The sequence header states a size of its own, which decoders obey
-whatever the container says: a file of 1.3 kB that calls itself 10x10 may unfold into 144 million pixels. So
-it is read here and compared. With the reduced header of still pictures, which alone is allowed, a frame
-cannot have another size than that.
+AVIF: an AV1 bit stream is a sequence of OBUs, here a temporal delimiter, a sequence header and a frame (AV1
+specification, sections 5.5 and 5.9). The sequence header states its own size, which decoders obey
+whatever the container says: a file of 1.3 kB that claims 10x10 may decode to 144 million pixels. The size is
+therefore parsed here and compared. Only the reduced header of still pictures is allowed, with which a frame
+cannot have a different size.
 
 WebP: a lossless (RFC 9649, section 3) or lossy (RFC 6386, section 9.1) picture begins with its size. Those
-bytes are left out, and written anew by the reader.
+bytes are removed, and the reader restores them.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _SIZE_OF_BOX: Final = 8
 
 @dataclass(frozen=True)
 class _Sequence:
-    """What a sequence header says of the picture."""
+    """What a sequence header says about the picture."""
 
     profile: int
     level: int
@@ -52,16 +53,16 @@ class _Sequence:
 
     @property
     def layout(self) -> int:
-        """Bits of the av1C box: monochrome, chroma halved in x, in y."""
-        # Monochrome counts as halved in both directions.
+        """Bits for the av1C box: monochrome, chroma subsampled in x, in y."""
+        # Monochrome counts as subsampled in both directions.
         return _MONOCHROME | _HALVED if self.monochrome else (_HALVED if self.profile == 0 else _FULL)
 
 
 def avif_payload(file: bytes) -> bytes:
-    """The sequence header, after a byte with its length, and the frame.
+    """Return the sequence header, preceded by a byte with its length, and the frame.
 
     Raises:
-        ValueError: not a file as libavif writes a single 8-bit still picture.
+        ValueError: the file is not one that libavif writes for a single 8-bit still picture.
     """
     start = file.find(b"mdat") + 4
     if start < 4 or not file.startswith(_DELIMITER, start):
@@ -74,25 +75,25 @@ def avif_payload(file: bytes) -> bytes:
 
 
 def avif_file(payload: bytes, shape: Shape) -> bytes:
-    """The AVIF file of (h, w) or (h, w, 3) whose AV1 data `avif_payload` took out.
+    """Restore the AVIF file, (h, w) or (h, w, 3), from which `avif_payload` took the AV1 data.
 
     Raises:
-        SecretError: the data is of another size or kind than `shape`.
+        SecretError: the data has another size or kind than `shape`.
     """
     length = payload[0] if payload else 0
     sequence, frame = payload[1 : 1 + length], payload[1 + length :]
     parsed = _parsed(sequence)
     if (parsed.height, parsed.width, parsed.channels) != (shape[0], shape[1], 3 if len(shape) == 3 else 1):
-        raise SecretError("its size is not the one that its header states")
+        raise SecretError("its size differs from what its header states")
     stream = _DELIMITER + _with_size(_SEQUENCE, sequence) + _with_size(_FRAME, frame)
     kind = _box(b"ftyp", b"avif", bytes(4), b"avifmif1miaf")
-    # The only number that depends on the length of what goes before it is this one; its width is fixed.
+    # This is the only number that depends on the length of what precedes it; its width is fixed.
     offset = len(kind) + len(_meta(parsed, 0, len(stream))) + _SIZE_OF_BOX
     return kind + _meta(parsed, offset, len(stream)) + _box(b"mdat", stream)
 
 
 def _obu(data: bytes, at: int) -> tuple[int, bytes, int]:
-    """Header byte and content of the OBU at an offset, and the offset behind it."""
+    """Return header byte and content of the OBU at an offset, and the offset after it."""
     kind, size, shift, at = data[at], 0, 0, at + 1
     while True:
         byte = data[at]
@@ -102,7 +103,7 @@ def _obu(data: bytes, at: int) -> tuple[int, bytes, int]:
 
 
 def _with_size(kind: int, content: bytes) -> bytes:
-    """An OBU, its size as LEB128."""
+    """Return an OBU with its size as LEB128."""
     size, length = len(content), b""
     while size > 127:
         length, size = length + bytes([size & 127 | 128]), size >> 7
@@ -110,7 +111,7 @@ def _with_size(kind: int, content: bytes) -> bytes:
 
 
 class _Bits:
-    """Reads numbers from the high end of bytes; zeros behind the end."""
+    """Reads numbers from bytes, highest bits first; zeros follow the end."""
 
     def __init__(self, data: bytes) -> None:
         self._value = int.from_bytes(data.ljust(_MAX_SEQUENCE_BYTES, b"\0"), "big")
@@ -122,9 +123,9 @@ class _Bits:
 
 
 def _parsed(sequence: bytes) -> _Sequence:
-    """AV1 specification 5.5.1 and 5.5.2, for reduced still pictures of 8 bits."""
+    """Parse a header by AV1 specification 5.5.1 and 5.5.2, for reduced still pictures of 8 bits."""
     if not 0 < len(sequence) <= _MAX_SEQUENCE_BYTES:
-        raise SecretError("no AV1 sequence header")
+        raise SecretError("it has no AV1 sequence header")
     bits = _Bits(sequence)
     profile, still, level = bits.take(3), bits.take(2), bits.take(5)
     width_bits, height_bits = bits.take(4) + 1, bits.take(4) + 1
@@ -134,18 +135,18 @@ def _parsed(sequence: bytes) -> _Sequence:
     deep = bits.take(1)
     monochrome = profile == 0 and bits.take(1) == 1
     if still != _STILL_REDUCED or deep or profile > 1:
-        raise SecretError("not an 8-bit AV1 still picture")
+        raise SecretError("it is not an 8-bit AV1 still picture")
     return _Sequence(profile, level, height, width, monochrome)
 
 
 def _box(kind: bytes, *parts: bytes) -> bytes:
-    """ISO/IEC 14496-12: size, type, content."""
+    """Return a box by ISO/IEC 14496-12: size, type, content."""
     content = b"".join(parts)
     return struct.pack(">I4s", _SIZE_OF_BOX + len(content), kind) + content
 
 
 def _meta(sequence: _Sequence, offset: int, length: int) -> bytes:
-    """One item of type av01 at `offset`, with its properties; AV1 Image File Format 1.1."""
+    """Return the metadata of one item of type av01 at `offset`; AV1 Image File Format 1.1."""
     handler = _box(b"hdlr", bytes(8), b"pict", bytes(13))
     primary = _box(b"pitm", struct.pack(">IH", 0, 1))
     location = _box(b"iloc", struct.pack(">IHHHHHII", 0, 0x4400, 1, 1, 0, 1, offset, length))
@@ -176,32 +177,32 @@ _VP8_START: Final = b"\x9d\x01\x2a"
 
 
 def vp8l_payload(file: bytes) -> bytes:
-    """Lossless data without container, signature and size.
+    """Return lossless data without container, signature and size.
 
     Raises:
-        ValueError: not a plain lossless WebP file.
+        ValueError: the file is not a plain lossless WebP.
     """
     return _only_chunk(file, b"VP8L")[_VP8L_HEAD:]
 
 
 def vp8l_file(payload: bytes, shape: Shape) -> bytes:
-    """The lossless WebP file of this shape."""
+    """Restore the lossless WebP file with this shape."""
     size = struct.pack("<I", (shape[1] - 1) | (shape[0] - 1) << 14)
     return _riff(b"VP8L", _VP8L_SIGNATURE + size + payload)
 
 
 def vp8_payload(file: bytes) -> bytes:
-    """Lossy data without container, start code and size.
+    """Return lossy data without container, start code and size.
 
     Raises:
-        ValueError: not a plain lossy WebP file.
+        ValueError: the file is not a plain lossy WebP.
     """
     data = _only_chunk(file, b"VP8 ")
     return data[:_VP8_TAG] + data[_VP8_HEAD:]
 
 
 def vp8_file(payload: bytes, shape: Shape) -> bytes:
-    """The lossy WebP file of this shape."""
+    """Restore the lossy WebP file with this shape."""
     size = struct.pack("<HH", shape[1], shape[0])
     return _riff(b"VP8 ", payload[:_VP8_TAG] + _VP8_START + size + payload[_VP8_TAG:])
 

@@ -1,4 +1,4 @@
-"""A secret that is no picture. By itself, for every way of hiding asks whether it was given one."""
+"""A secret that is not a picture. In a module of its own, since every method checks for it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class FileSecret:
     """Any file.
 
     Attributes:
-        name: as its owner calls it, without folders; from a payload always one that `safe_name` made.
+        name: its name without folders; from a payload, always a result of `safe_name`.
         content: its bytes.
     """
 

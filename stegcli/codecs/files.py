@@ -1,7 +1,7 @@
-"""Pictures as the data of AVIF and WebP files, by the encoders and decoders that Pillow brings.
+"""Pictures as the data of AVIF and WebP files, with the encoders and decoders that Pillow includes.
 
-Decoding is deterministic for gray. AV1 and VP8 define every sample of Y, Cb and Cr; how these become R, G, B
-is the library's, so that a lossy colour picture may differ by a level or two between releases of Pillow.
+Decoding is deterministic for gray. AV1 and VP8 define every sample of Y, Cb and Cr; the conversion to RGB is
+up to the library, so that a lossy colour picture may differ by a level or two between releases of Pillow.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ __all__ = ["AvifCodec", "WebpCodec", "WebpLosslessCodec", "has_avif"]
 _QUANTIZERS: Final = 64
 _DRAFT_SPEED: Final = 6
 _FAST_DRAFT_SPEED: Final = 8
-# Pixels up to which a slower speed of libaom is worth it. The next two take 1 or 2 % more of the bytes off,
-# and twice or three times as long (benchmarks/codecs.py).
+# Pixels up to which a slower speed of libaom is worthwhile. The next two speeds save another 1 or 2 %
+# of the bytes, and take two or three times as long (benchmarks/codecs.py).
 _SPEEDS: Final = ((1 << 19, 4),)
 _MAX_SIDES: Final = {"AVIF": 16_384, "WEBP": 16_383}
 
-# Whatever a decoder may raise on hostile bytes; Pillow promises no base class.
+# Everything that a decoder may raise on hostile bytes; Pillow promises no base class.
 _FOREIGN: Final = (
     OSError,
     SyntaxError,
@@ -39,7 +39,7 @@ _FOREIGN: Final = (
     ArithmeticError,
     LookupError,
     EOFError,
-    RuntimeError,  # the AVIF decoder's
+    RuntimeError,  # from the AVIF decoder
     MemoryError,
     struct.error,
     zlib.error,
@@ -50,8 +50,8 @@ _FOREIGN: Final = (
 
 @lru_cache(maxsize=1)
 def has_avif() -> bool:
-    """Whether the installed Pillow reads and writes AVIF: from 11.3 on, unless it was compiled without."""
-    # Older releases warn when they are asked for what they do not know.
+    """Whether the installed Pillow reads and writes AVIF: from 11.3 on, unless it was built without."""
+    # Older releases warn when they are asked about a feature that they do not know.
     return "avif" in features.modules and bool(features.check("avif"))
 
 
@@ -60,7 +60,7 @@ class AvifCodec:
     """An AV1 still picture; level 63 - q stands for libaom's quantizer q in 0..63.
 
     Attributes:
-        chroma: of colour pictures; gray ones have no chroma.
+        chroma: subsampling of colour pictures; gray ones have no chroma.
         looks: tune for SSIM instead of for PSNR.
     """
 
@@ -70,14 +70,14 @@ class AvifCodec:
     levels: int = _QUANTIZERS
 
     def encode(self, picture: Picture, level: int, *, draft: bool = False) -> bytes:
-        """See `Codec`; speed 4, 6 for large pictures, drafts at 6 or 8."""
+        """See `Codec`; speed 4, or 6 for large pictures; drafts at 6 or 8."""
         _need_avif()
         _check_sides(picture.shape, "AVIF")
         try:
             return containers.avif_payload(self._file(picture, level, draft=draft))
         except (ValueError, LookupError, OSError, RuntimeError) as error:
             raise MissingExtraError(
-                f"the installed Pillow writes no AVIF that can be used here ({one_line(error)})",
+                f"the installed Pillow cannot write the AVIF that is needed here ({one_line(error)})",
                 "Install its newest release: pip install -U pillow",
             ) from error
 
@@ -86,17 +86,17 @@ class AvifCodec:
             picture,
             "AVIF",
             codec="aom",
-            # libavif turns 0..100 into its quantizer by the same rounding, so that each level has its own.
+            # libavif turns 0..100 into its quantizer with the same rounding, so that levels stay distinct.
             quality=round(100 * level / (_QUANTIZERS - 1)),
             subsampling=self.chroma if picture.ndim == 3 else "4:0:0",
             speed=_speed(picture.shape[0] * picture.shape[1], draft=draft),
-            autotiling=False,  # tiles help threads, and cost bytes
+            autotiling=False,  # tiles help threads, but cost bytes
             max_threads=1,  # the same bytes on every machine
             advanced={"tune": "ssim" if self.looks else "psnr"},
         )
 
     def decode(self, payload: bytes, shape: Shape) -> Picture:
-        """See `Codec`; `chroma` does not matter, the data says which it has."""
+        """See `Codec`; `chroma` does not matter, since the data states it."""
         _need_avif()
         return _opened(containers.avif_file(payload, shape), "AVIF", shape)
 
@@ -120,7 +120,7 @@ class WebpCodec:
 
 @dataclass(frozen=True)
 class WebpLosslessCodec:
-    """Every pixel as it is. libwebp finds palettes and packs two tones eight to a byte by itself."""
+    """Exact pixels. libwebp finds palettes by itself, and packs two tones eight pixels to a byte."""
 
     codec_id: CodecId = CodecId.WEBP_LOSSLESS
     levels: int = 1
@@ -129,7 +129,7 @@ class WebpLosslessCodec:
         """See `Codec`; a draft is up to a fifth longer and takes a tenth of the time."""
         del level
         _check_sides(picture.shape, "WEBP")
-        # Quality 100 would try everything: 20 times slower, and not a percent shorter.
+        # Quality 100 would try everything: 20 times slower, and not one per cent shorter.
         effort, method = (20, 1) if draft else (80, 6)
         return containers.vp8l_payload(_saved(picture, "WEBP", lossless=True, quality=effort, method=method))
 
@@ -141,8 +141,8 @@ class WebpLosslessCodec:
 def _need_avif() -> None:
     if not has_avif():
         raise MissingExtraError(
-            "this secret needs AVIF, which the installed Pillow lacks",
-            "Install a Pillow that has it: pip install -U pillow",
+            "this secret needs AVIF, which the installed Pillow does not support",
+            "Install one that does: pip install -U pillow",
         )
 
 
@@ -162,19 +162,19 @@ def _speed(pixels: int, *, draft: bool) -> int:
 
 
 def _saved(picture: Picture, format_name: str, **options: object) -> bytes:
-    """The file's bytes."""
+    """Return the bytes of the file."""
     file = io.BytesIO()
     Image.fromarray(picture).save(file, format_name, **options)
     return file.getvalue()
 
 
 def _opened(file: bytes, format_name: str, shape: Shape) -> Picture:
-    """The one picture of this shape in a file; nothing is decoded before its size was compared."""
+    """Decode the one picture with this shape in a file; nothing is decoded before its size is compared."""
     try:
         with Image.open(io.BytesIO(file), formats=(format_name,)) as image:
             if image.size != (shape[1], shape[0]) or getattr(image, "n_frames", 1) != 1:
-                raise SecretError("its size is not the one that its header states")
-            # A gray picture comes back as R = G = B from some decoders: exact either way.
+                raise SecretError("its size differs from what its header states")
+            # Some decoders return a gray picture as R = G = B, which is exact either way.
             return np.array(image.convert("RGB" if len(shape) == 3 else "L"))
     except _FOREIGN as error:
         raise SecretError(one_line(error)) from error

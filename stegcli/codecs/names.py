@@ -1,4 +1,4 @@
-"""Names of files that arrive with a secret: made safe before anything looks at them."""
+"""Make the names of files that arrive with a secret safe before anything uses them."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Final
 __all__ = ["MAX_NAME_BYTES", "safe_name"]
 
 MAX_NAME_BYTES: Final = 255
-"""In UTF-8: what Linux, macOS and Windows take."""
+"""Limit in UTF-8 that Linux, macOS and Windows share."""
 
 _NAMELESS: Final = "secret"
 _SEPARATORS: Final = re.compile(r"[/\\]")
 _FORBIDDEN: Final = re.compile(r'[<>:"|?*]')
-"""By Windows; the colon also names a hidden stream of a file there."""
+"""Forbidden by Windows, where the colon also names an alternate stream of a file."""
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Control characters, reversed writing ("gpj.exe" shown as "exe.jpg"), halves of pairs, line ends."""
+"""Control characters, writing direction ("gpj.exe" shown as "exe.jpg"), lone surrogates, line separators."""
 _RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(\..*)?")
 _LONGEST_SUFFIX: Final = 16
 
 
 def safe_name(name: str) -> str:
-    """A name for a file in the current folder, and for nothing else, made of one that may be hostile.
+    """Turn a name that may be hostile into one for a file in the current folder, and nowhere else.
 
-    Folders are cut off; what is invisible goes, what some system forbids becomes "_", and so does a leading
-    dot or dash, which would hide the file or look like an option. Never empty, at most `MAX_NAME_BYTES` bytes
-    of UTF-8 with the suffix kept, and a name that is safe already comes back as it is, in NFC.
+    Folders are removed; invisible characters are dropped; what any system forbids becomes "_", and so does a
+    leading dot or dash, which would hide the file or look like an option. The result is never empty and has
+    at most `MAX_NAME_BYTES` bytes of UTF-8, with the suffix kept. A safe name is only normalised to NFC.
     """
     last = _SEPARATORS.split(name)[-1]
     visible = "".join(letter for letter in last if unicodedata.category(letter) not in _INVISIBLE)
@@ -39,7 +39,7 @@ def safe_name(name: str) -> str:
 
 
 def _trimmed(name: str) -> str:
-    """Windows drops dots and spaces at the end, so that two names would be one."""
+    """Remove dots and spaces at the end, which Windows ignores, so that two names could mean one file."""
     name = name.strip()
     while name.endswith((".", " ")) or name != name.strip():
         name = name.rstrip(".").strip()

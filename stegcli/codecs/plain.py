@@ -1,14 +1,14 @@
-"""Any file as bytes: its name, then what is in it, stored or compressed, whichever is shortest.
+"""Any file as bytes: its name, then its content, stored or compressed, whichever is shortest.
 
-| bytes | what |
+| bytes | content |
 |---|---|
 | 1 | length n of the name |
 | n | the name, UTF-8 |
-| the rest | the content |
+| the rest | the content of the file |
 
-The whole is stored, deflated (RFC 1951, no wrapper) or packed by LZMA1 (no wrapper, filters as below). The
-shape of such a secret is (length of the whole before compression,): decompression ends there, whatever the
-payload would unfold into.
+The whole is stored, deflated (RFC 1951, raw) or compressed with LZMA1 (raw, with the filters below). The
+shape of such a secret is (length of the whole before compression,): decompression stops there, whatever else
+the payload might expand to.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ from stegcli.errors import MissingExtraError, UsageError, one_line
 
 try:
     import lzma
-except ImportError:  # a Python that was compiled without it
+except ImportError:  # a Python built without it
     lzma = None  # type: ignore[assignment]
 
 __all__ = ["MAX_BYTES", "decode", "encode"]
 
 MAX_BYTES: Final = 64 << 20
-"""Of a file with its name: far above what a cover can carry, and held in memory a few times."""
+"""Largest file with its name: far more than a cover can carry, and held in memory several times."""
 
 _RAW_DEFLATE: Final = -15
 _LZMA1: Final = 0x4000000000000001
-# Part of the file format: without a wrapper the reader has to know them.
+# Part of the file format: raw data does not state them, so that the reader has to know them.
 _LZMA_FILTERS: Final[list[dict[str, Any]]] = [{"id": _LZMA1, "dict_size": 8 << 20, "lc": 3, "lp": 0, "pb": 0}]
 
 _LEAST_DICTIONARY: Final = 4096
 
 
 def encode(secret: FileSecret) -> Encoded:
-    """The shortest of the three.
+    """Return the shortest of the three encodings.
 
     Raises:
-        UsageError: more than `MAX_BYTES`.
+        UsageError: the file has more than `MAX_BYTES`.
     """
     name = safe_name(secret.name)
     whole = bytes([len(name.encode())]) + name.encode() + secret.content
     if len(whole) > MAX_BYTES:
         raise UsageError(
             f"{name}: {len(secret.content):,} bytes are too many to hide",
-            f"The most is {MAX_BYTES >> 20} MiB, if a cover has the room.",
+            f"At most {MAX_BYTES >> 20} MiB can be hidden, if the cover has room for them.",
         )
     choices = [(CodecId.STORED, whole), (CodecId.DEFLATE, _deflated(whole))]
     if lzma is not None:
@@ -60,22 +60,22 @@ def encode(secret: FileSecret) -> Encoded:
 
 
 def decode(codec_id: CodecId, payload: bytes, shape: Shape) -> FileSecret:
-    """The file, under a safe name.
+    """Decode a file and give it a safe name.
 
     Raises:
-        SecretError: the payload is damaged, or its length is not the one in `shape`.
-        MissingExtraError: packed by LZMA, which this Python lacks.
+        SecretError: the payload is damaged, or its length differs from `shape`.
+        MissingExtraError: it is compressed with LZMA, which this Python was built without.
     """
     (length,) = shape
     if not 0 < length <= MAX_BYTES:
-        raise SecretError(f"a file of {length:,} bytes")
+        raise SecretError(f"a file cannot have {length:,} bytes")
     try:
         whole = _expanded(codec_id, payload, length)
     except (zlib.error, EOFError, ValueError, MemoryError) as error:
         raise SecretError(one_line(error)) from error
     name_length = whole[0] if whole else 0
     if len(whole) != length or length <= name_length:
-        raise SecretError("its length is not the one that its header states")
+        raise SecretError("its length differs from what its header states")
     name = whole[1 : 1 + name_length].decode(errors="replace")
     return FileSecret(safe_name(name), whole[1 + name_length :])
 
@@ -86,13 +86,13 @@ def _deflated(data: bytes) -> bytes:
 
 
 def _packed(data: bytes) -> bytes:
-    # A dictionary no longer than the data: the encoder fills it before it begins.
+    # A dictionary no longer than the data, since the encoder fills it before it begins.
     size = min(max(len(data), _LEAST_DICTIONARY), _LZMA_FILTERS[0]["dict_size"])
     return lzma.compress(data, lzma.FORMAT_RAW, filters=[_LZMA_FILTERS[0] | {"dict_size": size}])
 
 
 def _expanded(codec_id: CodecId, payload: bytes, length: int) -> bytes:
-    """At most one byte more than `length`, which shows that there is too much."""
+    """Decompress at most one byte more than `length`, enough to detect that there is too much."""
     if codec_id is CodecId.STORED:
         return payload
     if codec_id is CodecId.DEFLATE:
@@ -103,8 +103,8 @@ def _expanded(codec_id: CodecId, payload: bytes, length: int) -> bytes:
 def _unpacked(payload: bytes, length: int) -> bytes:
     if lzma is None:
         raise MissingExtraError(
-            "this secret is packed by LZMA, which this Python was compiled without",
-            "Take a Python with the lzma module (install liblzma before compiling it).",
+            "this secret is compressed with LZMA, which this Python was built without",
+            "Use a Python with the lzma module (install liblzma before building it).",
         )
     try:
         coder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA_FILTERS)

@@ -1,8 +1,8 @@
-"""The level of quality that meets a wish, in few encodes.
+"""Find the level of quality that meets a goal in few encodes.
 
-A slow encoder takes most of a second for a picture, and a bisection of 64 levels takes six of them. PSNR and
-the logarithm of the length are nearly straight lines over the level, so that the search goes along a secant:
-with drafts first, which take a tenth of the time, then with one or two encodes as they are wanted.
+A slow encoder takes most of a second for a picture, and bisecting 64 levels takes six runs. PSNR and
+the logarithm of the length are nearly linear in the level, so that a secant search converges faster:
+first with drafts, which take a tenth of the time, then with one or two final encodes.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ __all__ = ["Trials", "fitting", "reaching"]
 
 _DB_PER_LEVEL: Final = 0.5
 _BITS_PER_LEVEL: Final = 0.08
-"""Of the logarithm to base 2 of the length. First guesses, replaced by what two trials say."""
+"""Slope of log2 of the length. First guesses, replaced by the result of two trials."""
 _DRAFT_DB: Final = 0.6
 _DRAFT_BITS: Final = -0.03
-"""What a final encode has over a draft of the same level, for AVIF (benchmarks/codecs.py)."""
+"""How much log2 of the length of a final encode exceeds that of a draft, for AVIF (benchmarks/codecs.py)."""
 _SECURE: Final = 0.9
-"""A result nearer to the goal than this part of a level's step is taken without looking at the next level."""
+"""If a result is nearer to the goal than this share of a level's step, the next level is not tried."""
 _START: Final = 0.55
-"""Of the way from the worst to the best level: about 40 dB for AVIF."""
+"""Starting point on the way from the worst to the best level: about 40 dB for AVIF."""
 _ALIKE_DB: Final = 99.0
-"""Stands for infinity, with which no secant can reckon."""
+"""Replaces infinity, which a secant cannot use."""
 
 
 @dataclass
 class Trials:
-    """What a codec makes of one picture at each level, each encoded once.
+    """Results of a codec on one picture at each level, each encoded only once.
 
     Attributes:
-        codec: tried.
-        picture: the secret, as it travels.
-        judge: from what is decoded to the PSNR in dB that counts.
-        encodes: how often the encoder ran.
+        codec: the codec.
+        picture: the secret at the size that travels.
+        judge: function from a decoded picture to the PSNR in dB that counts.
+        encodes: number of times the encoder ran.
     """
 
     codec: Codec
@@ -50,11 +50,11 @@ class Trials:
 
     @classmethod
     def of(cls, codec: Codec, picture: Picture) -> Trials:
-        """Trials judged at the picture's own size."""
+        """Return trials judged at the picture's own size."""
         return cls(codec, picture, lambda decoded: (decoded, metrics.psnr(picture, decoded)))
 
     def at(self, level: int, *, draft: bool = False) -> Encoded:
-        """The picture at a level, and what the reader would see of it."""
+        """Return the picture at a level, and what the reader would see."""
         if (level, draft) not in self._known:
             payload = self.codec.encode(self.picture, level, draft=draft)
             self.encodes += 1
@@ -66,11 +66,11 @@ class Trials:
 
 @dataclass(frozen=True)
 class Found:
-    """Where a search ended.
+    """Result of a search.
 
     Attributes:
-        level: of quality.
-        excess: of its PSNR in dB over the wanted one, or of the logarithm of its length over the budget's.
+        level: level of quality.
+        excess: by how much its PSNR in dB, or log2 of its length, exceeds the goal.
         slope: by how much that rises from one level to the next.
     """
 
@@ -82,13 +82,13 @@ class Found:
 def reaching(
     trials: Trials, psnr_db: float, *, draft: bool = False, near: Found | None = None
 ) -> Found | None:
-    """The lowest level that reaches this PSNR, or one that another hardly undercuts; None if none does.
+    """Return the lowest level that reaches a PSNR, or one close enough to it; None if none does.
 
     Args:
-        trials: of a codec on a picture.
+        trials: trials of a codec on a picture.
         psnr_db: the goal.
         draft: try drafts only.
-        near: what drafts found, to begin there.
+        near: result of a search with drafts, as the starting point.
     """
 
     def excess(level: int) -> float:
@@ -101,8 +101,8 @@ def reaching(
 def fitting(
     trials: Trials, max_bytes: int, *, draft: bool = False, near: Found | None = None
 ) -> Found | None:
-    """The highest level that fits in so many bytes, or one that another hardly exceeds; None if none does."""
-    # Half a byte more, so that a payload of exactly `max_bytes` is below the crossing.
+    """Return the highest level that fits into `max_bytes`, or one close enough to it; None if none does."""
+    # Half a byte more, so that a payload of exactly `max_bytes` lies below the crossing.
     room = math.log2(max_bytes + 0.5)
 
     def excess(level: int) -> float:
@@ -113,17 +113,17 @@ def fitting(
 
 
 def _first(trials: Trials, near: Found | None, gain: float, slope: float) -> Found:
-    """Where to begin, and the slope to expect; `gain`: of a final encode over a draft of the same level."""
+    """Return where to begin and the expected slope; `gain`: of a final encode over a draft."""
     if near is None:
         return Found(round(_START * (trials.codec.levels - 1)), 0.0, slope)
     return Found(near.level - math.floor((near.excess + gain) / near.slope), 0.0, near.slope)
 
 
 def _crossing(excess: Callable[[int], float], levels: int, first: Found, *, above: bool) -> Found | None:
-    """Where a rising function of the level becomes positive or zero.
+    """Find where an increasing function of the level becomes positive or zero.
 
     Returns:
-        the first level from there on (`above`), or the last one before; None if there is no such level.
+        The first level from there on (`above`), or the last one before; None if there is no such level.
     """
     low, high, slope, best, last = -1, levels, first.slope, None, None
     level = min(max(first.level, 0), levels - 1)
@@ -141,11 +141,11 @@ def _crossing(excess: Callable[[int], float], levels: int, first: Found, *, abov
 
 
 def _secant(last: tuple[int, float], now: tuple[int, float], slope: float) -> float:
-    """The slope between two trials, kept within a factor of the one before: far away the line is bent."""
+    """Return the slope between two trials, kept within a factor of the last one: further away it differs."""
     return min(max((now[1] - last[1]) / (now[0] - last[0]), slope / 4), slope * 4)
 
 
 def _next(level: int, steps_over: float, *, above: bool) -> int:
-    """Along the secant to the wanted side of the crossing, by one level at least."""
+    """Return the next level along the secant towards the wanted side, at least one level further."""
     steps = math.ceil(-steps_over) if above else math.floor(-steps_over)
     return level + (steps or (1 if steps_over < 0 else -1))

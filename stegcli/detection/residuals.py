@@ -10,7 +10,7 @@ the dimensions of the original, which suits some hundred training pairs, and tak
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
+from functools import cache, reduce
 from typing import Final
 
 import numpy as np
@@ -25,7 +25,6 @@ F32 = NDArray[np.float32]
 _LEVELS: Final = 5  # residuals are cut to -2..2
 _CELLS: Final = _LEVELS**3
 _MARGIN: Final = 2
-_LIMIT: Final = 255 * 64  # no residual is larger
 
 _SIDES: Final = ((0, 1), (-1, 0), (0, -1), (1, 0))
 _DIAGONALS: Final = ((-1, 1), (-1, -1), (1, -1), (1, 1))
@@ -137,10 +136,19 @@ def _shares(counts: Sequence[NDArray[np.int64]]) -> F32:
 
 
 def _quantised(residual: I16, quantum: int) -> U8:
-    """-2..2 as 0..4, by a table: rounding and cutting in one look-up."""
-    values = np.arange(-_LIMIT, _LIMIT + 1) / quantum
-    table = (np.clip(np.rint(values), -2, 2) + 2).astype(np.uint8)
-    return table[residual.astype(np.int32) + _LIMIT]
+    """-2..2 as 0..4: how many steps a value has reached, which is rounding and cutting in one."""
+    levels = np.zeros(residual.shape, dtype=np.uint8)
+    for step in _steps(quantum):
+        levels += residual >= step
+    return levels
+
+
+@cache
+def _steps(quantum: int) -> tuple[np.int16, ...]:
+    """The smallest value of each level above -2; halves are rounded to even."""
+    values = np.arange(-3 * quantum, 3 * quantum + 1)
+    levels = np.rint(values / quantum)
+    return tuple(np.int16(values[np.argmax(levels >= level)]) for level in (-1, 0, 1, 2))
 
 
 def _occurrences(levels: U8) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

@@ -1,1 +1,1 @@
-"""What travels in front of the secret: keys, the sealed header, and the way into it."""
+"""The envelope of a secret: keys, the sealed header, and the ways to open it."""

@@ -1,6 +1,6 @@
-"""The ways into a stego whose secret is bits: its head lies in steps of pixels or of coefficients.
+"""Open stegos whose secret is bits: the head lies in steps of pixels or of coefficients.
 
-Apart from `opening`, for it takes as long to load as all that a stego of phases needs.
+Separate from `opening`, since it takes as long to import as everything that a stego of phases needs.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def open_samples(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Opened
 def open_coefficients(jpeg: bytes, max_pixels: int, keyring: Keyring) -> Opened:
     """Open the head that lies in the coefficients of a JPEG file; as `opening.open_parities`.
 
-    A file of a kind that hides nothing there is one in which nothing is found.
+    In a file of a kind that cannot carry, nothing is found.
     """
     try:
         values = coefficients.values(read_luma(jpeg, max_pixels=max_pixels))

@@ -1,7 +1,7 @@
-"""Rate 1/4 convolutional code of constraint length 9 with soft-decision Viterbi decoding.
+"""Convolutional code of rate 1/4 and constraint length 9 with soft-decision Viterbi decoding.
 
 Generators 463, 535, 733, 745 (octal), free distance 24: K. J. Larsen, "Short convolutional codes with
-maximal free distance for rates 1/2, 1/3, and 1/4", IEEE Trans. Information Theory 19(3), 1973. Where a tenth
+maximal free distance for rates 1/2, 1/3, and 1/4", IEEE Trans. Information Theory 19(3), 1973. If a tenth
 of an image is destroyed, a twentieth of the bits is wrong; a header then fails once in millions of images.
 """
 
@@ -16,7 +16,7 @@ RATE: Final = 4
 GENERATORS: Final = (0o463, 0o535, 0o733, 0o745)
 CONSTRAINT_LENGTH: Final = 9
 TAIL_BITS: Final = CONSTRAINT_LENGTH - 1
-"""Zeros after the message that bring the register back to where it started."""
+"""Number of zeros after the message that return the register to its initial state."""
 
 _STATES: Final = 1 << TAIL_BITS
 _UNREACHABLE: Final = 1 << 40
@@ -26,7 +26,7 @@ _CAME_FROM: Final = _REGISTERS % _STATES
 
 
 def _outputs() -> npt.NDArray[np.uint8]:
-    """(512, 4) uint8: the four coded bits for each content of the register."""
+    """Return (512, 4) uint8: the four coded bits for each content of the register."""
     taps = _REGISTERS[:, None, None] & np.array(GENERATORS)[:, None]
     bits = taps >> np.arange(CONSTRAINT_LENGTH) & 1
     ones: npt.NDArray[np.int64] = bits.sum(axis=-1)
@@ -38,7 +38,7 @@ _TAPS: Final = np.array([[int(bit) for bit in f"{generator:09b}"] for generator 
 
 
 def coded_length(message_bits: int) -> int:
-    """Coded bits, tail included, of a message of so many bits."""
+    """Return the number of coded bits, including the tail, for a number of message bits."""
     return RATE * (message_bits + TAIL_BITS)
 
 
@@ -51,7 +51,8 @@ def encode(message: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 def decode(votes: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
     """(4 * (L + 8),) summed votes, > 0 for one and < 0 for zero -> (L,) uint8 bits of the likeliest message.
 
-    Viterbi: of two ways into each state the better survives; the one that ends in state 0 is followed back.
+    Viterbi: of two paths into each state the better one survives; the one that ends in state 0 is traced
+    back.
     """
     gains = votes.reshape(-1, RATE).astype(np.int64) @ (2 * _OUTPUTS.astype(np.int64) - 1).T
     scores = np.full(_STATES, -_UNREACHABLE)

@@ -1,11 +1,11 @@
-"""The head of format 2: what a reader must know of a secret that travels as bits, in bits itself.
+"""The head of format 2: what a reader must know about a secret that travels as bits, itself written as bits.
 
-    salt (16 bytes) | head (37 bytes) -> ChaCha20-Poly1305 -> (53 bytes)        69 bytes, as good as random
+    salt (16 bytes) | head (37 bytes) -> ChaCha20-Poly1305 -> (53 bytes)        69 bytes that look random
 
-It lies in a share of the pixels, or of a JPEG's coefficients, that the locator draws, written there by the
-syndrome coder of the body, at a rate that follows from their number alone: to read it takes no more than the
-passphrase. The body has all others. A head that does not open has one answer, whether nothing was hidden,
-the passphrase is wrong or one of them was changed.
+It lies in a share of the pixels, or of a JPEG's coefficients, that is drawn with the locator. The syndrome
+coder of the body writes it there at a rate that depends only on their number: reading it requires only the
+passphrase. The body has all the others. A head that does not open gives the same answer whether nothing was
+hidden, the passphrase is wrong, or one of its samples was changed.
 """
 
 from __future__ import annotations
@@ -62,22 +62,22 @@ _TAG_BYTES: Final = 16
 MESSAGE_BYTES: Final = SALT_BYTES + _LAYOUT.size + _TAG_BYTES
 _KEYED, _COLOUR, _FILE = 1, 2, 4
 _ASSOCIATED_DATA: Final = b"stegcli/2"
-_NONCE: Final = bytes(12)  # a header key seals one head: the salt is fresh for every stego
+_NONCE: Final = bytes(12)  # a header key seals only one head, since the salt is fresh for every stego
 
 _LAYERS: Final = 2
-"""Layers of a sample that carry it: green's. What joint steps say, green says: the others follow it."""
+"""Layers of a sample that carry it, those of green. Joint steps are decided by green; the others follow."""
 _SHAPE: Final = 8
-"""Of its frozen sets: between that for prices that are all alike and that for prices far apart."""
+"""Shape of its frozen sets: between those for equal prices and for prices that differ much."""
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What heads lie in. It takes the largest power of two of n samples that is at most n / share.
+    """Samples in which heads lie: of n, the largest power of two that is at most n / share.
 
     Attributes:
         share: see above.
-        most: the exponent of that power, at most.
-        layers: that a sample has; the head is in the first two.
+        most: largest exponent of that power.
+        layers: number of layers in a sample; the head is in the first two.
     """
 
     share: int
@@ -85,7 +85,7 @@ class Ground:
     layers: int
 
     def draw(self, count: int, locator: bytes) -> Places:
-        """Which of `count` samples a head lies in: (2^e,) int64, ascending.
+        """Draw the samples, among `count`, in which a head lies: (2^e,) int64, ascending.
 
         Raises:
             ImageError: there are too few.
@@ -96,7 +96,7 @@ class Ground:
         return places
 
     def marks(self, count: int) -> Marks:
-        """The least rates at which 2^e samples, one block, carry a head, half of it in each layer."""
+        """Return the lowest rates at which 2^e samples, one block, carry a head, half of it in each layer."""
         exponent = count.bit_length() - 1
         bits = 8 * MESSAGE_BYTES // _LAYERS
         rate = -(-(bits << 26) // (WEIGHTS[exponent] << exponent))
@@ -105,23 +105,23 @@ class Ground:
 
 PIXELS: Final = Ground(share=4, most=16, layers=samples.LAYERS)
 COEFFICIENTS: Final = Ground(share=2, most=18, layers=ternary.LAYERS)
-"""More of them, for most of a JPEG's coefficients are zero and cost much: a tenth of a bit for each other one
-is all that a small file can take."""
+"""A larger share, since most coefficients of a JPEG are zero and expensive: in a small file, the others can
+take only a tenth of a bit each."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """What travels in front of a secret that is bits.
+    """The data in front of a secret that travels as bits.
 
     Attributes:
         channel: how the bits are carried, 0..255: see `methods.table`.
-        codec: how they become the secret, 0..255: see `codecs.base.CodecId`.
+        codec: how they decode to the secret, 0..255: see `codecs.base.CodecId`.
         keyed: whether a passphrase is needed; a reader that opened the head has it.
-        secret_shape: (height, width) of the picture as it was given; (0, 0) for a file.
-        hidden_shape: the same as it was hidden, maybe reduced.
+        secret_shape: (height, width) of the picture as given; (0, 0) for a file.
+        hidden_shape: (height, width) as hidden, perhaps reduced.
         is_colour: whether the picture has three channels.
-        content_bytes: of a file, with its name before it; 0 for a picture.
-        body_bytes: of the sealed body.
+        content_bytes: length of a file including its name; 0 for a picture.
+        body_bytes: length of the sealed body.
         own: `OWN_BYTES` bytes that belong to the method.
     """
 
@@ -136,7 +136,7 @@ class Head:
     own: bytes
 
     def __post_init__(self) -> None:
-        """Refuse what the layout cannot hold, and what no writer writes."""
+        """Refuse values that the layout cannot hold, or that no writer writes."""
         sides = (*self.secret_shape, *self.hidden_shape)
         least = 0 if self.is_file else 1
         most = 0 if self.is_file else MAX_SIDE
@@ -152,13 +152,13 @@ class Head:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the array that the codec gives back, see `codecs.base`."""
+        """Shape of the array that the codec returns; see `codecs.base`."""
         if self.is_file:
             return (self.content_bytes,)
         return (*self.hidden_shape, 3) if self.is_colour else self.hidden_shape
 
     def to_bytes(self) -> bytes:
-        """The 37 bytes of format version 2, big-endian."""
+        """Pack the head into the 37 bytes of format version 2, big-endian."""
         flags = _KEYED * self.keyed | _COLOUR * self.is_colour | _FILE * self.is_file
         return _LAYOUT.pack(
             FORMAT_VERSION,
@@ -201,15 +201,15 @@ class Head:
 
 
 def seal_head(head: Head, keys: Keys) -> bytes:
-    """The head as 53 bytes that only `keys` open, and that nobody can alter or tell from noise."""
+    """Seal the head in 53 bytes that only `keys` open, and that nobody can alter or tell from noise."""
     return ChaCha20Poly1305(keys.header).encrypt(_NONCE, head.to_bytes(), _ASSOCIATED_DATA)
 
 
 def open_head(sealed: bytes, keys: Keys) -> Head:
-    """53 bytes -> the head that `keys` open.
+    """Open a head of 53 bytes with `keys`.
 
     Raises:
-        NothingFoundError: they open nothing.
+        NothingFoundError: the keys do not open it.
         ModelError: a later version of the program wrote it.
     """
     try:
@@ -221,24 +221,24 @@ def open_head(sealed: bytes, keys: Keys) -> Head:
 def write(
     pixels: U8, rho: NDArray[np.float32], precision: NDArray[np.float64], message: bytes, locator: bytes
 ) -> U8:
-    """Write salt and sealed head, `MESSAGE_BYTES`, into the pixels that were drawn; see `samples.write`."""
+    """Write salt and sealed head, `MESSAGE_BYTES`, into the drawn pixels; see `samples.write`."""
     marks = PIXELS.marks(len(pixels))
     return samples.write(pixels, rho, precision, message, _keys(locator), threads=1, marks=marks).pixels
 
 
 def read(pixels: U8, locator: bytes) -> tuple[bytes, bytes]:
-    """(2^e, 3) uint8, the drawn pixels -> salt and sealed head; noise where nothing is hidden."""
+    """(2^e, 3) uint8, the drawn pixels -> salt and sealed head; noise if nothing is hidden."""
     return _parted(samples.read(pixels, PIXELS.marks(len(pixels)), _keys(locator)))
 
 
 def write_coefficients(values: I16, prices: Prices, message: bytes, locator: bytes) -> I16:
-    """Write salt and sealed head into the coefficients that were drawn; see `ternary.write`."""
+    """Write salt and sealed head into the drawn coefficients; see `ternary.write`."""
     marks = COEFFICIENTS.marks(len(values))
     return ternary.write(values, prices, message, _keys(locator), threads=1, marks=marks).values
 
 
 def read_coefficients(values: I16, locator: bytes) -> tuple[bytes, bytes]:
-    """(2^e,) int16, the drawn coefficients -> salt and sealed head; noise where nothing is hidden."""
+    """(2^e,) int16, the drawn coefficients -> salt and sealed head; noise if nothing is hidden."""
     return _parted(ternary.read(values, COEFFICIENTS.marks(len(values)), _keys(locator)))
 
 
@@ -247,5 +247,5 @@ def _parted(message: bytes) -> tuple[bytes, bytes]:
 
 
 def _keys(locator: bytes) -> Keys:
-    """For the coder: the head is read before any other key is known."""
+    """Return the keys of the coder, since the head is read before any other key is known."""
     return Keys(*(subkey(locator, purpose) for purpose in (b"head/1", b"head/2", b"head/3")))

@@ -1,15 +1,15 @@
-"""The header: what a reader must know, sealed, coded against damage and written into parities.
+"""The header of format 1: what a reader must know, sealed, protected against damage, written into parities.
 
                                        salt (16 bytes) -> convolutional code -> repeated -> parities
     Header (26 bytes) -> ChaCha20-Poly1305 -> (42 bytes) -> convolutional code -> repeated -> parities
 
-The parities are those of R + G + B, a property that phases leave free: both live in the same pixels.
-At large spreads, where little else is written, each parity is that of a group of pixels, of which the one
-changes where it shows least; the reader tries the few sizes that groups may have and takes the likeliest.
-A codeword in known places would give a stego away, so the places hang on the passphrase too: its locator
-(see `keys`) tells them, for the salt must be read before there is any other key. To everybody else the
-parities are noise. A header that does not open has one answer, whether nothing was hidden, the passphrase is
-wrong or the image is damaged.
+The parities are those of R + G + B, which are independent of phases: both can use the same pixels.
+At large spreads, where little else is written, each parity is that of a group of pixels, of which the
+cheapest one changes; the reader tries the few possible group sizes and takes the likeliest.
+A codeword at known positions would give a stego away. The positions therefore depend on the passphrase, too,
+through its locator (see `keys`), since the salt must be read before there is any other key. To everybody else
+the parities are noise. A header that does not open gives the same answer whether nothing was hidden, the
+passphrase is wrong or the image is damaged.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ _LAYOUT: Final = struct.Struct(">BB4s3s3s3s3s5sBH")  # 26 bytes, big-endian
 _TAG_BYTES: Final = 16
 SEALED_BYTES: Final = _LAYOUT.size + _TAG_BYTES
 MAX_SIZE: Final = (1 << 24) - 1
-"""Largest side of a secret: it travels in three bytes."""
+"""Largest side of a secret, which is stored in three bytes."""
 OWN_BYTES: Final = 9
 """Bytes of a header that belong to the method."""
 _OWN_FIRST: Final = 4
-"""How many of them stand in front of the sizes, where format 1 has them."""
+"""Number of them that precede the sizes in the layout of format 1."""
 
 _KEYED_FLAG: Final = 1
 _ASSOCIATED_DATA: Final = b"stegcli/1"
-_NONCE: Final = bytes(12)  # a header key seals one header: the salt is fresh for every stego
+_NONCE: Final = bytes(12)  # a header key seals only one header, since the salt is fresh for every stego
 
 _PIXELS_PER_REPEAT: Final = 1 << 20
 _MAX_REPEATS: Final = 8
@@ -61,13 +61,13 @@ _SEALED_CODED_BITS: Final = convolution.coded_length(8 * SEALED_BYTES)
 
 @dataclass(frozen=True)
 class Header:
-    """What travels with the hidden picture.
+    """The data that travels with the hidden picture.
 
     Attributes:
         channel: how the pixels carry the picture, 0..255: see `methods.table`.
-        secret_height: height of the secret as it was given, 1..2^24-1.
+        secret_height: height of the secret as given, 1..2^24-1.
         secret_width: its width.
-        hidden_height: height of the secret as it was hidden, maybe reduced to fit.
+        hidden_height: height of the secret as hidden, perhaps reduced to fit.
         hidden_width: its width.
         keyed: whether a passphrase is needed; a reader that opened the header has it.
         own: `OWN_BYTES` bytes that belong to the method.
@@ -82,7 +82,7 @@ class Header:
     own: bytes
 
     def __post_init__(self) -> None:
-        """Refuse what the layout cannot hold."""
+        """Refuse values that the layout cannot hold."""
         sizes = (self.secret_height, self.secret_width, self.hidden_height, self.hidden_width)
         if not all(1 <= size <= MAX_SIZE for size in sizes):
             raise ValueError(f"sizes must be in 1..{MAX_SIZE}: {sizes}")
@@ -91,12 +91,12 @@ class Header:
 
     @property
     def hidden_shape(self) -> tuple[int, int]:
-        """(height, width) of the secret as it was hidden."""
+        """(height, width) of the secret as hidden."""
         return self.hidden_height, self.hidden_width
 
     @property
     def secret_shape(self) -> tuple[int, int]:
-        """(height, width) of the secret as it was given."""
+        """(height, width) of the secret as given."""
         return self.secret_height, self.secret_width
 
     @property
@@ -106,16 +106,16 @@ class Header:
 
     @property
     def content_bytes(self) -> int:
-        """Of a file: 0, as in a head of format 2 that speaks of a picture."""
+        """Length of a file: 0, as in a head of format 2 for a picture."""
         return 0
 
     @property
     def body_bytes(self) -> int | None:
-        """Of a body of bits: None, for the picture travels as phases or as luma."""
+        """Length of a body of bits: None, since the picture travels as phases or as luma."""
         return None
 
     def to_bytes(self) -> bytes:
-        """The 26 bytes of format version 1, big-endian."""
+        """Pack the header into the 26 bytes of format version 1, big-endian."""
         return _LAYOUT.pack(
             FORMAT_VERSION,
             self.channel,
@@ -154,7 +154,7 @@ class Header:
 
     @classmethod
     def of(cls, channel: int, secret: Gray, hidden: Gray, own: bytes, *, keyed: bool) -> Header:
-        """The header of a secret, (h, w) as it was given and as it was hidden."""
+        """Return the header for a secret, (h, w) as given and as hidden."""
         return cls(channel, *_sides(secret), *_sides(hidden), keyed=keyed, own=own)
 
 
@@ -163,12 +163,12 @@ def _sides(gray: Gray) -> tuple[int, int]:
 
 
 def seal(header: Header, keys: Keys) -> bytes:
-    """The header as 42 bytes that only `keys` open, and that nobody can alter or tell from noise."""
+    """Seal the header in 42 bytes that only `keys` open, and that nobody can alter or tell from noise."""
     return ChaCha20Poly1305(keys.header).encrypt(_NONCE, header.to_bytes(), _ASSOCIATED_DATA)
 
 
 def draw_places(pixel_count: int, locator: bytes) -> Places:
-    """Where a header may lie in so many pixels: (m,) int64, enough for groups of any size.
+    """Draw the positions at which a header may lie: (m,) int64, enough for groups of any size.
 
     Raises:
         ImageError: the picture is too small.
@@ -180,14 +180,14 @@ def draw_places(pixel_count: int, locator: bytes) -> Places:
 def parity_plan(
     pixel_count: int, salt: bytes, sealed: bytes, places: Places, group: int = 1
 ) -> tuple[Places, NDArray[np.uint8]]:
-    """Where the parity of R + G + B must be what.
+    """Return the parities of R + G + B that write a header, and their positions.
 
     Args:
-        pixel_count: usable pixels.
+        pixel_count: number of usable pixels.
         salt: 16 bytes.
-        sealed: the header, 42 bytes.
-        places: of `draw_places`.
-        group: pixels whose sum has the parity, one of `GROUP_SIZES`.
+        sealed: the sealed header, 42 bytes.
+        places: as returned by `draw_places`.
+        group: number of pixels per parity, one of `GROUP_SIZES`.
 
     Returns:
         (K, group) int64 positions without repeats, (K,) uint8 bits.
@@ -198,35 +198,37 @@ def parity_plan(
 
 
 def parity_count(pixel_count: int) -> int:
-    """How many parities a header has, K."""
+    """Return the number of parities of a header, K."""
     return _repeats(pixel_count) * (_SALT_CODED_BITS + _SEALED_CODED_BITS)
 
 
 def group_size(pixel_count: int, reach: int) -> int:
-    """Pixels per parity that `hide` takes: an eighth of those that a symbol hangs on.
+    """Return the pixels per parity that `hide` uses: an eighth of those that a symbol depends on.
 
-    A destroyed pixel spoils the symbol, so the header stays the sturdier of the two.
+    A destroyed pixel spoils the symbol as well, so that the header remains the more robust of the two.
     """
     return max(size for size in _group_sizes(pixel_count) if size <= max(1, reach // 8))
 
 
 def read_salt(pixels: NDArray[np.uint8], places: Places) -> tuple[bytes, int]:
-    """(n, 3) uint8 pixels -> the likeliest 16-byte salt and group size; noise where nothing is hidden."""
-    tried = []
+    """(n, 3) uint8 pixels -> the likeliest 16-byte salt and group size; noise if nothing is hidden."""
+    best, found, its_group = -1, b"", 0
     for group in _group_sizes(len(pixels)):
         votes = _votes(pixels, places, group)[:_SALT_CODED_BITS]
+        if int(np.abs(votes).sum()) <= best:
+            continue  # not even if every vote were right: of equals the smallest group is taken
         salt = convolution.decode(votes)
         likelihood = int(votes @ (2 * convolution.encode(salt).astype(np.int64) - 1))
-        tried.append((likelihood, -group, _to_bytes(salt)))
-    _, negative_group, found = max(tried)
-    return found, -negative_group
+        if likelihood > best:
+            best, found, its_group = likelihood, _to_bytes(salt), group
+    return found, its_group
 
 
 def open_header(pixels: NDArray[np.uint8], keys: Keys, places: Places, group: int = 1) -> Header:
-    """(n, 3) uint8 pixels -> the header that `keys` open, from parities of groups of `group` pixels.
+    """Open the header in the parities of groups of `group` pixels, (n, 3) uint8, with `keys`.
 
     Raises:
-        NothingFoundError: nothing was hidden, the keys are others, or too much is damaged.
+        NothingFoundError: nothing was hidden, the keys are wrong, or too much is damaged.
         ModelError: a later version of the program wrote it.
     """
     sealed = _to_bytes(convolution.decode(_votes(pixels, places, group)[_SALT_CODED_BITS:]))
@@ -237,18 +239,18 @@ def open_header(pixels: NDArray[np.uint8], keys: Keys, places: Places, group: in
 
 
 def _repeats(pixel_count: int) -> int:
-    """How often each coded bit is written: more where there is room, for damage grows with the image too."""
+    """Return how often each coded bit is written: more often in larger images, where damage grows too."""
     return max(1, min(_MAX_REPEATS, pixel_count // _PIXELS_PER_REPEAT))
 
 
 def _group_sizes(pixel_count: int) -> list[int]:
-    """Those of `GROUP_SIZES` that leave half of the pixels alone."""
+    """Return those of `GROUP_SIZES` that leave half of the pixels free."""
     most = pixel_count // (2 * parity_count(pixel_count))
     return [size for size in GROUP_SIZES if size <= max(1, most)]
 
 
 def _votes(pixels: NDArray[np.uint8], places: Places, group: int) -> NDArray[np.int64]:
-    """(n, 3) uint8 pixels -> (coded bits,) int64: ones minus zeros among the repeats of each."""
+    """(n, 3) uint8 pixels -> (coded bits,) int64: ones minus zeros among the repeats of each bit."""
     positions = places[: parity_count(len(pixels)) * group]
     found = parities(pixels[positions.reshape(-1, group)])
     ballots = (2 * found.astype(np.int64) - 1).reshape(-1, _repeats(len(pixels)))

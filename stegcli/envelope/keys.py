@@ -1,22 +1,23 @@
-"""From a passphrase to keys: part of the file format.
+"""Derivation of keys from a passphrase: part of the file format.
 
     passphrase, number of pixels -> Argon2id -> HKDF -> locator (where the header is)
     passphrase, salt             -> Argon2id -> HKDF -> header, keystream and permutation key
 
-The salt is read at the positions that the locator gives, so that a stego cannot be told by its header. What
-remains: whoever guesses the passphrase can test each guess for one Argon2id, and the locators of a list of
-guesses, computed once, serve for every picture of the same number of pixels; against that helps a long
-passphrase. Stegos of one size under one passphrase share their positions, which somebody who has several of
-them beside their covers may find. Without a passphrase nothing is hidden from anybody with this program.
+The salt is read at positions that the locator determines, so that its header does not identify a stego. Two
+weaknesses remain. An attacker can test each guess of the passphrase at the price of one Argon2id, and the
+locators for a list of guesses, computed once, serve for every picture with the same number of pixels; a long
+passphrase helps against that. And stegos of one size under one passphrase share their positions, which
+somebody who has several of them with their covers may find. Without a passphrase, nothing is hidden from
+anybody with this program.
 
 A run that hides in thousands of pictures derives one master key for all of them:
 
     salt = 8 bytes of the run, 8 bytes of the file
     passphrase, bytes of the run -> Argon2id -> HKDF with the bytes of the file -> the same three keys
 
-Every file still has keys of its own, and a guess of the passphrase still costs an Argon2id. Only headers in
-parities are written so: their salt is coded with redundancy, so that whoever has the locator of a guess sees
-already by one picture whether something is there, and two salts that begin alike tell him no more. A head of
+Every file still has its own keys, and a guess of the passphrase still costs one Argon2id. Only headers in
+parities use this: their salt is coded with redundancy, so that anybody with the locator of a guess can see
+from a single picture whether there is a header, and two salts that begin alike reveal no more. A head of
 format 2 shows nothing of the kind, and must not begin to.
 """
 
@@ -38,52 +39,57 @@ from stegcli.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Places = NDArray[np.int64]
+
 _Name = TypeVar("_Name")
 _Key = TypeVar("_Key")
 
 PUBLIC_PASSPHRASE: Final = "stegcli public key, version 1"  # noqa: S105 - public on purpose
-"""Stands in when there is no passphrase: anybody with this program can then reveal."""
+"""Used when no passphrase is given: anybody with this program can then reveal."""
 
 SALT_BYTES: Final = 16
 KEY_BYTES: Final = 32
 RUN_BYTES: Final = 8
-"""First bytes of the salts of one run, where it has a master key of its own."""
+"""Number of first bytes that the salts of one run share, if it has a master key."""
 
 _REMEMBERED: Final = 1024
-"""Keys that a keyring holds at most of each kind: a run over any number of pictures takes no more memory."""
+"""Largest number of keys of each kind in a keyring, so that a long run's memory is bounded."""
 
 # RFC 9106, section 4, second recommended option: 64 MiB, three passes, four lanes.
 _ARGON2_PASSES: Final = 3
 _ARGON2_LANES: Final = 4
 _ARGON2_KIB: Final = 64 * 1024
 
-# OpenSSL shares one budget of threads between all derivations: two at a time wait for each other for ever.
+# OpenSSL shares one budget of threads between all derivations: two at a time can wait for each other forever.
 _one_derivation = threading.Lock()
 
 
 def derive(passphrase: str | None, salt: bytes) -> Keys:
-    """Argon2id of the NFC-normalised passphrase with the 16-byte salt, then HKDF-SHA256: one key per purpose.
+    """Derive keys with Argon2id from the NFC-normalised passphrase and a 16-byte salt, then HKDF-SHA256.
 
-    Normalised, an accented passphrase is the same whichever keyboard or system typed it.
+    Normalisation makes an accented passphrase the same whichever keyboard or system typed it.
 
     Raises:
-        UsageError: the passphrase is empty or is no text.
+        UsageError: the passphrase is empty or not text.
     """
     return _three(_argon2(passphrase, salt), b"")
 
 
 def derive_run(passphrase: str | None, run: bytes) -> bytes:
-    """The 32-byte master key of a run from its `RUN_BYTES`.
+    """Derive the 32-byte master key of a run from its `RUN_BYTES`.
 
     Raises:
-        UsageError: the passphrase is empty or is no text.
+        UsageError: the passphrase is empty or not text.
     """
     salt = sha256(b"stegcli/1/run" + run).digest()[:SALT_BYTES]
     return _expand(_argon2(passphrase, salt), b"run")
 
 
 def derive_in_run(master: bytes, salt: bytes) -> Keys:
-    """The keys of one file of a run from its 16-byte salt, whose bytes after `RUN_BYTES` are the file's."""
+    """Derive a file's keys in a run from its 16-byte salt; the bytes after `RUN_BYTES` are the file's."""
     return _three(master, b"/" + salt[RUN_BYTES:])
 
 
@@ -92,19 +98,19 @@ def _three(master: bytes, suffix: bytes) -> Keys:
 
 
 def derive_locator(passphrase: str | None, pixel_count: int) -> bytes:
-    """The 32-byte key that says where, among `pixel_count` usable pixels, the header's parities are.
+    """Derive the 32-byte key that locates the header's parities among `pixel_count` usable pixels.
 
-    It must be known before the salt can be read, so the number of pixels takes the salt's place.
+    It must be known before the salt can be read, so that the number of pixels takes the salt's place.
 
     Raises:
-        UsageError: the passphrase is empty or is no text.
+        UsageError: the passphrase is empty or not text.
     """
     salt = sha256(b"stegcli/1/locator" + pixel_count.to_bytes(4, "big")).digest()[:SALT_BYTES]
     return _expand(_argon2(passphrase, salt), b"positions")
 
 
 class Keyring:
-    """What one passphrase opens, each key derived once: Argon2id takes a tenth of a second and 64 MiB.
+    """The keys of one passphrase, each derived only once: Argon2id takes a tenth of a second and 64 MiB.
 
     Args:
         passphrase: None for the public one.
@@ -115,6 +121,7 @@ class Keyring:
         self._locators: OrderedDict[int, bytes] = OrderedDict()
         self._keys: OrderedDict[bytes, Keys] = OrderedDict()
         self._runs: OrderedDict[bytes, bytes] = OrderedDict()
+        self._places: tuple[int, Places] | None = None
 
     @property
     def is_public(self) -> bool:
@@ -122,31 +129,45 @@ class Keyring:
         return self._passphrase is None
 
     def locator(self, pixel_count: int) -> bytes:
-        """As `derive_locator`."""
+        """Return the result of `derive_locator`."""
         return _remembered(self._locators, pixel_count, lambda: derive_locator(self._passphrase, pixel_count))
 
+    def places(self, pixel_count: int, draw: Callable[[int, bytes], Places]) -> Places:
+        """What `draw` makes of a number of pixels and its locator; kept for more pictures of that size.
+
+        Args:
+            pixel_count: usable pixels.
+            draw: `header.draw_places`.
+        """
+        kept = self._places
+        if kept is None or kept[0] != pixel_count:
+            kept = pixel_count, draw(pixel_count, self.locator(pixel_count))
+            kept[1].setflags(write=False)
+            self._places = kept
+        return kept[1]
+
     def keys(self, salt: bytes) -> Keys:
-        """As `derive`; or as `derive_in_run`, if the salt is one of a run that was begun or met before."""
+        """Return the result of `derive`, or of `derive_in_run` if the salt belongs to a known run."""
         if salt[:RUN_BYTES] in self._runs:
             return self.keys_in_run(salt)
         return _remembered(self._keys, salt, lambda: derive(self._passphrase, salt))
 
     def keys_in_run(self, salt: bytes) -> Keys:
-        """As `derive_in_run`; the run's master key is kept, so that `keys` knows its salts from now on."""
+        """Return the result of `derive_in_run`; from now on, `keys` recognises the run's salts."""
         run = salt[:RUN_BYTES]
         return derive_in_run(_remembered(self._runs, run, lambda: derive_run(self._passphrase, run)), salt)
 
     def begin_run(self, run: bytes) -> None:
-        """Take salts that begin with these `RUN_BYTES` for those of a run."""
+        """Treat salts that begin with these `RUN_BYTES` as those of a run."""
         self.keys_in_run(run + bytes(SALT_BYTES - RUN_BYTES))
 
     def forget_run(self, salt: bytes) -> None:
-        """The salt was none of a run, or the passphrase is another."""
+        """Forget a run, because the salt did not belong to one or the passphrase is another."""
         self._runs.pop(salt[:RUN_BYTES], None)
 
 
 def _remembered(known: OrderedDict[_Name, _Key], name: _Name, make: Callable[[], _Key]) -> _Key:
-    """What was made for this name; of the others, those that were asked for last stay."""
+    """Return the cached value for a name, or make it; the least recently used values are dropped."""
     if name not in known:
         known[name] = make()
         if len(known) > _REMEMBERED:
@@ -156,7 +177,7 @@ def _remembered(known: OrderedDict[_Name, _Key], name: _Name, make: Callable[[],
 
 
 def _argon2(passphrase: str | None, salt: bytes) -> bytes:
-    """Passphrase, None for the public one, and 16-byte salt -> 32 bytes."""
+    """Passphrase (None for the public one) and 16-byte salt -> 32 bytes."""
     text = PUBLIC_PASSPHRASE.encode() if passphrase is None else _passphrase_bytes(passphrase)
     argon2 = Argon2id(
         salt=salt, length=KEY_BYTES, iterations=_ARGON2_PASSES, lanes=_ARGON2_LANES, memory_cost=_ARGON2_KIB
@@ -166,15 +187,15 @@ def _argon2(passphrase: str | None, salt: bytes) -> bytes:
 
 
 def _expand(master: bytes, purpose: bytes) -> bytes:
-    """One 32-byte key per purpose out of what Argon2id gave."""
+    """Derive one 32-byte key per purpose from the output of Argon2id."""
     return HKDFExpand(SHA256(), KEY_BYTES, b"stegcli/1/" + purpose).derive(master)
 
 
 def check_passphrase(passphrase: str) -> None:
-    """Refuse what would keep nothing private.
+    """Refuse a passphrase that would keep nothing private.
 
     Raises:
-        UsageError: it is empty, blank, no text, or the one that everybody has.
+        UsageError: it is empty, blank, not text, or the public one.
     """
     _passphrase_bytes(passphrase)
 
@@ -193,7 +214,7 @@ def _passphrase_bytes(passphrase: str) -> bytes:
         raise UsageError("the passphrase is not valid text", "Type it in UTF-8.") from None
     if text == PUBLIC_PASSPHRASE.encode():
         raise UsageError(
-            "this passphrase is public: it stands in when there is none",
-            "Choose another one, or leave it out: anybody with stegcli can then reveal.",
+            "this passphrase is public: it is used when none is given",
+            "Choose another one, or give none: then anybody with stegcli can reveal the secret.",
         )
     return text

@@ -1,4 +1,4 @@
-"""What to say of a head that opens and was written by a later version of the program."""
+"""The error for a head that opens but was written by a later version of the program."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["later_version"]
 
 
 def later_version() -> ModelError:
-    """The error for a head that the keys open, whose format or way of hiding this version does not know."""
+    """Return the error for an opened head whose format or method this version does not know."""
     return ModelError(
         "the picture was hidden in a way that this stegcli does not know",
         "Upgrade with `pip install --upgrade stegcli`.",

@@ -1,9 +1,9 @@
-"""The ways into a stego, by which its header is found. None needs a model.
+"""Open a stego by finding its header. No model is needed.
 
 stego, alpha ──> pixels that carry ──┐
 JPEG file ──> luma's coefficients ───┴─> places (locator) ──> salt ──> keys ──> header ──> Opened
 
-A header of format 1 lies in parities of pixels, one of format 2 in bits of pixels' or coefficients' steps.
+A header of format 1 lies in parities of pixels, one of format 2 in bits of steps of pixels or coefficients.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Opened:
     """An opened stego.
 
     Attributes:
-        keys: derived from passphrase and salt.
-        header: what it says about itself.
+        keys: keys derived from passphrase and salt.
+        header: what the stego says about itself.
     """
 
     keys: Keys
@@ -64,11 +64,11 @@ class Opened:
 
 @dataclass(frozen=True)
 class PixelsOpened(Opened):
-    """One that hides something in its pixels.
+    """An opened stego that hides something in its pixels.
 
     Attributes:
         stego_rgb: (H, W, 3) uint8.
-        pixels: (n, 3) uint8, those that carry.
+        pixels: (n, 3) uint8, the pixels that carry.
         usable: (H, W) bool, which pixels carry; None if all do.
     """
 
@@ -79,26 +79,26 @@ class PixelsOpened(Opened):
 
 @dataclass(frozen=True)
 class ParitiesOpened(PixelsOpened):
-    """By a header in parities.
+    """A stego opened by a header in parities.
 
     Attributes:
-        plan: positions and bits of the header's parities as they were meant to be.
+        plan: intended positions and bits of the header's parities.
     """
 
     header: Header
     plan: tuple[NDArray[np.int64], NDArray[np.uint8]]
 
     def destroyed_share(self, spared: int = 0) -> float:
-        """Share of the pixels that were changed since, 0..1; `spared` parities were wrong from the start."""
+        """Return the share, 0..1, of pixels changed since; `spared` parities were wrong from the start."""
         return parity.destroyed_share(self.pixels, *self.plan, spared)
 
 
 @dataclass(frozen=True)
 class SamplesOpened(PixelsOpened):
-    """By a head in samples.
+    """A stego opened by a head in samples.
 
     Attributes:
-        places: (m,) int64, the pixels that the head has to itself.
+        places: (m,) int64, the pixels reserved for the head.
     """
 
     header: Head
@@ -107,11 +107,11 @@ class SamplesOpened(PixelsOpened):
 
 @dataclass(frozen=True)
 class CoefficientsOpened(Opened):
-    """By a head in the coefficients of a JPEG file.
+    """A stego opened by a head in the coefficients of a JPEG file.
 
     Attributes:
-        values: (n,) int16, all that may carry: see `carriers.coefficients`.
-        places: (m,) int64, those that the head has to itself.
+        values: (n,) int16, all values that may carry: see `carriers.coefficients`.
+        places: (m,) int64, those reserved for the head.
     """
 
     header: Head
@@ -121,11 +121,11 @@ class CoefficientsOpened(Opened):
 
 @dataclass(frozen=True)
 class SturdyOpened(Opened):
-    """By a sturdy head: its body is open as well.
+    """A stego opened by a sturdy head, with its body.
 
     Attributes:
-        sturdy: what the head says.
-        payload: of the secret's codec.
+        sturdy: the sturdy head.
+        payload: payload for the secret's codec.
     """
 
     header: Head
@@ -134,17 +134,17 @@ class SturdyOpened(Opened):
 
 
 def check_sizes(header: Header | Head, max_pixels: int, *, original: bool = True) -> None:
-    """Refuse pictures that a header speaks of before any memory is asked for.
+    """Refuse the sizes in a header before any memory is allocated for them.
 
-    Whoever knows the key, which without a passphrase is everybody, can seal any size.
+    Anyone who has the key, which without a passphrase is everybody, can seal any size.
 
     Args:
-        header: of an opened stego; that its symbols fit the carrier was seen when it was opened.
-        max_pixels: most pixels of a picture that the caller wants to handle.
-        original: whether the secret is brought back to the size that it once had.
+        header: header of an opened stego; opening has checked that its symbols fit the carrier.
+        max_pixels: largest number of pixels that the caller accepts in a picture.
+        original: whether the secret will be scaled back to its original size.
 
     Raises:
-        ImageError: one of them has more pixels.
+        ImageError: a picture has more pixels.
     """
     sizes = [("carries", header.hidden_shape)]
     if original:
@@ -154,7 +154,7 @@ def check_sizes(header: Header | Head, max_pixels: int, *, original: bool = True
             less = "take it as it was carried (size hidden), or " if verb == "gives back" else ""
             raise ImageError(
                 f"the stego {verb} a picture of {width}x{height}, more than {max_pixels:,} pixels",
-                f"If you trust whom it came from, {less}raise the limit (--max-pixels).",
+                f"If you trust its sender, {less}raise the limit (--max-pixels).",
             )
 
 
@@ -164,7 +164,7 @@ def open_parities(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Opene
     Args:
         stego_rgb: (H, W, 3) uint8.
         alpha: (H, W) uint8 or None.
-        keyring: the passphrase's keys.
+        keyring: the keys that belong to the passphrase.
 
     Raises:
         NothingFoundError: nothing is hidden, the passphrase is wrong, or too much was destroyed.
@@ -173,21 +173,21 @@ def open_parities(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Opene
 
 
 def open_parities_of_run(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring) -> Opened:
-    """Open one that was hidden in a run with a master key of its own (see `keys`); as `open_parities`."""
+    """Open a header written in a run with a master key (see `keys`); as `open_parities`."""
     return by_pixels(stego_rgb, alpha, keyring, _open_parities_of_run)
 
 
 def by_pixels(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring, way: Way) -> Opened:
-    """What `way` opens with the pixels that shall carry, or else with all that may have carried.
+    """Try `way` with the pixels that should carry, then with all that may have carried.
 
     Args:
         stego_rgb: (H, W, 3) uint8.
         alpha: (H, W) uint8 or None.
-        keyring: the passphrase's keys.
-        way: given the pixels, (H, W) bool which of them carry or None for all, and the keys.
+        keyring: the keys that belong to the passphrase.
+        way: function of the pixels, (H, W) bool which of them carry (None for all), and the keys.
 
     Raises:
-        NothingFoundError: as of the last try.
+        NothingFoundError: raised by the last try.
     """
     *others, last = carrier_masks(alpha)
     for usable in others:
@@ -222,7 +222,7 @@ def _open_parities_by(
 ) -> ParitiesOpened:
     pixels = enough(stego_rgb, usable)
     count = len(pixels)
-    places = draw_places(count, keyring.locator(count))
+    places = keyring.places(count, draw_places)
     salt, group = read_salt(pixels, places)
     keys = keys_of(salt)
     header = open_header(pixels, keys, places, group)
@@ -231,7 +231,7 @@ def _open_parities_by(
 
 
 def enough(stego_rgb: Rgb, usable: Mask) -> Rgb:
-    """(H, W, 3) uint8 -> (n, 3) pixels that carry; NothingFoundError if no header fits into so few."""
+    """(H, W, 3) uint8 -> (n, 3) pixels that carry; NothingFoundError if there are too few for a header."""
     pixels = carriers(stego_rgb, usable)
     if len(pixels) < parity.MIN_PIXELS:
         raise NothingFoundError

@@ -1,11 +1,11 @@
-"""The head that survives: what a reader must know before he can read a body that was written to survive.
+"""The sturdy head: what a reader must know before reading a body that was written to survive.
 
-    salt (8 bytes) | fields (8 bytes), hidden by a stream | tag (4 bytes)          20 bytes, as good as random
+    salt (8 bytes) | fields (8 bytes), hidden by a stream | tag (4 bytes)          20 bytes that look random
 
-Coded at rate 1/4 it is the bits of a tile (see `carriers.tiles`). All its keys come from the locator for no
-pixels at all, so that it is found whatever the size of what is left of a picture. The tag is short, for
-every byte costs: one picture in four billion that holds nothing seems to; the seal of the body then says
-that it does not open.
+Coded at rate 1/4, it forms the bits of a tile (see `carriers.tiles`). All its keys come from the locator for
+zero pixels, so that it is found whatever size remains of a picture. The tag is short, since every byte
+costs: one in four billion pictures that hold nothing seems to hold a head, and then the seal of the body does
+not open.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ _WIDTHS: Final = (3, 7, 6, 24, 12, 12)
 """Bits of version, quality, frequencies, bytes of the body, rows, columns: 64 in all."""
 MAX_BODY_BYTES: Final = (1 << 24) - 1
 MAX_BLOCKS: Final = (1 << 12) - 1
-"""Along a side."""
+"""Largest number of blocks along a side."""
 _BEST_QUALITY: Final = 100
 _VOTES: Final = 16
-"""Integer votes for one unit of the logarithm of odds."""
+"""Integer votes per unit of log-odds."""
 
 if convolution.coded_length(8 * MESSAGE_BYTES) != BITS:
     raise ImportError("a coded head is not what a tile holds")
@@ -51,14 +51,14 @@ if convolution.coded_length(8 * MESSAGE_BYTES) != BITS:
 
 @dataclass(frozen=True)
 class SturdyHead:
-    """What travels in every tile.
+    """The data in every tile.
 
     Attributes:
-        quality: whose table of luma the body's lattice is made for, 1..100.
-        frequencies: of each block that carry it, 1..63.
-        body_bytes: of the sealed body.
-        rows: of whole blocks that the picture had.
-        columns: likewise.
+        quality: quality, 1..100, whose luma table determines the body's lattice.
+        frequencies: number of frequencies of each block that carry the body, 1..63.
+        body_bytes: length of the sealed body.
+        rows: number of rows of whole blocks in the picture.
+        columns: number of columns of whole blocks in the picture.
     """
 
     quality: int
@@ -68,13 +68,13 @@ class SturdyHead:
     columns: int
 
     def __post_init__(self) -> None:
-        """Refuse what the layout cannot hold, and what no writer writes."""
+        """Refuse values that the layout cannot hold, or that no writer writes."""
         bounds = (_BEST_QUALITY, MOST_FREQUENCIES, MAX_BODY_BYTES, MAX_BLOCKS, MAX_BLOCKS)
         if not all(1 <= value <= most for value, most in zip(self._values(), bounds, strict=True)):
             raise ValueError(f"no sturdy head holds {self}")
 
     def to_bytes(self) -> bytes:
-        """8 bytes, big-endian."""
+        """Pack the fields into 8 bytes, big-endian."""
         packed = 0
         for value, width in zip((_VERSION, *self._values()), _WIDTHS, strict=True):
             packed = packed << width | value
@@ -104,12 +104,12 @@ class SturdyHead:
 
 
 def whole_salt(short: bytes) -> bytes:
-    """8 bytes -> the 16 that keys are derived with."""
+    """8 bytes -> the 16 bytes from which keys are derived."""
     return sha256(b"stegcli/robust/salt" + short).digest()[:SALT_BYTES]
 
 
 def coded(head: SturdyHead, short_salt: bytes, locator: bytes) -> NDArray[np.uint8]:
-    """(BITS,) uint8: the coded bits of every tile."""
+    """Return the coded bits of every tile, (BITS,) uint8."""
     stream, mac = _keys(locator)
     fields = _masked(head.to_bytes(), stream, short_salt)
     message = short_salt + fields + _tag(short_salt + fields, mac)
@@ -117,10 +117,10 @@ def coded(head: SturdyHead, short_salt: bytes, locator: bytes) -> NDArray[np.uin
 
 
 def opened(soft: NDArray[np.float32], locator: bytes) -> tuple[SturdyHead, bytes]:
-    """What all tiles say, see `Tile.soft` -> the head, and the 16-byte salt.
+    """Decode and open the soft bits of all tiles (see `Tile.soft`); return the head and the 16-byte salt.
 
     Raises:
-        NothingFoundError: it opens nothing.
+        NothingFoundError: they do not open.
         ModelError: a later version of the program wrote it.
     """
     votes = np.rint(-soft.astype(np.float64) * _VOTES).astype(np.int64)

@@ -1,4 +1,4 @@
-"""The body behind a sturdy head: sealed, laid out over a picture's blocks, and found again after a crop.
+"""The body behind a sturdy head: sealed, laid out over a picture's blocks, and found again after cropping.
 
 head of format 2 without the method's bytes (24) | payload -> ChaCha20-Poly1305 -> body
 """
@@ -33,13 +33,13 @@ __all__ = ["MOST_FREQUENCIES", "OVERHEAD", "Layout", "layout_of", "received", "s
 _HEAD_BYTES: Final = 24
 _TAG_BYTES: Final = 16
 OVERHEAD: Final = _HEAD_BYTES + _TAG_BYTES
-"""Bytes by which a body is longer than its payload."""
-_NONCE: Final = bytes(12)  # a body key seals one body: the salt is fresh for every stego
+"""Number of bytes by which a body is longer than its payload."""
+_NONCE: Final = bytes(12)  # a body key seals only one body, since the salt is fresh for every stego
 
 _LARGEST_LOSS: Final = 4
-"""How many times the pixels that are left a picture may have had; of less no body is read."""
+"""Largest factor by which a picture may have had more pixels than are left; otherwise no body is read."""
 _SAMPLED: Final = 4096
-"""Blocks by which the place of a piece of a picture is found."""
+"""Number of blocks used to locate a piece of a picture."""
 _SEEN_FREQUENCIES: Final = 4
 
 
@@ -52,7 +52,7 @@ class Layout:
 
 
 def layout_of(head: SturdyHead, tile: Tile, keys: Keys) -> Layout:
-    """The layout that a sturdy head stands for.
+    """Return the layout that a sturdy head describes.
 
     Raises:
         ValueError: no body of that length fits there.
@@ -65,7 +65,7 @@ def layout_of(head: SturdyHead, tile: Tile, keys: Keys) -> Layout:
 
 
 def sealed(head: Head, payload: bytes, sturdy: SturdyHead, keys: Keys) -> bytes:
-    """The body: `OVERHEAD` bytes more than the payload."""
+    """Return the sealed body, `OVERHEAD` bytes longer than the payload."""
     plaintext = head.to_bytes()[:_HEAD_BYTES] + payload
     return _cipher(keys).encrypt(_NONCE, plaintext, sturdy.to_bytes())
 
@@ -73,14 +73,14 @@ def sealed(head: Head, payload: bytes, sturdy: SturdyHead, keys: Keys) -> bytes:
 def received(
     blocks: Blocks, turn: Turn | None, sturdy: SturdyHead, tile: Tile, keys: Keys
 ) -> tuple[Head, bytes]:
-    """What a picture, or a piece of it, carries: its head of format 2, and the payload.
+    """Read the body of a picture, or of a piece of it: its head of format 2, and the payload.
 
     Args:
-        blocks: of what is left of the picture, on its grid.
-        turn: how the first block lies in its tile; None if the picture was not cropped.
-        sturdy: the head that was found.
-        tile: of the locator.
-        keys: of the salt.
+        blocks: blocks of what is left of the picture, on its grid.
+        turn: position of the first block in its tile; None if the picture was not cropped.
+        sturdy: the sturdy head.
+        tile: the locator's tile.
+        keys: the salt's keys.
 
     Raises:
         NothingFoundError: the head states what this picture cannot hold.
@@ -116,9 +116,9 @@ def _unsealed(body: bytes, sturdy: SturdyHead, keys: Keys) -> tuple[Head, bytes]
 
 def _lost() -> ChangedError:
     return ChangedError(
-        "a secret is hidden here, but the picture was compressed harder than promised, or too much of it was "
-        "cut off or changed, and the secret is lost",
-        "Ask for another copy, or hide it anew with a stronger promise, such as --survive jpeg:50.",
+        "a secret is hidden here, but it is lost: the picture was compressed harder than promised, or too "
+        "much of it was cut off or changed",
+        "Ask for another copy, or hide the secret again with a stronger promise, such as --survive jpeg:50.",
     )
 
 
@@ -132,7 +132,7 @@ def _cipher(keys: Keys) -> ChaCha20Poly1305:
 def _in_place(
     blocks: Blocks, place: tuple[int, int], sturdy: SturdyHead, ground: Ground
 ) -> tuple[NDArray[np.float32], NDArray[np.intp], NDArray[np.bool_]]:
-    """Coefficients and classes of all blocks that the picture had, and which of them are there."""
+    """Return coefficients and classes of all blocks of the original picture, and which are present."""
     shape = sturdy.rows, sturdy.columns
     target, source = _overlap(shape, (blocks.rows, blocks.columns), place)
     own = activity_classes(activity(blocks).ravel()).reshape(blocks.rows, blocks.columns)
@@ -146,7 +146,7 @@ def _in_place(
 def _overlap(
     whole: tuple[int, int], part: tuple[int, int], place: tuple[int, int]
 ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """What a part whose first block is block `place` of a whole covers: of the whole, and of the part."""
+    """Return the overlap of a whole and a part that begins at block `place` of it, in both of them."""
     target, source = [], []
     for size, own, first in zip(whole, part, place, strict=True):
         begin, end = max(0, first), min(size, first + own)
@@ -156,7 +156,7 @@ def _overlap(
 
 
 def _place(blocks: Blocks, turn: Turn, sturdy: SturdyHead, ground: Ground) -> tuple[int, int]:
-    """Which block of the picture a piece begins with: of all places of that turn the one that fits best."""
+    """Return the block at which a piece begins: of all positions with that turn, the one that fits best."""
     down = _candidates(turn.row, sturdy.rows, blocks.rows)
     along = _candidates(turn.column, sturdy.columns, blocks.columns)
     frequencies = ground.frequencies[:_SEEN_FREQUENCIES]
@@ -169,12 +169,12 @@ def _place(blocks: Blocks, turn: Turn, sturdy: SturdyHead, ground: Ground) -> tu
 
 
 def _candidates(turn: int, whole: int, part: int) -> list[int]:
-    """First rows of a part with that turn which leave some of it in the whole."""
+    """Return first rows of a part with that turn, with which some of it lies in the whole."""
     return [first for first in range(turn - TILE * (part // TILE + 1), whole, TILE) if first > -part]
 
 
 def _fit(found: NDArray[np.float32], place: tuple[int, int], sturdy: SturdyHead, ground: Ground) -> float:
-    """How well a piece fits there: standard deviations of the mean of cos(2 pi t) above that of noise."""
+    """Return how well a piece fits: standard deviations of the mean of cos(2 pi t) above that of noise."""
     target, source = _overlap((sturdy.rows, sturdy.columns), found.shape[:2], place)
     index = np.full((sturdy.rows, sturdy.columns), -1, np.int64)
     index.ravel()[ground.blocks] = np.arange(len(ground.blocks))

@@ -1,4 +1,4 @@
-"""The way into a stego that was recompressed, cropped or resized: by its sturdy head.
+"""Open a stego that was recompressed, cropped or resized, by its sturdy head.
 
 luma ──blocks──> soft bits of all tiles ──> head ──> salt, keys ──> body ──> Opened
        └─ other grids, other turns of the tile, other sizes ─┘
@@ -32,9 +32,9 @@ __all__ = ["SturdyOpened", "luma_of", "open_sturdy", "open_sturdy_shifted"]
 
 _GRID: Final = 8
 _MOST_SEARCHED: Final = 1536
-"""Pixels along a side of the piece in which the grid is searched: it has every tile, and time is bounded."""
+"""Side in pixels of the piece in which the grid is searched: it contains every tile and bounds the time."""
 _SURE: Final = 4.6
-"""Standard deviations from which a turn of the tile is worth a look: in 65,536 turns noise reaches 4.4."""
+"""Least standard deviations of a turn that is tried: noise reaches 4.4 in 65,536 turns."""
 _MOST_LOOKS: Final = 6
 
 
@@ -43,9 +43,9 @@ class Grid:
     """Where blocks begin in what is left of a picture.
 
     Attributes:
-        row: of the first, 0..7.
-        column: likewise.
-        turn: how the first block lies in its tile.
+        row: row of the first block, 0..7.
+        column: column of the first block, 0..7.
+        turn: position of the first block in its tile.
     """
 
     row: int
@@ -54,7 +54,7 @@ class Grid:
 
 
 def luma_of(stego_rgb: Rgb, jpeg: bytes | None) -> F32:
-    """(H, W) float32: luma of a stego, as its JPEG file stores it if it is one."""
+    """Return the luma of a stego, (H, W) float32, as stored in its JPEG file if it is one."""
     stored = None if jpeg is None else stored_luma(jpeg)
     if stored is None or stored.shape != stego_rgb.shape[:2]:
         return luma.luma_levels(stego_rgb)
@@ -62,22 +62,22 @@ def luma_of(stego_rgb: Rgb, jpeg: bytes | None) -> F32:
 
 
 def open_sturdy(levels: F32, keyring: Keyring) -> SturdyOpened:
-    """Open a stego that has its size and its edges.
+    """Open a stego that has kept its size and its edges.
 
     Args:
-        levels: (H, W) float32, see `luma_of`.
-        keyring: the passphrase's keys.
+        levels: (H, W) float32; see `luma_of`.
+        keyring: the keys that belong to the passphrase.
 
     Raises:
         NothingFoundError: nothing is hidden, the passphrase is wrong, or the head is lost.
-        ChangedError: the head opened and the body did not.
+        ChangedError: the head opened, but the body did not.
     """
     locator = keyring.locator(0)
     return _opened(Blocks.of(levels), None, Tile.of(locator), keyring)
 
 
 def open_sturdy_shifted(levels: F32, keyring: Keyring) -> SturdyOpened:
-    """Open a stego whose edges were cut, or to which a frame was added; as `open_sturdy`."""
+    """Open a stego whose edges were cropped, or to which a frame was added; as `open_sturdy`."""
     tile = Tile.of(keyring.locator(0))
     for grid in grids(levels, tile):
         blocks = Blocks.of(levels[grid.row :, grid.column :])
@@ -89,7 +89,7 @@ def open_sturdy_shifted(levels: F32, keyring: Keyring) -> SturdyOpened:
 
 
 def grids(levels: F32, tile: Tile) -> list[Grid]:
-    """Where blocks and tiles may begin, the likeliest first: those that stand out of noise."""
+    """Return possible starts of blocks and tiles, the likeliest first: those that stand out from noise."""
     top, left = (_begin(side) for side in levels.shape)
     piece = levels[top : top + _MOST_SEARCHED, left : left + _MOST_SEARCHED]
     if min(piece.shape) < 2 * _GRID:
@@ -104,7 +104,7 @@ def grids(levels: F32, tile: Tile) -> list[Grid]:
 
 
 def _begin(side: int) -> int:
-    """Where the middle piece begins: whole tiles from the start, so that no turn differs."""
+    """Return where the middle piece begins: at a whole number of tiles, so that turns stay the same."""
     return max(0, side - _MOST_SEARCHED) // 2 // (_GRID * TILE) * (_GRID * TILE)
 
 

@@ -1,8 +1,8 @@
-"""The search for a stego that was resized, turned, mirrored or put beside another, in bounded time.
+"""Search for a stego that was resized, rotated, mirrored or put beside another picture, in bounded time.
 
-A tile that is there at nearly the right size stands out of noise (see `carriers.tiles`). A piece of a few
-hundred pixels bears an error in size that a whole picture would not, so that sizes a sixth of a per cent
-apart are close enough; around what stands out, closer ones are tried on the whole picture.
+A tile at nearly the right size stands out from noise (see `carriers.tiles`). A piece of a few
+hundred pixels tolerates an error in size that a whole picture would not, so that sizes a sixth of a per cent
+apart are close enough; near those that stand out, closer ones are tried on the whole picture.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 __all__ = ["open_sturdy_anyhow"]
 
 _PIECE: Final = 640
-"""Pixels of the original along a side of the piece that is looked at."""
+"""Side of the examined piece, in pixels of the original."""
 _STEP: Final = 1.0016
 _LEAST, _MOST = 0.4, 3.4
-"""Factors by which a picture may have to be enlarged, times `_STEP` apart."""
+"""Least and largest factor by which a picture may have to be enlarged; factors are `_STEP` apart."""
 _LIKELY: Final = (4 / 3, 2, 1.5, 1.25, 1.6, 3, 0.5, 2 / 3, 0.75)
-"""Tried first: what people and services shrink or enlarge by."""
+"""Tried first: factors by which people and services commonly shrink or enlarge pictures."""
 _SURE: Final = 5.0
 _LOOKS: Final = 6
 _NEAR_PIXELS: Final = 4
 _MOST_PIXELS: Final = 1 << 26
-"""Of an enlarged picture that is looked at as a whole."""
+"""Largest number of pixels of an enlarged picture that is examined as a whole."""
 
 
 @dataclass(frozen=True, order=True)
@@ -54,16 +54,16 @@ class _Scale:
 
 
 def open_sturdy_anyhow(levels: F32, keyring: Keyring, progress: Progress | None = None) -> SturdyOpened:
-    """Open a stego that was resized, or turned and mirrored and maybe cropped besides.
+    """Open a stego that was resized, or rotated or mirrored, and perhaps cropped as well.
 
     Args:
         levels: (H, W) float32, luma as received.
-        keyring: the passphrase's keys.
-        progress: told the stage "search" and the share of it that is done.
+        keyring: the keys that belong to the passphrase.
+        progress: called with the stage "search" and the share of it that is done.
 
     Raises:
         NothingFoundError: nothing is hidden, the passphrase is wrong, or the head is lost.
-        ChangedError: the head opened and the body did not.
+        ChangedError: the head opened, but the body did not.
     """
     tell(progress, "search")
     for other in (*_halves(levels), *_turned(levels)):
@@ -80,13 +80,13 @@ def open_sturdy_anyhow(levels: F32, keyring: Keyring, progress: Progress | None 
 
 
 def _halves(levels: F32) -> Iterator[F32]:
-    """Of which each may be a stego, beside another one that talks across it."""
+    """Yield the halves, each of which may be a stego disturbed by another one beside it."""
     rows, columns = (side // 2 for side in levels.shape)
     yield from (levels[:rows], levels[rows:], levels[:, :columns], levels[:, columns:])
 
 
 def _turned(levels: F32) -> Iterator[F32]:
-    """The seven other ways to lay a picture."""
+    """Yield the seven other orientations of a picture."""
     for flipped in (levels, levels[:, ::-1]):
         for quarters in range(4):
             if flipped is not levels or quarters:
@@ -94,7 +94,7 @@ def _turned(levels: F32) -> Iterator[F32]:
 
 
 def _scales(levels: F32, tile: Tile, progress: Progress | None) -> list[_Scale]:
-    """Factors at which tiles stand out, the clearest first; likely ones end the search if they are clear."""
+    """Return factors at which tiles stand out, clearest first; stop early at a clear and likely one."""
     factors = [factor for factor in _LIKELY if _LEAST <= factor <= _MOST]
     count = int(np.log(_MOST / _LEAST) / np.log(_STEP))
     every = [_LEAST * _STEP**number for number in range(count + 1)]
@@ -111,7 +111,7 @@ def _scales(levels: F32, tile: Tile, progress: Progress | None) -> list[_Scale]:
 
 
 def _score(levels: F32, factor: float, tile: Tile) -> float:
-    """How clearly a tile stands out of the top left piece, at a factor."""
+    """Return how clearly a tile stands out in the top left piece, at a factor."""
     height, width = (min(side, int(_PIECE / factor) + 1) for side in levels.shape)
     piece = levels[:height, :width]
     rows, columns = round(height * factor), round(width * factor)
@@ -122,7 +122,7 @@ def _score(levels: F32, factor: float, tile: Tile) -> float:
 
 
 def _resized(levels: F32, factor: float, keyring: Keyring) -> SturdyOpened:
-    """Open at sizes near a factor, those nearest to it first."""
+    """Open at sizes near a factor, the nearest first."""
     height, width = levels.shape
     for rows, columns in _sizes(height, width, factor):
         if rows * columns > _MOST_PIXELS:
@@ -135,7 +135,7 @@ def _resized(levels: F32, factor: float, keyring: Keyring) -> SturdyOpened:
 
 
 def _sizes(height: int, width: int, factor: float) -> Iterator[tuple[int, int]]:
-    """Sizes of about one shape, first those whose longer side is a round number."""
+    """Yield sizes of about the same shape, first those whose longer side is a round number."""
     rows, columns = round(height * factor), round(width * factor)
     yield rows, columns
     slack = max(_NEAR_PIXELS, round(max(rows, columns) * (_STEP - 1)))
@@ -147,6 +147,6 @@ def _sizes(height: int, width: int, factor: float) -> Iterator[tuple[int, int]]:
 
 
 def _scaled(levels: F32, size: tuple[int, int]) -> F32:
-    """(H, W) -> `size`, by Lanczos."""
+    """(H, W) -> `size`, with Lanczos resampling."""
     image = Image.fromarray(levels)
     return np.asarray(image.resize((size[1], size[0]), Image.Resampling.LANCZOS))

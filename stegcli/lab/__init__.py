@@ -1,4 +1,4 @@
-"""The lab: what hiding is worth, measured on re-read files against everything a user could pick instead.
+"""The lab: measures hiding on re-read files and compares it with everything a user could choose instead.
 
-Nothing that hides or reveals imports this room.
+Nothing that hides or reveals imports this package.
 """

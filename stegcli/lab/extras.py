@@ -1,4 +1,4 @@
-"""Late imports of what only `stegcli[lab]` brings."""
+"""Late imports of packages that only `stegcli[lab]` installs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def load(module: str, purpose: str, extra: str = "lab") -> Any:  # noqa: ANN401 
     """Import a module of an extra.
 
     Raises:
-        MissingExtraError: it is not installed; says the pip line.
+        MissingExtraError: it is not installed; the hint has the pip command.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # their deprecations are not this program's to show
+            warnings.simplefilter("ignore")  # their deprecation warnings do not concern the user
             return import_module(module)
     except ImportError as error:
         raise MissingExtraError(

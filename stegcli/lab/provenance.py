@@ -1,4 +1,4 @@
-"""Which commit of the program made a figure, by which command: for the files that hold measured results."""
+"""The commit and the command that produced a figure, for files with measured results."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["command", "commit"]
 
 
 def commit(folder: Path = Path(__file__).parent) -> str | None:
-    """The commit that the code in `folder` is of, with "-dirty" if files differ from it.
+    """Return the commit of the code in `folder`, with "-dirty" if files differ from it.
 
-    None where there is no git, or no checkout: an installed copy may lie inside another project's.
+    None if there is no git, or no checkout: an installed copy may lie inside another project's.
     """
     if _git(folder, "ls-files", "--error-unmatch", "__init__.py") is None:
         return None
@@ -21,12 +21,12 @@ def commit(folder: Path = Path(__file__).parent) -> str | None:
 
 
 def command(*program: str) -> str:
-    """What was typed after `program`; files without their folders, whose names say nothing elsewhere."""
+    """Return what was typed after `program`; files without their folders, which mean nothing elsewhere."""
     return shlex.join([*program, *(Path(word).name if "/" in word else word for word in sys.argv[1:])])
 
 
 def _git(folder: Path, *words: str) -> str | None:
-    """What git prints, or None if it is not there or refuses."""
+    """Return what git prints, or None if it is not installed or refuses."""
     try:
         done = subprocess.run(  # noqa: S603 - all words are this module's
             ["git", "-C", str(folder), *words],  # noqa: S607 - git, wherever it lies

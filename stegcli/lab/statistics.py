@@ -1,4 +1,4 @@
-"""What many pairs say together: mean, median, tail, and how sure one can be of them."""
+"""Statistics over many pairs: mean, median, tail, and confidence intervals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
 RESAMPLES = 2000
 CONFIDENCE = 0.95
 LOSSLESS_DB = 99.0
-"""What a PSNR of equal pictures counts as in a mean; it would be infinite."""
+"""Value in a mean for the PSNR of equal pictures, which would be infinite."""
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -28,15 +28,15 @@ I64 = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Summary:
-    """Figures of one quantity over all pairs.
+    """Statistics of one quantity over all pairs.
 
     Attributes:
         mean: arithmetic mean.
         low: lower end of the mean's 95 % bootstrap interval.
-        high: upper end.
+        high: upper end of the interval.
         median: 50th percentile.
-        p5: 5th percentile, "what one in twenty is below".
-        count: pairs.
+        p5: 5th percentile, below which one pair in twenty lies.
+        count: number of pairs.
     """
 
     mean: float
@@ -48,7 +48,7 @@ class Summary:
 
 
 def summarise(values: F64, seed: int) -> Summary:
-    """(n,) figures, infinite ones counted as `LOSSLESS_DB`."""
+    """Summarise (n,) figures; infinite ones count as `LOSSLESS_DB`."""
     finite = np.where(np.isinf(values), LOSSLESS_DB, values)
     low, high = bootstrap_interval(finite, seed)
     median, p5 = np.percentile(finite, [50, 5])
@@ -56,12 +56,12 @@ def summarise(values: F64, seed: int) -> Summary:
 
 
 def bootstrap_interval(values: F64, seed: int, groups: I64 | None = None) -> tuple[float, float]:
-    """95 % percentile interval of the mean (Efron and Tibshirani 1993), pairs drawn with replacement.
+    """Return the 95 % percentile interval of the mean (Efron and Tibshirani 1993), resampling pairs.
 
     Args:
-        values: (n,) one of each pair.
-        seed: of the draws.
-        groups: (n,) numbers from 0, none left out, of pairs that depend on each other and are drawn together.
+        values: (n,) one value per pair.
+        seed: seed of the resampling.
+        groups: (n,) consecutive numbers from 0 for groups of dependent pairs, which are resampled together.
     """
     rng = np.random.default_rng(seed)
     if groups is None:
@@ -76,7 +76,7 @@ def bootstrap_interval(values: F64, seed: int, groups: I64 | None = None) -> tup
 
 
 def roc(cover_scores: F64, stego_scores: F64) -> tuple[F64, F64]:
-    """Share of false alarms and of detections at every threshold, both rising from 0 to 1."""
+    """Return shares of false alarms and of detections at every threshold, both rising from 0 to 1."""
     thresholds = np.unique(np.concatenate([cover_scores, stego_scores, [np.inf]]))[::-1]
     alarms = 1 - np.searchsorted(np.sort(cover_scores), thresholds, side="left") / len(cover_scores)
     hits = 1 - np.searchsorted(np.sort(stego_scores), thresholds, side="left") / len(stego_scores)
@@ -84,7 +84,7 @@ def roc(cover_scores: F64, stego_scores: F64) -> tuple[F64, F64]:
 
 
 def auc(cover_scores: F64, stego_scores: F64) -> float:
-    """Area under the ROC: the chance that a stego scores above a cover, ties counted half."""
+    """Return the area under the ROC: the chance that a stego scores above a cover, ties counted half."""
     ordered = np.sort(cover_scores)
     below = np.searchsorted(ordered, stego_scores, side="left")
     not_above = np.searchsorted(ordered, stego_scores, side="right")
@@ -92,12 +92,12 @@ def auc(cover_scores: F64, stego_scores: F64) -> float:
 
 
 def detection_error(cover_scores: F64, stego_scores: F64, threshold: float = 0.0) -> float:
-    """(false alarms + missed detections) / 2 at a threshold that was fixed without looking at these pairs."""
+    """Return (false alarms + missed detections) / 2 at a threshold chosen without these pairs."""
     return float(((cover_scores > threshold).mean() + (stego_scores <= threshold).mean()) / 2)
 
 
 def best_threshold(cover_scores: F64, stego_scores: F64) -> float:
-    """The threshold of `detection_error` that is best for these pairs, half way between two scores."""
+    """Return the threshold with the least `detection_error` on these pairs, half way between two scores."""
     scores = np.unique(np.concatenate([cover_scores, stego_scores]))
     thresholds = np.concatenate([[scores[0] - 1], (scores[1:] + scores[:-1]) / 2, [scores[-1]]])
     alarms = 1 - np.searchsorted(np.sort(cover_scores), thresholds, side="right") / len(cover_scores)

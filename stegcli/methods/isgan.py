@@ -1,11 +1,11 @@
-"""Hide a picture in the luma of a cover by a network alone (family `isgan`): arrays in, arrays out.
+"""Hide a picture in the luma of a cover with a network alone (family `isgan`): arrays in, arrays out.
 
 cover luma ─┬─> encoder ─> new luma ─(+ the cover's chroma)─> RGB ─ header in the parities ─> stego
 secret ─────┘   (resized to the cover's size)
 stego luma ───> decoder ─> revealed
 
 After Zhang, Dong and Liu, "Invisible Steganography via Generative Adversarial Networks", 2019. The passphrase
-seals the header. The picture has no key: the decoder alone shows it to whoever has the model.
+protects only the header. The picture has no key: anybody who has the model can decode it.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ if TYPE_CHECKING:
 __all__ = ["CHANNEL", "IsganMethod", "draw"]
 
 CHANNEL: Final = 2
-"""How a header names this way of carrying."""
+"""Number by which a header names this channel."""
 ENCODER_TILE, DECODER_TILE = 1 << 17, 1 << 19
-"""Most pixels that each network sees at once: full resolution throughout, up to 256 planes wide."""
+"""Largest number of pixels in a tile of each network; both work at full resolution, up to 256 planes wide."""
 
 _WHITE = np.float32(255)
 _WHITE_MILLI = np.float32(255 * luma.MILLI)
@@ -61,7 +61,7 @@ HEADER_ONLY_NOTICE = "the passphrase locks only the header; " + OPEN_NOTICE
 
 @dataclass(frozen=True)
 class IsganMethod:
-    """Hiding by the paper's networks (the Method protocol)."""
+    """Hiding with the paper's networks (the Method protocol)."""
 
     family: str = "isgan"
     channels: Collection[int] = (CHANNEL,)
@@ -76,8 +76,8 @@ class IsganMethod:
     def hide(self, job: Job) -> Stego:
         """See `Method.hide`.
 
-        The secret is brought to the cover's own size, which is the only one that the network knows.
-        Transparent pixels stay as they are (see `usable_pixels`), and what the secret shows there is lost.
+        The secret is resized to the cover's size, the only one that the network knows. Transparent pixels
+        do not change (see `usable_pixels`), and what the secret has there is lost.
         """
         return _hide(job)
 
@@ -85,7 +85,7 @@ class IsganMethod:
         self, opened: Opened, models: Models, progress: Progress | None = None, *, sampled: bool = False
     ) -> Secret:
         """See `Method.reveal`."""
-        del sampled  # always decodes all
+        del sampled  # this method always decodes the whole picture
         found, body = _ours(opened)
         model = decoder_of(models, body.model, self.family)
         decoder = model("decoder")
@@ -112,16 +112,17 @@ def _hide(job: Job) -> Stego:
     salt = urandom(keys.SALT_BYTES) if job.salt is None else job.salt
     tell(job.progress, "encode")
     with ThreadPoolExecutor(max_workers=1) as aside:
-        # Argon2id takes 0.1 s a key, off the interpreter lock.
-        deriving, locating = aside.submit(job.keyring.keys, salt), aside.submit(job.keyring.locator, room)
+        # Argon2id takes 0.1 s per key, without the interpreter lock.
+        deriving = aside.submit(job.keyring.keys, salt)
+        locating = aside.submit(job.keyring.places, room, draw_places)
         encoder = job.networks("encoder")
         pixels = carriers(draw(cover_rgb, hidden_gray, encoder, job.progress), usable)
-        subkeys, locator = deriving.result(), locating.result()
+        subkeys, places = deriving.result(), locating.result()
     tell(job.progress, "write")
     keyed = not job.keyring.is_public
-    body = Body(job.networks.fingerprint)  # phases have a spread and a noise, this channel has none
+    body = Body(job.networks.fingerprint)  # phases have a spread and a noise level, this channel has neither
     header = Header.of(CHANNEL, secret_gray, hidden_gray, body.to_bytes(), keyed=keyed)
-    plan = parity_plan(room, salt, seal(header, subkeys), draw_places(room, locator))
+    plan = parity_plan(room, salt, seal(header, subkeys), places)
     stego_rgb = put_back(cover_rgb, usable, force_parity(pixels, *plan))
     notices = (
         *alpha_notices(job.cover.alpha, usable),
@@ -131,7 +132,7 @@ def _hide(job: Job) -> Stego:
 
 
 def _check_wishes(wishes: Wishes) -> None:
-    """UsageError for what a network whose balance was fixed in training cannot do."""
+    """Raise a UsageError for wishes that a network with a fixed balance cannot fulfil."""
     if wishes.favor != "balanced":
         raise UsageError(
             f"ISGAN cannot favor {wishes.favor!r}: its balance was fixed in training", "Omit --favor."
@@ -145,7 +146,7 @@ def _facts(header: Header, body: Body) -> Facts:
 
 
 def _ours(opened: Opened) -> tuple[ParitiesOpened, Body]:
-    """With the method's own part of the header; NothingFoundError if it speaks of another size."""
+    """Return the stego and the method's part of its header; NothingFoundError if the sizes do not match."""
     if not isinstance(opened, ParitiesOpened):
         raise NothingFoundError
     try:
@@ -158,7 +159,7 @@ def _ours(opened: Opened) -> tuple[ParitiesOpened, Body]:
 
 
 def draw(cover_rgb: Rgb, hidden_gray: Gray, encoder: Network, progress: Progress | None = None) -> Rgb:
-    """(H, W, 3) uint8: the cover's chroma under the luma that the encoder gives; no header yet."""
+    """Return (H, W, 3) uint8: the encoder's luma with the cover's chroma, still without a header."""
     shape = hidden_gray.shape
     stego_rgb = np.empty_like(cover_rgb)
     parts = run_tiled(
@@ -177,7 +178,7 @@ def draw(cover_rgb: Rgb, hidden_gray: Gray, encoder: Network, progress: Progress
 
 
 def _reveal(stego_rgb: Rgb, decoder: Network, progress: Progress | None) -> Gray:
-    """(H, W, 3) uint8 -> the revealed picture at its own size, (H, W) uint8."""
+    """(H, W, 3) uint8 -> the revealed picture in its own size, (H, W) uint8."""
     shape = stego_rgb.shape[:2]
     revealed = np.empty(shape, dtype=np.uint8)
     parts = run_tiled(
@@ -194,13 +195,13 @@ def _reveal(stego_rgb: Rgb, decoder: Network, progress: Progress | None) -> Gray
 
 
 def _encoder_planes(cover_rgb: Rgb, hidden_gray: Gray, tile: Tile) -> Planes:
-    """(1, 2, h, w) float32 in 0..1 of a tile: luma of the cover, secret."""
+    """Return a tile, (1, 2, h, w) float32 in 0..1: luma of the cover, and the secret."""
     secret = hidden_gray[tile.rows, tile.cols].astype(np.float32) / _WHITE
     return np.stack([_luma_plane(cover_rgb, tile), secret])[None]
 
 
 def _luma_plane(rgb: Rgb, tile: Tile) -> Planes:
-    """(h, w) float32 in 0..1: luma of a tile."""
+    """Return the luma of a tile, (h, w) float32 in 0..1."""
     return luma.luma_milli(rgb[tile.rows, tile.cols]).astype(np.float32) / _WHITE_MILLI
 
 

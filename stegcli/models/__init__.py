@@ -1,1 +1,1 @@
-"""Model files and the networks in them: the only room that knows ONNX Runtime."""
+"""Model files and the networks in them: the only package that knows ONNX Runtime."""

@@ -1,4 +1,4 @@
-"""The card of a repository of weights, in the Hub's format: a head of YAML, then Markdown."""
+"""The card of a repository of weights in the Hub's format: YAML front matter, then Markdown."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _TAGS = ("steganography", "onnx", "image-steganography")
 
 
 def render_card(repository: str, entries: Sequence[ModelEntry], texts: Sequence[str], licence: str) -> str:
-    """The README.md of a repository.
+    """Return the README.md of a repository.
 
     Args:
         repository: "owner/name".
         entries: the models in it.
-        texts: Markdown of the models' own cards, if they have some.
-        licence: the Hub's name of it, as `mit`.
+        texts: Markdown of the models' own cards, if there are any.
+        licence: the Hub's identifier of the licence, such as `mit`.
     """
     head = [
         "---",

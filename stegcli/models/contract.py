@@ -1,4 +1,4 @@
-"""What a model file promises: family, role, size rule and ranges, read from the ONNX file's metadata."""
+"""The contract of a model file: family, role, size rule and ranges, read from the ONNX file's metadata."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["CONTRACT_VERSION", "COST", "EXTRA_ROLES", "FAMILIES", "ROLES", "Cont
 
 CONTRACT_VERSION = "1"
 ROLES = {"phase": ("encoder", "decoder"), "isgan": ("encoder", "decoder"), "judge": ("judge",)}
-"""Graphs of a model, by its family: of two ways of hiding, and of what rates their stegos."""
+"""Roles of a model's graphs by family: two methods of hiding, and a judge that rates their stegos."""
 FAMILIES = tuple(ROLES)
 COST = "cost"
-"""Role of a graph that says where `phase` changes least; a model may do without, and then HILL says it."""
+"""Role of an optional graph that predicts where changes by `phase` show least; without it, HILL is used."""
 EXTRA_ROLES = {"phase": (COST,)}
 _CONDITIONS = {
     ("phase", "encoder"): frozenset({"sigma"}),
@@ -32,15 +32,15 @@ class Contract:
     """The promise of one ONNX graph.
 
     Attributes:
-        family: what the graph belongs to, one of `FAMILIES`.
-        role: its part of the work, one of the family's `ROLES` or `EXTRA_ROLES`.
-        model: id of the model, as `phase-v1`.
+        family: family of the graph, one of `FAMILIES`.
+        role: its task, one of the family's `ROLES` or `EXTRA_ROLES`.
+        model: id of the model, such as `phase-v1`.
         multiple: height and width of its inputs must be multiples of this (pixels).
-        halo: overlap between tiles that makes seams vanish: the receptive radius (pixels).
+        halo: overlap between tiles that avoids seams: the receptive radius (pixels).
         planes: planes of the code map (`phase` only, else 0).
-        sigma_min: smallest channel error it was trained for, grey levels (`phase` only, else 0).
-        sigma_max: largest one.
-        fewest_planes: fewest of them that the graph can do with; only `phase` may do with fewer than 64.
+        sigma_min: smallest channel error it was trained for, in grey levels (`phase` only, else 0).
+        sigma_max: largest channel error it was trained for.
+        fewest_planes: least number of planes that the graph can work with; below 64 only for `phase`.
     """
 
     family: str
@@ -67,44 +67,44 @@ class Contract:
 
     @property
     def is_codec(self) -> bool:
-        """Whether the graph knows phases, with planes and a channel error."""
+        """Whether the graph works on phases, with planes and a channel error."""
         return self.family == "phase" and self.role in ROLES["phase"]
 
     @property
     def planes_out(self) -> int | None:
-        """Planes of the graph's answer; None where the graph itself says how many."""
+        """Number of planes in the graph's output; None if the graph itself decides."""
         return None if self.family == "judge" else 1
 
     @property
     def conditions(self) -> frozenset[str]:
-        """Names of the inputs, besides the picture, that tell the graph about the channel."""
+        """Names of the inputs besides the picture, which describe the channel."""
         return _CONDITIONS.get((self.family, self.role), frozenset())
 
     def clamp_sigma(self, sigma: float) -> float:
-        """Channel error -> the nearest one that the graph was trained for."""
+        """Return the nearest channel error for which the graph was trained."""
         return min(max(sigma, self.sigma_min), self.sigma_max)
 
     def padded(self, size: int) -> int:
-        """Height or width -> the next one that the graph accepts."""
+        """Return the next height or width that the graph accepts."""
         return -(-size // self.multiple) * self.multiple
 
 
 def parse_contract(metadata: Mapping[str, str], source: str) -> Contract:
-    """Read the promise from a file's metadata.
+    """Read the contract from a file's metadata.
 
     Args:
         metadata: the ONNX file's metadata properties.
         source: name of the file, for messages.
 
     Raises:
-        ModelError: the file makes no promise, a later one, or one that makes no sense.
+        ModelError: the file has no contract, a later one, or one that makes no sense.
     """
     values = {key[len(_PREFIX) :]: value for key, value in metadata.items() if key.startswith(_PREFIX)}
     if "contract" not in values:
         raise ModelError(f"{source} is not a stegcli model: it carries no contract", _HINT)
     if values["contract"] != CONTRACT_VERSION:
         raise ModelError(
-            f"{source} follows contract {values['contract']!r}; this stegcli knows {CONTRACT_VERSION}",
+            f"{source} follows contract {values['contract']!r}, but this stegcli knows {CONTRACT_VERSION}",
             "Upgrade with `pip install --upgrade stegcli`.",
         )
     try:

@@ -1,4 +1,4 @@
-"""Folders of weights and the Hub: copied here whole, pushed there whole, and looked through."""
+"""Copy folders of weights from the Hub, push them to it, and verify them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _CARD_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Checked:
-    """One graph that was looked at.
+    """Result of checking one graph.
 
     Attributes:
-        model: id.
-        role: of the graph.
-        problem: what is wrong with it; empty if its SHA-256 is the manifest's and it loads.
+        model: id of the model.
+        role: role of the graph.
+        problem: what is wrong with it; empty if its SHA-256 matches the manifest and it loads.
     """
 
     model: str
@@ -38,19 +38,19 @@ class Checked:
 
 
 def verified(weights: PathLike | None) -> list[Checked]:
-    """Read every graph of one place against its SHA-256, and load it.
+    """Compare every graph of a folder or repository with its SHA-256, and load it.
 
     Raises:
-        ModelError: there is no good manifest.
+        ModelError: there is no valid manifest.
     """
     return [Checked(files.entry.id, role, _problem(files, role)) for files, role in _graphs(weights)]
 
 
 def whole(weights: PathLike) -> dict[str, bytes]:
-    """A place as files: path -> content, its manifest among them; every graph has the manifest's SHA-256.
+    """Return a folder or repository as files, path -> content, with its manifest; every SHA-256 is checked.
 
     Raises:
-        ModelError: one cannot be fetched, or is not what the manifest says.
+        ModelError: a file cannot be fetched, or differs from the manifest.
     """
     found = {files.entry.files[role]: files.read(role) for files, role in _graphs(weights)}
     entries = [replace(files.entry, hub="", revision="") for files in store.catalog(weights)]
@@ -58,23 +58,23 @@ def whole(weights: PathLike) -> dict[str, bytes]:
 
 
 def push_folder(folder: Path, repository: str, *, licence: str, private: bool) -> str:
-    """Push a folder of weights with a card, read it back, and give its pinned address.
+    """Push a folder of weights with a card, read it back, and return its pinned address.
 
     Args:
-        folder: with a manifest.
-        repository: "owner/name", which is made if need be.
-        licence: the Hub's name of it, as `mit`.
-        private: whether a repository that is made is the owner's alone.
+        folder: folder with a manifest.
+        repository: "owner/name", which is created if necessary.
+        licence: the Hub's identifier of the licence, such as `mit`.
+        private: whether a newly created repository is private.
 
     Raises:
-        UsageError: the repository has no such name.
-        ModelError: a graph is not what the manifest says or does not load, or the Hub refuses.
+        UsageError: a repository cannot have that name.
+        ModelError: a graph differs from the manifest or does not load, or the Hub refuses.
     """
     if not is_repository(repository):
-        raise UsageError(f"{repository} cannot be a repository", "Write owner/name.")
+        raise UsageError(f"{repository} cannot be the name of a repository", "Write owner/name.")
     bad = [each for each in verified(folder) if each.problem]
     if bad:
-        raise ModelError(f"{bad[0].model} is not fit to be pushed: {bad[0].problem}", "Export it again.")
+        raise ModelError(f"{bad[0].model} cannot be pushed: {bad[0].problem}", "Export it again.")
     files = whole(folder)
     entries = [found.entry for found in store.catalog(folder)]
     texts = [text for entry in entries if (text := _text(folder / entry.id / _MODEL_CARD))]

@@ -1,4 +1,4 @@
-"""Read files that strangers may have named: regular ones only, and no more of them than was agreed on."""
+"""Read files that strangers may have named: only regular ones, and only up to a given size."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 __all__ = ["read_regular"]
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
-"""A pipe that nobody writes to is opened without waiting, and then refused."""
+"""Non-blocking, so that a pipe without a writer is opened without waiting, and then refused."""
 
 
 def read_regular(path: Path, most: int) -> bytes:
-    """The content of a regular file; links to one are followed.
+    """Return the content of a regular file; links to one are followed.
 
-    A device never ends, a pipe may never begin, and files of `/proc` say that they are empty.
+    A device never ends, a pipe may never begin, and files in `/proc` claim to be empty.
 
     Args:
-        path: of the file.
-        most: bytes that it may have.
+        path: path of the file.
+        most: largest number of bytes that it may have.
 
     Raises:
-        OSError: it cannot be read, is no regular file, or is larger; `strerror` says which.
+        OSError: it cannot be read, is not a regular file, or is larger; `strerror` says which.
     """
     descriptor = os.open(path, _FLAGS)
     with os.fdopen(descriptor, "rb") as file:

@@ -1,11 +1,11 @@
-"""What a graph file may hold, seen before the runtime reads it: the bytes are somebody else's.
+"""Check what a graph file holds before the runtime reads it, since it may come from anybody.
 
     bytes ─ protobuf wire format ─> fields of ModelProto, GraphProto, NodeProto, AttributeProto, TensorProto
 
 Weights come from strangers, and the runtime does whatever a graph says: initialisers may name any file to be
-read, a Loop need not end, a function may hide both. A promise of a picture in and a picture out needs none
-of that, so this is a list of what is allowed. Whatever is not on it is refused, fields that ONNX does not
-know yet included: what this reader skipped, the runtime might not.
+read, a Loop need not end, and a function can hide both. Computing a picture from a picture needs none of
+that, so that this module lists what is allowed. Everything else is refused, including fields that ONNX does
+not define yet: what this reader skipped, the runtime might not.
 
 Numbers of fields: onnx/onnx.proto of ONNX 1.23; the encoding: protobuf.dev/programming-guides/encoding.
 """
@@ -21,10 +21,10 @@ from stegcli.errors import ModelError
 __all__ = ["MAX_BYTES", "OPERATORS", "check_graph"]
 
 MAX_BYTES: Final = 256 << 20
-"""Of a graph file: a hundred times the program's largest."""
+"""Largest graph file: a hundred times the largest one of the program."""
 
 _MAX_FIELDS: Final = 1_000_000
-"""Of all messages of a file; ours have five thousand."""
+"""Largest number of fields in all messages of a file; the program's own files have five thousand."""
 
 _BY_ELEMENT: Final = """
     Abs Add And Atan Cast Ceil Clip Constant Cos Div Elu Equal Erf Exp Floor Gelu Greater GreaterOrEqual
@@ -43,8 +43,8 @@ _OF_SHAPE: Final = """
 """
 
 OPERATORS: Final = frozenset(f"{_BY_ELEMENT} {_BY_NEIGHBOURHOOD} {_OF_SHAPE}".split())
-"""Of ONNX's own domain, those that compute a picture from a picture: no control flow, no sequences, no text,
-no random numbers."""
+"""Operators of ONNX's own domain that compute a picture from a picture: no control flow, no sequences, no
+text, no random numbers."""
 
 _OWN_DOMAINS: Final = frozenset({b"", b"ai.onnx"})
 _HINT: Final = "Use weights that `stegcli export` wrote; run no others of unknown origin."
@@ -62,11 +62,11 @@ class _Message:
     """What a kind of message may hold.
 
     Attributes:
-        name: for messages to the user.
-        plain: number of a field -> wire types that it may have; its value says nothing that is checked here.
-        nested: number of a field -> the message in it.
+        name: name in messages to the user.
+        plain: field number -> wire types that it may have, for values that need no check.
+        nested: field number -> the message in it.
         once: fields that may not be repeated.
-        refused: number of a field -> what it would be, where that is worth a word.
+        refused: field number -> what it is, where the error message should name it.
     """
 
     name: str
@@ -133,26 +133,26 @@ _DATA_LOCATION = 14
 
 
 class _Refused(Exception):  # noqa: N818 - it never leaves this file
-    """Why a graph is not run."""
+    """Why a graph is refused."""
 
 
 def check_graph(content: bytes, source: str) -> None:
     """Refuse a graph file that could do more than compute a picture from a picture.
 
     Args:
-        content: of an ONNX file.
+        content: the content of an ONNX file.
         source: its name, for messages.
 
     Raises:
-        ModelError: it is no ONNX file, too large, names other files, holds control flow, functions or graphs
-            within the graph, or an operator that is not one of `OPERATORS`.
+        ModelError: it is not an ONNX file, too large, names other files, holds control flow, functions or
+            graphs within the graph, or an operator that is not one of `OPERATORS`.
     """
     if len(content) > MAX_BYTES:
         raise ModelError(f"{source} has more than {MAX_BYTES >> 20} MiB", _HINT)
     try:
         found = _Walk(memoryview(content)).message(_MODEL, 0, len(content))
         if _MODEL_GRAPH not in found:
-            raise _Refused("it is empty, or no ONNX file")
+            raise _Refused("it is empty, or not an ONNX file")
     except _Refused as reason:
         raise ModelError(f"{source} cannot be used: {reason}", _HINT) from None
 
@@ -168,7 +168,7 @@ class _Walk:
         self._fields_left = _MAX_FIELDS
 
     def message(self, kind: _Message, start: int, end: int) -> set[int]:
-        """Check one message and all within; gives the numbers of its fields."""
+        """Check a message and all messages in it; return the numbers of its fields."""
         seen: set[int] = set()
         for number, wire, first, last in self._fields(start, end):
             self._check_field(kind, number, wire, seen)
@@ -196,7 +196,7 @@ class _Walk:
             raise _Refused(f"it has more than {_MAX_FIELDS:,} fields")
 
     def _fields(self, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-        """(number, wire type, start, end of the value) of every field between two places."""
+        """Yield (number, wire type, start, end of the value) of every field between two positions."""
         at = start
         while at < end:
             tag, at = self._varint(at, end)
@@ -218,7 +218,7 @@ class _Walk:
             yield number, wire, first, at
 
     def _varint(self, at: int, end: int) -> tuple[int, int]:
-        """Value of a number of up to ten bytes, and where it ends."""
+        """Return the value of a number of up to ten bytes, and where it ends."""
         value = 0
         for shift in range(0, 70, 7):
             if at >= end:

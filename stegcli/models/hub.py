@@ -1,6 +1,6 @@
-"""The Hugging Face Hub: one file fetched, a branch pinned, a folder of weights pushed. Nobody else asks it.
+"""The only module that contacts the Hugging Face Hub: fetch a file, pin a branch, push a folder of weights.
 
-Whatever its client raises, which changes from release to release, is a ModelError with a cure.
+Whatever its client raises, which differs between releases, becomes a ModelError with a cure.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _HINTS: Final = (
     ("RepositoryNotFoundError", f"{_LOG_IN}, {_BY_HAND}"),
     ("ImportError", f"Install what it names, unset ALL_PROXY and HTTPS_PROXY, {_BY_HAND}"),
 )
-"""By the names of the client's classes, the more special first: they have moved from module to module."""
+"""By the names of the client's classes, most specific first, since they have moved between modules."""
 _BY_STATUS: Final = {401: f"{_LOG_IN}, {_BY_HAND}", 403: f"{_LOG_IN}, {_BY_HAND}"}
 
 
 def fetch(repository: str, revision: str, name: str) -> Path:
-    """Path of one file in the Hugging Face cache; the network is asked only if it is not there.
+    """Return the path of a file in the Hugging Face cache; it is downloaded only if it is not there.
 
-    A transfer that broke is taken up where it ended.
+    An interrupted transfer is resumed.
 
     Args:
         repository: "owner/name".
@@ -56,26 +56,26 @@ def fetch(repository: str, revision: str, name: str) -> Path:
 
 
 def latest(repository: str, branch: str = "main") -> str:
-    """The commit that a branch is at now, 40 hexadecimal digits.
+    """Return the commit to which a branch currently points, 40 hexadecimal digits.
 
     Raises:
-        ModelError: the Hub cannot be asked, or knows no such repository.
+        ModelError: the Hub cannot be reached, or does not know the repository.
     """
     with _explained(f"cannot look up {repository}"):
         return str(_client().HfApi().model_info(repository, revision=branch).sha)
 
 
 def push(repository: str, files: Mapping[str, bytes], message: str, *, private: bool) -> str:
-    """Put files into a repository, which is made if need be, as one commit; its 40 hexadecimal digits.
+    """Push files to a repository, created if necessary, as one commit; return its 40 hexadecimal digits.
 
     Args:
         repository: "owner/name".
         files: path in the repository -> content.
-        message: of the commit.
-        private: whether a repository that is made is the owner's alone.
+        message: commit message.
+        private: whether a newly created repository is private.
 
     Raises:
-        ModelError: the Hub refuses, or cannot be asked.
+        ModelError: the Hub refuses, or cannot be reached.
     """
     with _explained(f"cannot push to {repository}"):
         client = _client()
@@ -86,11 +86,11 @@ def push(repository: str, files: Mapping[str, bytes], message: str, *, private: 
 
 
 def _client() -> Any:  # noqa: ANN401 - the module
-    with redirect_stdout(io.StringIO()):  # where it says so, too, if a setting of its own is no number
+    with redirect_stdout(io.StringIO()):  # it prints if one of its settings is not a number
         import huggingface_hub
         from huggingface_hub.utils.tqdm import disable_progress_bars
 
-    disable_progress_bars()  # the caller owns the terminal
+    disable_progress_bars()  # the terminal belongs to the caller
     return huggingface_hub
 
 
@@ -98,21 +98,21 @@ def _client() -> Any:  # noqa: ANN401 - the module
 def _explained(what: str) -> Iterator[None]:
     logger = logging.getLogger("huggingface_hub")
     level = logger.level
-    logger.setLevel(logging.CRITICAL)  # it warns of each of its tries; the terminal is the caller's
+    logger.setLevel(logging.CRITICAL)  # it warns at each retry, but the terminal belongs to the caller
     try:
         yield
     except StegError:
         raise
-    except Exception as error:  # whatever its HTTP client raises
+    except Exception as error:  # whatever the HTTP client raises
         raise ModelError(f"{what}: {one_line(error)}", _hint(error)) from error
     finally:
         logger.setLevel(level)
 
 
 def _hint(error: BaseException) -> str:
-    """What to do about it, by the error or by what caused it."""
+    """Return what to do, depending on the error or on its cause."""
     cause: BaseException | None = error
-    settings = sys.modules.get("huggingface_hub.constants")  # not there if the client itself failed to load
+    settings = sys.modules.get("huggingface_hub.constants")  # None if the client itself failed to load
     if getattr(settings, "HF_HUB_OFFLINE", False):
         return dict(_HINTS)["OfflineModeIsEnabled"]
     while cause is not None:

@@ -1,7 +1,8 @@
-"""Foreign code that takes long, without turning a deaf ear to Ctrl-C.
+"""Run foreign code that takes long without ignoring Ctrl-C.
 
-Python answers a signal in its main thread and between two of its own steps, of which there is none while the
-runtime computes. So the work is done aside, and the main thread waits where signals reach it.
+Python handles a signal in its main thread, between two of its own instructions, of which there are none while
+the runtime computes. The work is therefore done in another thread, and the main thread waits where signals
+reach it.
 """
 
 from __future__ import annotations
@@ -18,25 +19,25 @@ __all__ = ["GRACE_SECONDS", "interruptible"]
 Answer = TypeVar("Answer")
 
 GRACE_SECONDS = 1.0
-"""How long work that was told to stop may take to do so; then it is left alone, to end with the process."""
+"""Time in seconds for work to stop when asked; after that it is abandoned, and ends with the process."""
 
 _LOOK_SECONDS = 0.2
-"""Windows wakes no waiting thread for Ctrl-C."""
+"""Interval of polling in seconds, since Windows does not wake a waiting thread for Ctrl-C."""
 
 
 def interruptible(work: Callable[[], Answer], stop: Callable[[], object]) -> Answer:
-    """What `work()` gives or raises; in the main thread an interruption gets through at once.
+    """Return or raise what `work()` does; in the main thread, an interruption gets through at once.
 
     Args:
-        work: runs in a thread of its own, which does not keep the process from ending.
-        stop: asks it to end early; called when an exception, such as KeyboardInterrupt, interrupts the wait.
+        work: runs in a thread of its own, which does not keep the process alive.
+        stop: asks it to end early; called when an exception such as KeyboardInterrupt interrupts the wait.
     """
     if threading.current_thread() is not threading.main_thread():
-        return work()  # no signal handler of Python's ever runs here
+        return work()  # Python never runs a signal handler here
     future: Future[Answer] = Future()
     thread = threading.Thread(target=_fulfil, args=(future, work), daemon=True, name="stegcli-work")
     try:
-        thread.start()  # a signal may arrive while it does, when the work has begun already
+        thread.start()  # a signal may arrive meanwhile, when the work has already begun
         while not wait([future], _LOOK_SECONDS).done:
             pass
     except BaseException:

@@ -1,4 +1,4 @@
-"""The table of models: a `manifest.toml` beside the files, naming each with its checksum."""
+"""The table of models: a `manifest.toml` beside the files that names each one with its checksum."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _KEYS = frozenset(["family", "default", "progressive", "description", "hub", "re
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """One model: its graphs, where they are, and what they must hash to.
+    """One model: its graphs, where they are, and their checksums.
 
     Attributes:
-        id: family-data-version, as `phase-v1`.
+        id: family-data-version, such as `phase-v1`.
         family: one of `contract.FAMILIES`.
-        files: role, of the family's `contract.ROLES` or `EXTRA_ROLES` -> path below the manifest's folder (or
-            in the hub repository).
+        files: role, from the family's `contract.ROLES` or `EXTRA_ROLES` -> path relative to the manifest's
+            folder (or in the Hub repository).
         sha256: role -> 64 hexadecimal digits.
-        default: the one of its family that is used when only the family is named.
-        progressive: whether it can send fewer planes than all, see `planes`.
+        default: whether it is used when only its family is named.
+        progressive: whether it can send only some of its planes, see `planes`.
         description: one line for `stegcli models`.
-        hub: Hugging Face Hub repository, "owner/name"; empty when the files lie beside the manifest.
+        hub: Hugging Face Hub repository, "owner/name"; empty if the files lie beside the manifest.
         revision: its commit, 40 hexadecimal digits.
     """
 
@@ -68,13 +68,13 @@ class ModelEntry:
 
     @property
     def fingerprint(self) -> bytes:
-        """What a stego's header names the model by: first 4 bytes of its last graph's SHA-256."""
+        """First 4 bytes of the SHA-256 of its last graph, by which a stego's header names the model."""
         return bytes.fromhex(self.sha256[ROLES[self.family][-1]][:8])
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Every model of one folder, in the file's order."""
+    """All models of a folder, in the order of the file."""
 
     models: tuple[ModelEntry, ...]
 
@@ -83,10 +83,10 @@ class Manifest:
         _require(len(defaults) == len(set(defaults)), "two models of one family are both the default")
 
     def choose(self, name: str | None, *, progressive: bool = False) -> ModelEntry:
-        """Id, family or None (the default) -> the model; if only a family, a progressive one where asked.
+        """Return a model by id, family or None (the default); of a family, a progressive one if requested.
 
         Raises:
-            ModelError: no such model; the choices are listed.
+            ModelError: no such model exists; the choices are listed.
         """
         exact = [entry for entry in self.models if entry.id == name]
         family = [entry for entry in self.models if entry.family == (name or DEFAULT_FAMILY)]
@@ -100,7 +100,7 @@ class Manifest:
         return candidates[0]
 
     def by_fingerprint(self, fingerprint: bytes) -> ModelEntry | None:
-        """4 bytes of a stego's header -> the model, or None if it is not in this table."""
+        """Return the model with these 4 bytes from a stego's header, or None if it is not in this table."""
         return next((entry for entry in self.models if entry.fingerprint == fingerprint), None)
 
 
@@ -108,7 +108,7 @@ def parse_manifest(text: str, source: str) -> Manifest:
     """Read a manifest.
 
     Raises:
-        ModelError: not TOML, a later schema, a missing or unknown key, or a value out of its range.
+        ModelError: it is not TOML, has a later schema, a missing or unknown key, or an invalid value.
     """
     try:
         table = tomllib.loads(text)
@@ -120,27 +120,27 @@ def parse_manifest(text: str, source: str) -> Manifest:
         raise ModelError(f"{source} is not a valid manifest: {error}", _HINT) from error
 
 
-_HINT = "Take it from where the weights came from."
+_HINT = "Get the manifest from the source of the weights."
 
 
 def render_manifest(models: Iterable[ModelEntry]) -> str:
-    """Write a manifest that `parse_manifest` reads as the same models."""
+    """Render a manifest that `parse_manifest` reads as the same models."""
     return "\n".join([f"schema = {_SCHEMA}\n", *(_section(entry) for entry in models)])
 
 
 def is_inside(path: str) -> bool:
-    """Whether a relative path with forward slashes stays below its folder, on every system."""
+    """Whether a relative path with forward slashes stays inside its folder on every system."""
     parts = path.split("/")
     return bool(path) and all(re.fullmatch(r"[\w.-]+", part) and part not in (".", "..") for part in parts)
 
 
 def is_repository(text: str) -> bool:
-    """Whether this names a repository of the Hub."""
+    """Whether this is a valid name of a repository on the Hub."""
     return re.fullmatch(r"[\w.-]+/[\w.-]+", text) is not None
 
 
 def is_revision(text: str) -> bool:
-    """Whether this pins a commit: a branch or tag may move."""
+    """Whether this pins a commit, since a branch or tag may move."""
     return re.fullmatch(r"[0-9a-f]{40}", text) is not None
 
 
@@ -171,7 +171,7 @@ def _entry(name: str, values: dict[str, Any]) -> ModelEntry:
 
 
 def _section(entry: ModelEntry) -> str:
-    """One table of a manifest; what is as by default is left out."""
+    """Render one table of a manifest, without default values."""
     lines = [f"[models.{_quoted(entry.id)}]", f"family = {_quoted(entry.family)}"]
     lines += [f"{flag} = true" for flag in ("default", "progressive") if getattr(entry, flag)]
     for role, path in entry.files.items():
@@ -182,7 +182,7 @@ def _section(entry: ModelEntry) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A basic string of TOML: JSON's, except that TOML takes no half of a surrogate pair and no bare DEL."""
+    """Return a basic TOML string: like JSON's, but TOML forbids lone surrogates and an unescaped DEL."""
     whole = text.encode("utf-8", "replace").decode("utf-8")
     return json.dumps(whole, ensure_ascii=False).replace("\x7f", "\\u007f")
 

@@ -1,7 +1,7 @@
-"""Run networks: the only room that knows ONNX Runtime. Chooses the device, checks that it got it, and tiles.
+"""Run networks with ONNX Runtime: choose the device, check that it is the one requested, and tile.
 
-Asked for CUDA where it cannot be had, the runtime gives the CPU and merely warns: what was given is compared
-with what was asked for.
+If CUDA is requested but not available, the runtime uses the CPU and merely warns: the actual device is
+therefore compared with the requested one.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
 class Network:
-    """One graph, ready to run.
+    """A graph that is ready to run.
 
     Args:
         session: the runtime's session.
-        contract: what the graph promises.
-        device: "cpu" or "cuda", where it really runs.
+        contract: the graph's contract.
+        device: "cpu" or "cuda", where it actually runs.
         source: name for messages.
     """
 
@@ -70,15 +70,15 @@ class Network:
         """Run the graph once.
 
         Args:
-            planes: (1, C, H, W) float32, sizes multiples of the contract's.
-            scalars: the values that its conditions may ask for, by name.
-            more_to_come: keep the working memory for the next run, which then need not touch fresh pages.
+            planes: (1, C, H, W) float32 with sizes that are multiples of the contract's.
+            scalars: values for its conditions, by name.
+            more_to_come: keep the working memory for the next run, which then needs no fresh pages.
 
         Returns:
             (C', H, W) float32.
 
         Raises:
-            ModelError: it asks for something else, fails, or answers with anything but numbers.
+            ModelError: it needs other inputs, fails, or returns anything but finite numbers of that shape.
         """
         unknown = sorted(self._scalars - scalars.keys())
         if unknown:
@@ -93,7 +93,7 @@ class Network:
                 partial(setattr, options, "terminate", True),
             )[0]
         if not _is_picture(answer, planes.shape[2:], self.contract.planes_out):
-            raise ModelError(f"{self._source} does not answer with a picture of its input's size", HINT)
+            raise ModelError(f"{self._source} does not return a picture of the size of its input", HINT)
         return answer[0]  # type: ignore[no-any-return]
 
 
@@ -101,7 +101,7 @@ HINT = "Use weights made for this version of stegcli."
 
 
 def _is_picture(answer: object, size: tuple[int, ...], planes: int | None) -> bool:
-    """Whether a graph gave (1, planes, *size) float32, all of them numbers."""
+    """Whether a graph returned (1, planes, *size) float32, with only finite values."""
     return (
         isinstance(answer, np.ndarray)
         and answer.dtype == np.float32
@@ -115,12 +115,12 @@ def _is_picture(answer: object, size: tuple[int, ...], planes: int | None) -> bo
 
 
 def open_network(content: bytes, source: str, device: str = "auto") -> Network:
-    """Make a graph ready to run.
+    """Load a graph.
 
     Args:
         content: the ONNX file.
         source: its name, for messages.
-        device: one of `DEVICES`; auto takes CUDA where it works, else the CPU.
+        device: one of `DEVICES`; auto uses CUDA if it works, else the CPU.
     """
     if device not in DEVICES:
         raise UsageError(f"there is no device {device!r}", f"Devices: {', '.join(DEVICES)}.")
@@ -132,11 +132,11 @@ def open_network(content: bytes, source: str, device: str = "auto") -> Network:
     if session is None:
         with _translated(source, "cpu"):
             session = _started(content, session_options(limited=True), providers=[_CPU])
-        if device == "cuda":  # the graph is good, so it was the device
+        if device == "cuda":  # the graph is valid, so that the device is at fault
             raise DeviceError(
                 "CUDA was asked for, but onnxruntime cannot use it here",
-                "With CUDA on this machine: `pip uninstall onnxruntime`, then `pip install 'stegcli[gpu]'`. "
-                "Without: --device cpu.",
+                "If this machine has CUDA: `pip uninstall onnxruntime`, then `pip install 'stegcli[gpu]'`. "
+                "If not: --device cpu.",
             )
     with _translated(source, "cpu"):
         metadata = session.get_modelmeta().custom_metadata_map
@@ -157,14 +157,15 @@ def run_tiled(
 
     Args:
         network: the graph.
-        load: tile -> (1, C, h, w) float32, already padded where the tile leaves the picture.
+        load: tile -> (1, C, h, w) float32, already padded where the tile extends beyond the picture.
         shape: (height, width) of the picture.
         scalars: as for `Network.run`.
-        budget: most pixels per tile.
-        sampled: run it over some of the tiles only, see `tiling.plan_sample`.
-        progress: told the share done, 0..1, after each tile.
+        budget: largest number of pixels per tile.
+        sampled: run it only on some of the tiles, see `tiling.plan_sample`.
+        progress: called with the share done, 0..1, after each tile.
 
     Yields:
+        Rows, columns and (C', h, w) float32 values of each part of the picture, or of the sample, once each.
         rows, columns and (C', h, w) float32 values of each part of the picture, or of the sample, once each.
     """
     height, width = shape
@@ -182,7 +183,7 @@ def run_tiled(
 
 
 def _input_names(session: Any, source: str) -> tuple[str, set[str]]:  # noqa: ANN401
-    """Name of the one input that is a picture (4 axes), and of the others, which are conditions (1 axis)."""
+    """Return the names of the input that is a picture (4 axes), and of the conditions (1 axis)."""
     inputs = session.get_inputs()
     pictures = [each.name for each in inputs if len(each.shape) == 4]
     if len(pictures) != 1 or any(len(each.shape) != 1 for each in inputs if each.name != pictures[0]):
@@ -191,7 +192,7 @@ def _input_names(session: Any, source: str) -> tuple[str, set[str]]:  # noqa: AN
 
 
 def _output_name(session: Any, source: str) -> str:  # noqa: ANN401
-    """Name of the first output, which is the answer."""
+    """Return the name of the first output, which is the result."""
     outputs = session.get_outputs()
     if not outputs or outputs[0].type != "tensor(float)":
         raise ModelError(f"{source} does not have the output of a stegcli model", HINT)
@@ -199,16 +200,17 @@ def _output_name(session: Any, source: str) -> str:  # noqa: ANN401
 
 
 def _started(content: bytes, options: Any, **how: Any) -> Any:  # noqa: ANN401
-    """A session; making one works constants out, which can take long."""
+    """Create a session, which computes constants and can take long."""
     start = partial(load_runtime().InferenceSession, content, options, **how)
     cancel = getattr(options, "set_load_cancellation_flag", lambda _wanted: None)  # new in onnxruntime 1.21
     return interruptible(start, partial(cancel, True))
 
 
 def _try_once(content: bytes, source: str) -> None:
-    """Run a graph as it is on a small picture, within its limit of memory.
+    """Run a graph once on a small picture, within its limit of memory.
 
-    What an older runtime works out while it loads a graph, in memory without a limit, is no more than this.
+    An older runtime computes constants without a limit while it loads a graph, but no more than this run
+    does.
     """
     options = session_options(limited=True)
     options.graph_optimization_level = load_runtime().GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -227,18 +229,18 @@ _TRIAL_SIDE, _TRIAL_VALUES = 32, 1 << 23
 
 
 def _numbers(shape: list[int | str | None], side: int) -> list[int]:
-    """A declared shape with a number in the place of every name."""
+    """Replace the names in a declared shape with a number."""
     return [size if isinstance(size, int) else side for size in shape]
 
 
 def _cuda_session(content: bytes) -> Any:  # noqa: ANN401
-    """A session that really runs on CUDA, or None: asked for what it lacks, the runtime only warns."""
+    """Return a session that really runs on CUDA, or None; if it is unavailable, the runtime only warns."""
     if _CUDA not in load_runtime().get_available_providers():
         return None
-    # Exhaustive search, the default, takes seconds for every new shape.
+    # The default, exhaustive search, takes seconds for every new shape.
     providers = [(_CUDA, {"cudnn_conv_algo_search": "HEURISTIC"}), _CPU]
     try:
-        # Its own fallback prints to stdout.
+        # The runtime's own fallback prints to stdout.
         session = _started(content, session_options(limited=False), providers=providers, enable_fallback=0)
     except foreign_errors():
         return None
@@ -247,7 +249,7 @@ def _cuda_session(content: bytes) -> Any:  # noqa: ANN401
 
 @contextmanager
 def _translated(source: str, device: str) -> Iterator[None]:
-    """Turn the runtime's exceptions, which share no base class, into ours."""
+    """Translate the runtime's exceptions, which share no base class, into ours."""
     try:
         yield
     except foreign_errors() as error:
@@ -257,13 +259,13 @@ def _translated(source: str, device: str) -> Iterator[None]:
                 f"{source} failed on CUDA: {reason[:_REASON_LENGTH]}", "Use --device cpu."
             ) from error
         if isinstance(error, MemoryError) or any(words in reason for words in _MEMORY_WORDS):
-            raise ModelError(f"{source} needs more memory than it may have", _MEMORY_HINT) from error
+            raise ModelError(f"{source} needs more memory than it may use", _MEMORY_HINT) from error
         raise ModelError(f"{source} cannot be run: {reason[:_REASON_LENGTH]}", HINT) from error
 
 
 _REASON_LENGTH = 200
 _MEMORY_WORDS = ("Available memory of", "bad_alloc", "bad allocation", "Failed to allocate memory")
 _MEMORY_HINT = (
-    f"A graph gets {MEMORY_BYTES >> 30} GiB, or what the machine has left: close other programs, or take "
-    "another model."
+    f"A graph may use {MEMORY_BYTES >> 30} GiB, or what is left on the machine: close other programs, or "
+    "choose another model."
 )

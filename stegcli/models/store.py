@@ -1,8 +1,8 @@
-"""Find model files and make sure that they are what the manifest says.
+"""Find model files and verify that they are what the manifest says.
 
-Searched in this order: the folder or hub repository given by the user; the models that travel with the
-program; the Hugging Face cache of this machine; the Hugging Face Hub. The network is only asked for a model
-whose manifest entry names a hub repository and whose files lie nowhere here.
+The search order is: the folder or Hub repository given by the user; the models that come with the
+program; the Hugging Face cache of this machine; the Hugging Face Hub. The network is used only for a model
+whose manifest entry names a Hub repository and whose files are not on this machine.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ _MANIFEST_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """A model and the folder that its files are looked for in."""
+    """A model, and the folder in which its files are sought."""
 
     entry: ModelEntry
     folder: Path
 
     def read(self, role: str) -> bytes:
-        """Read one graph, checked against its SHA-256.
+        """Read one graph and check its SHA-256.
 
         Args:
             role: one of the entry's files.
 
         Raises:
-            ModelError: missing, unreadable, not to be fetched, or not the file that the manifest means.
+            ModelError: it is missing, unreadable, cannot be fetched, or differs from the manifest.
         """
         path = self._locate(role)
         try:
@@ -57,12 +57,12 @@ class ModelFiles:
         if hashlib.sha256(content).hexdigest() != self.entry.sha256[role]:
             raise ModelError(
                 f"{path} is damaged or not the {role} of {self.entry.id}: its SHA-256 is not the manifest's",
-                "Fetch it again: install stegcli again, or copy the weights anew.",
+                "Install stegcli again, or copy the weights again.",
             )
         return content
 
     def is_local(self) -> bool:
-        """Whether its graphs lie in the folder, so that no network is needed."""
+        """Whether its graphs are in the folder, so that no network is needed."""
         return all((self.folder / name).is_file() for name in self.entry.files.values())
 
     def _locate(self, role: str) -> Path:
@@ -79,18 +79,18 @@ def find(
 
     Args:
         name: id or family; None for the default.
-        weights: folder with a manifest, or `hf://owner/repo@revision`; None for the models of the program.
-        progressive: whether one is wanted that can send fewer planes than all.
+        weights: folder with a manifest, or `hf://owner/repo@revision`; None for the program's own models.
+        progressive: whether the model must be able to send only some of its planes.
 
     Raises:
-        ModelError: there is no such model.
+        ModelError: no such model exists.
     """
     manifest, folder = _open(weights)
     return ModelFiles(manifest.choose(name, progressive=progressive), folder)
 
 
 def find_by_fingerprint(fingerprint: bytes, weights: PathLike | None = None) -> ModelFiles:
-    """Find the model that a stego's header names, in the given weights first, then in the program's own.
+    """Find the model that a stego's header names, first in the given weights, then in the program's own.
 
     Args:
         fingerprint: first 4 bytes of the decoder's SHA-256.
@@ -105,31 +105,31 @@ def find_by_fingerprint(fingerprint: bytes, weights: PathLike | None = None) -> 
         if entry is not None:
             return ModelFiles(entry, folder)
     raise ModelError(
-        f"the picture was hidden with model {fingerprint.hex()}, which is not here",
-        "Give the folder of the weights that it was hidden with: --weights DIR; or upgrade stegcli.",
+        f"the picture was hidden with model {fingerprint.hex()}, which is not installed",
+        "Give the folder with the weights that it was hidden with: --weights DIR; or upgrade stegcli.",
     )
 
 
 def pinned(address: str) -> str:
-    """A hub's address with its commit: that of the main branch, as it is now, where none is given.
+    """Return a Hub address with a commit: if it names none, the one to which the main branch points now.
 
     Raises:
-        UsageError: it is no address of the hub.
-        ModelError: the Hub cannot be asked.
+        UsageError: it is not an address on the Hub.
+        ModelError: the Hub cannot be reached.
     """
     repository, at, _ = address.removeprefix(hub.SCHEME).partition("@")
     if not address.startswith(hub.SCHEME) or repository.count("/") != 1:
-        raise UsageError(f"{address}: not an address of the hub", "Write hf://owner/repo@REVISION.")
+        raise UsageError(f"{address}: not an address on the Hub", "Write hf://owner/repo@REVISION.")
     return address if at else f"{address}@{hub.latest(repository)}"
 
 
 def is_folder_of_weights(name: str) -> bool:
-    """Whether a name that may be a model's id is a folder with a manifest."""
+    """Whether a name that could also be a model's id is a folder with a manifest."""
     return (Path(name) / MANIFEST).is_file()
 
 
 def catalog(weights: PathLike | None = None) -> tuple[ModelFiles, ...]:
-    """List every model of one place, in the manifest's order."""
+    """List all models of a folder or repository, in the manifest's order."""
     manifest, folder = _open(weights)
     return tuple(ModelFiles(entry, folder) for entry in manifest.models)
 
@@ -146,10 +146,10 @@ def _open_folder(folder: Path) -> tuple[Manifest, Path]:
     path = folder / MANIFEST
     try:
         text = read_regular(path, _MANIFEST_BYTES).decode("utf-8-sig")
-    except (OSError, ValueError) as error:  # the latter: no UTF-8, or a name that holds a zero
+    except (OSError, ValueError) as error:  # the latter: not UTF-8, or a name that contains a zero byte
         raise ModelError(
             f"cannot read {path} ({one_line(error)})",
-            f"A folder of weights holds {MANIFEST}; `stegcli export` writes one.",
+            f"Give a folder that holds {MANIFEST}, such as `stegcli export` writes.",
         ) from error
     return parse_manifest(text, str(path)), folder
 
@@ -159,7 +159,7 @@ def _open_hub(address: str) -> tuple[Manifest, Path]:
     if repository.count("/") != 1 or not is_revision(revision):
         raise UsageError(
             f"{address} does not pin a commit",
-            "Write hf://owner/repo@REVISION with all 40 digits: a branch may change under you.",
+            "Write hf://owner/repo@REVISION with all 40 digits: what a branch points to can change.",
         )
     manifest, folder = _open_folder(hub.fetch(repository, revision, MANIFEST).parent)
     return Manifest(tuple(_in_hub(entry, repository, revision) for entry in manifest.models)), folder
@@ -174,6 +174,6 @@ def _bundled_folder() -> Path:
         return Path(import_module("stegcli.weights").__path__[0])
     except ModuleNotFoundError as error:
         raise ModelError(
-            "the models of the program are not installed",
+            "the models that come with the program are not installed",
             "Install it with `pip install .`, or give --weights DIR.",
         ) from error

@@ -1,8 +1,8 @@
-"""Cut a picture into overlapping tiles, so that memory does not grow with it.
+"""Cut a picture into overlapping tiles, so that memory does not grow with its size.
 
-A network takes about a hundred bytes a pixel while it runs. Tiles overlap by the receptive radius, so
-no seam shows: every kept value is computed from the same inputs as in one piece, up to the order of
-floating-point sums. All tiles of a picture have one shape, which lets the runtime reuse its memory.
+A network takes about a hundred bytes per pixel while it runs. Tiles overlap by the receptive radius, so that
+there are no seams: every kept value is computed from the same inputs as in one piece, up to the order of
+floating-point sums. All tiles of a picture have the same shape, so that the runtime can reuse its memory.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 __all__ = ["TILE_PIXELS", "Tile", "plan_sample", "plan_tiles"]
 
 TILE_PIXELS = 1 << 22
-"""Most pixels that a network sees at once; memory grows with it, repeated work at the overlaps falls."""
+"""Largest number of pixels in a tile; more of them take more memory, but less repeated work at overlaps."""
 
 _MAX_TILES_PER_AXIS = 256
 _SAMPLE_TILE_PIXELS = 1 << 17
 _SAMPLED_SHARE = 1 / 8
-"""Of a large picture's tiles, how many are enough to know its mean quality by."""
+"""Share of a large picture's tiles that suffices to estimate its mean quality."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A rectangle that the network sees, and the part of its answer that is kept.
+    """A rectangle that the network sees, and the part of its output that is kept.
 
     Attributes:
         rows: rows seen, in the padded picture.
         cols: columns seen.
-        kept_rows: rows kept, also in the padded picture; the kept rectangles of a plan cover it once.
+        kept_rows: rows kept, in the padded picture; the kept rectangles of a plan cover it exactly once.
         kept_cols: columns kept.
     """
 
@@ -52,20 +52,20 @@ class Tile:
         return self.rows.stop - self.rows.start, self.cols.stop - self.cols.start
 
     def keep(self, seen: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(C,h,w) of the tile -> the kept part of it, a view."""
+        """(C, h, w) of the tile -> its kept part, a view."""
         top, left = self.rows.start, self.cols.start
         rows = slice(self.kept_rows.start - top, self.kept_rows.stop - top)
         return seen[:, rows, self.kept_cols.start - left : self.kept_cols.stop - left]
 
 
 def plan_tiles(height: int, width: int, contract: Contract, budget: int = TILE_PIXELS) -> list[Tile]:
-    """Cut a padded picture into overlapping tiles of one shape, the least work that fits the budget.
+    """Cut a padded picture into overlapping tiles of one shape with the least work that fits the budget.
 
     Args:
-        height: rows, a multiple of the contract's.
-        width: columns, likewise.
-        contract: gives the overlap and the size rule.
-        budget: most pixels per tile; exceeded only if the overlap alone asks for more.
+        height: number of rows, a multiple of the contract's.
+        width: number of columns, a multiple of the contract's.
+        contract: determines the overlap and the size rule.
+        budget: largest number of pixels per tile; exceeded only if the overlap alone requires it.
     """
     pairs = [(y, x) for y in _axis_plans(height, contract) for x in _axis_plans(width, contract)]
     fitting = [(y, x) for y, x in pairs if y.size * x.size <= budget]
@@ -77,14 +77,14 @@ def plan_tiles(height: int, width: int, contract: Contract, budget: int = TILE_P
 
 
 def plan_sample(height: int, width: int, contract: Contract) -> list[Tile]:
-    """Some tiles of a large padded picture: of every eight that follow each other, one that is drawn.
+    """Return some tiles of a large padded picture: a randomly chosen one of every eight in a row.
 
-    Always the same ones for one size, so that two runs measure the same.
+    They are always the same for a given size, so that two runs measure the same.
 
     Args:
-        height: rows, a multiple of the contract's.
-        width: columns, likewise.
-        contract: gives the overlap and the size rule.
+        height: number of rows, a multiple of the contract's.
+        width: number of columns, a multiple of the contract's.
+        contract: determines the overlap and the size rule.
     """
     tiles = plan_tiles(height, width, contract, _SAMPLE_TILE_PIXELS)
     count = math.ceil(len(tiles) * _SAMPLED_SHARE)
@@ -107,7 +107,7 @@ class _AxisPlan:
         return self.count * self.size
 
     def spans(self) -> list[tuple[slice, slice]]:
-        """(seen, kept) of every tile."""
+        """Return (seen, kept) of every tile."""
         step = self.size - 2 * self.halo
         starts = [min(i * step, self.length - self.size) for i in range(self.count)]
         edges = [0, *(start + self.halo for start in starts[1:]), self.length]
@@ -115,7 +115,7 @@ class _AxisPlan:
 
 
 def _axis_plans(length: int, contract: Contract) -> list[_AxisPlan]:
-    """Every sensible way to cut one axis, in ascending number of tiles."""
+    """Return every sensible way to cut one axis, in ascending number of tiles."""
     halo = contract.padded(contract.halo)
     plans = [_AxisPlan(length, 1, length, halo)]
     for count in range(2, _MAX_TILES_PER_AXIS + 1):

@@ -1,1 +1,1 @@
-"""Picture files and the arrays in them: the only room that opens and writes image files."""
+"""Picture files and their arrays: the only package that opens and writes image files."""

@@ -1,7 +1,7 @@
-"""What the numbers of a pixel mean: colour profiles, and what PNG says instead, applied as viewers do.
+"""Colour management: profiles, and the colour chunks of PNG, applied as viewers do.
 
-A secret is hidden as the gray that a viewer shows, so that its pixels become sRGB first. Covers keep their
-pixels, and what says how to read them.
+A secret is hidden as the gray that a viewer shows, so that its pixels are first converted to sRGB. Covers
+keep their pixels, and the data that says how to interpret them.
 Sources: ICC.1:2022 (profiles); ITU-T H.273 (code points of cICP).
 """
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 __all__ = ["Convert", "is_high_dynamic_range", "profile_of", "to_srgb"]
 
 Convert = Callable[[Image.Image], Image.Image]
-"""A picture in the profile's mode -> an RGB picture in sRGB."""
+"""Function from a picture in the profile's mode to an RGB picture in sRGB."""
 
 F64 = NDArray[np.float64]
 
 _SPACES: Final = {"RGB": "RGB ", "L": "GRAY", "CMYK": "CMYK"}
 _SAME: Final = 2
-"""Grey levels by which a profile may differ from sRGB and still be taken for it: rounding inside tables."""
+"""Grey levels by which a profile may differ from sRGB and still count as sRGB: rounding inside tables."""
 _GRID: Final = 17
 
 _GAMMA_UNIT: Final = 100_000
 _SRGB_GAMMA: Final = 1 / 2.2
 _GAMMA_TOLERANCE: Final = 0.05
-"""libpng's: a gAMA as near as this to 1/2.2 is sRGB's."""
+"""As in libpng: a gAMA this close to 1/2.2 counts as sRGB's."""
 _CHROMATICITY_TOLERANCE: Final = 0.002
 
 # x and y of white, red, green and blue, in the order of cHRM.
@@ -51,19 +51,19 @@ _PRIMARIES: Final = {
 _SRGB_CURVE: Final = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 _TRANSFERS: Final = {4: (2.2,), 5: (2.8,), 8: (1.0,), **dict.fromkeys((1, 6, 13, 14, 15), _SRGB_CURVE)}
 _HIGH_DYNAMIC_RANGE: Final = frozenset({16, 18})
-"""PQ and HLG: what they look like in sRGB is every viewer's own choice."""
+"""PQ and HLG: viewers differ in how they show them in sRGB."""
 
 _D50: Final = np.array([0.9642, 1.0, 0.8249])
 _BRADFORD: Final = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
 
 def to_srgb(icc: bytes, mode: str) -> Convert | None:
-    """How to bring pictures of a mode ("RGB", "L" or "CMYK") from a profile to sRGB; None if they are there.
+    """Return a function from pictures in a mode ("RGB", "L", "CMYK") to sRGB; None if nothing changes.
 
     Raises:
-        ValueError: the profile is damaged, or one for other pixels.
+        ValueError: the profile is damaged, or is for other pixels.
     """
-    from PIL import ImageCms  # few pictures have a profile, and it brings decimals and fractions along
+    from PIL import ImageCms  # few pictures have a profile, and this imports decimal and fractions
 
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
@@ -75,7 +75,7 @@ def to_srgb(icc: bytes, mode: str) -> Convert | None:
             mode,
             "RGB",
             ImageCms.Intent(ImageCms.getDefaultIntent(profile)),
-            # littleCMS would make a table of 33 steps of a gray curve: 8 grey levels off in the dark.
+            # littleCMS would turn a gray curve into a table of 33 steps: 8 grey levels off in dark tones.
             ImageCms.Flags.BLACKPOINTCOMPENSATION
             | (ImageCms.Flags.NOOPTIMIZE if mode == "L" else ImageCms.Flags.NONE),
         )
@@ -92,9 +92,9 @@ def to_srgb(icc: bytes, mode: str) -> Convert | None:
 
 
 def profile_of(chunks: tuple[Chunk, ...], *, gray: bool = False) -> bytes | None:
-    """The colour profile that a PNG's chunks amount to; None where that is sRGB, or nothing is said.
+    """Return the colour profile that a PNG's chunks describe; None if that is sRGB, or nothing is stated.
 
-    cICP goes before sRGB, and that before gAMA and cHRM, as the specification orders them.
+    cICP takes precedence over sRGB, and that over gAMA and cHRM, as the specification requires.
     """
     said = dict(chunks)
     if b"cICP" in said:
@@ -109,12 +109,12 @@ def profile_of(chunks: tuple[Chunk, ...], *, gray: bool = False) -> bytes | None
 
 
 def is_high_dynamic_range(chunks: tuple[Chunk, ...]) -> bool:
-    """Whether the brightness of the pixels goes beyond sRGB's."""
+    """Whether the brightness of the pixels exceeds the range of sRGB."""
     return dict(chunks).get(b"cICP", bytes(2))[1] in _HIGH_DYNAMIC_RANGE
 
 
 def _changes_nothing(convert: Convert, mode: str) -> bool:
-    """Whether colours all over the cube, or all grays, stay what they are."""
+    """Whether colours throughout the cube, or all grays, stay the same."""
     if mode == "L":
         grays = np.arange(256, dtype=np.uint8)[None]
         before = np.repeat(grays[..., None], 3, axis=2)
@@ -130,7 +130,7 @@ def _changes_nothing(convert: Convert, mode: str) -> bool:
 
 
 def _profile(primaries: tuple[float, ...], curve: tuple[float, ...], gray: bool) -> bytes | None:
-    """An ICC profile of version 4; None where it would be sRGB's, or the primaries make no sense."""
+    """Return an ICC profile of version 4; None if it is sRGB, or if the primaries make no sense."""
     usual = gray or np.allclose(primaries, _BT709, rtol=0, atol=_CHROMATICITY_TOLERANCE)
     if usual and curve == _SRGB_CURVE:
         return None
@@ -147,7 +147,7 @@ def _profile(primaries: tuple[float, ...], curve: tuple[float, ...], gray: bool)
 
 
 def _matrix(primaries: tuple[float, ...]) -> F64 | None:
-    """(3, 3): linear RGB -> XYZ under D50, adapted by Bradford's matrix; None if there is none."""
+    """(3, 3): linear RGB -> XYZ under D50, adapted with Bradford's matrix; None if there is none."""
     xy = np.array(primaries).reshape(4, 2)
     if (xy[:, 1] <= 0).any():
         return None
@@ -165,7 +165,7 @@ def _matrix(primaries: tuple[float, ...]) -> F64 | None:
 
 
 def _file(tags: dict[bytes, bytes], space: bytes) -> bytes:
-    """Header of 128 bytes, table of tags, their data at multiples of 4."""
+    """Return a file: header of 128 bytes, table of tags, and their data at multiples of 4."""
     table, data = struct.pack(">I", len(tags)), b""
     start = 128 + 4 + 12 * len(tags)
     for name, content in tags.items():
@@ -178,7 +178,7 @@ def _file(tags: dict[bytes, bytes], space: bytes) -> bytes:
 
 
 def _numbers(values: F64) -> bytes:
-    """s15Fixed16."""
+    """Return numbers as s15Fixed16."""
     return b"".join(struct.pack(">i", round(float(value) * 65536)) for value in values)
 
 
@@ -187,7 +187,7 @@ def _xyz(values: F64) -> bytes:
 
 
 def _parametric(curve: tuple[float, ...]) -> bytes:
-    """A power (function 0), or sRGB's curve (function 3)."""
+    """Return a power (function 0), or sRGB's curve (function 3)."""
     kind = 0 if len(curve) == 1 else 3
     return b"para\0\0\0\0" + struct.pack(">HH", kind, 0) + _numbers(np.array(curve))
 

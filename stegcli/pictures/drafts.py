@@ -1,8 +1,8 @@
-"""The one way in which this project writes a file: whole or not at all, under its name only when it is done.
+"""Write files: whole or not at all, and under their name only once they are complete.
 
-A draft has no name where the system can do without (`O_TMPFILE`), so that not even a killed process leaves
-one; elsewhere it lies beside its target, readable by its owner alone. It takes the target's name in one step
-that fails where somebody else was faster.
+A draft has no name where the system supports that (`O_TMPFILE`), so that not even a killed process leaves
+one; elsewhere it lies beside its target, readable only by its owner. It takes the target's name in a single
+step, which fails if another process was faster.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NO_UNNAMED: Final = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, er
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL})
 _NO_SYNC: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS})
 _NO_PERMISSIONS: Final = _NO_SYNC | {errno.EPERM}
-"""What file systems and shares answer that lack the one or the other: no fault of the file."""
+"""Errors from file systems and shares that lack one or the other feature: no fault of the file."""
 
 _PERMISSIONS: Final = 0o777
 _NEW_FILE: Final = 0o666
@@ -47,7 +47,7 @@ class Draft:
 
     Attributes:
         file: open for reading and writing, at its start.
-        path: opens the same file as long as `file` is open; of no meaning to a user.
+        path: opens the same file as long as `file` is open; not meaningful to a user.
     """
 
     file: IO[bytes]
@@ -56,12 +56,12 @@ class Draft:
 
 @contextmanager
 def replacing(path: PathLike, force: bool) -> Iterator[Draft]:
-    """A draft that becomes `path` when the block ends well, and is gone when it fails.
+    """Yield a draft that becomes `path` if the block succeeds, and is removed if it fails.
 
-    A link is followed: the file that it names is replaced, and with `force` keeps its permissions.
+    A link is followed: the file that it names is replaced and, with `force`, keeps its permissions.
 
     Raises:
-        OutputError: `path` exists and `force` is not given, is no regular file, or cannot be written.
+        OutputError: `path` exists without `force`, is not a regular file, or cannot be written.
     """
     target = Path(path)
     with explained(target):
@@ -86,7 +86,7 @@ def replacing(path: PathLike, force: bool) -> Iterator[Draft]:
 
 
 def check_place(path: PathLike, force: bool, inputs: Sequence[PathLike] = ()) -> None:
-    """Raise OutputError now if `replacing` could not write there later; leaves nothing behind."""
+    """Raise an OutputError now if `replacing` could not write there later; leaves nothing behind."""
     target = Path(path)
     with explained(target):
         refuse_existing(target, force, inputs)
@@ -101,7 +101,7 @@ def check_place(path: PathLike, force: bool, inputs: Sequence[PathLike] = ()) ->
 
 
 def refuse_existing(target: Path, force: bool, inputs: Sequence[PathLike] = ()) -> None:
-    """Raise OutputError if something of that name is there that must not, or cannot, be replaced."""
+    """Raise an OutputError if a file of that name exists that must not, or cannot, be replaced."""
     try:
         target.lstat()
     except FileNotFoundError:
@@ -120,14 +120,14 @@ def refuse_existing(target: Path, force: bool, inputs: Sequence[PathLike] = ()) 
         )
     if _is_mount_point(target):
         raise OutputError(
-            f"{target}: is mounted from elsewhere and cannot be replaced",
-            "Give another name with -o, or write to where it comes from.",
+            f"{target}: is a mount point and cannot be replaced",
+            "Give another name with -o, or write to the place that is mounted there.",
         )
 
 
 @contextmanager
 def explained(target: Path) -> Iterator[None]:
-    """Say an OSError as an OutputError about `target`."""
+    """Turn an OSError into an OutputError about `target`."""
     try:
         yield
     except OSError as error:
@@ -138,7 +138,7 @@ def explained(target: Path) -> Iterator[None]:
 
 
 def _new_draft(place: Path) -> tuple[Draft, bool]:
-    """A draft in the folder of `place`, and whether it has a name."""
+    """Return a draft in the folder of `place`, and whether it has a name."""
     descriptor = _unnamed(place.parent)
     if descriptor is not None:
         return Draft(os.fdopen(descriptor, "w+b"), Path(f"/proc/self/fd/{descriptor}")), False
@@ -148,13 +148,13 @@ def _new_draft(place: Path) -> tuple[Draft, bool]:
 
 
 def _unnamed(folder: Path) -> int | None:
-    """A descriptor of a file without a name; None where the system, or its file system, has no such thing."""
+    """Return a descriptor of a file without a name; None if the system or its file system has none."""
     if not _UNNAMED or not Path("/proc/self/fd").is_dir():
         return None
     try:
         return os.open(folder, _UNNAMED | os.O_RDWR, _NEW_FILE)
     except OSError as error:
-        # A folder that is not there says ENOENT as well: the named draft will say so again.
+        # A missing folder also gives ENOENT, which the named draft will report.
         if error.errno in _NO_UNNAMED:
             return None
         raise
@@ -162,7 +162,7 @@ def _unnamed(folder: Path) -> int | None:
 
 @contextmanager
 def _closing(file: IO[bytes]) -> Iterator[None]:
-    """Close a file; where the work failed, what it still held may fail as well, and is not the reason."""
+    """Close a file; if the work failed, closing may fail as well, which is not the reason to report."""
     try:
         yield
     except BaseException:
@@ -173,7 +173,7 @@ def _closing(file: IO[bytes]) -> Iterator[None]:
 
 
 def _sync(file: IO[bytes]) -> None:
-    """On the disk, not only in its cache."""
+    """Write to the disk, not only to its cache."""
     file.flush()
     try:
         os.fsync(file.fileno())
@@ -183,7 +183,7 @@ def _sync(file: IO[bytes]) -> None:
 
 
 def _settle_permissions(file: IO[bytes], place: Path, named: bool) -> None:
-    """Those of the file that is replaced, or what the user's umask gives to a new one."""
+    """Set the permissions of the file that is replaced, or those of the user's umask for a new one."""
     if not hasattr(os, "fchmod"):  # Windows
         return
     try:
@@ -194,13 +194,13 @@ def _settle_permissions(file: IO[bytes], place: Path, named: bool) -> None:
         return
     new = os.fstat(file.fileno())
     if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
-        with contextlib.suppress(OSError):  # only root gives files away
+        with contextlib.suppress(OSError):  # only root can give files away
             os.fchown(file.fileno(), old.st_uid, old.st_gid)
     _change_mode(file, stat.S_IMODE(old.st_mode) & _PERMISSIONS)
 
 
 def _change_mode(file: IO[bytes], mode: int) -> None:
-    """Of file systems that know no permissions, as shares and memory cards, nothing is asked."""
+    """Change the mode, except on file systems without permissions, such as shares and memory cards."""
     try:
         os.fchmod(file.fileno(), mode)
     except OSError as error:
@@ -209,7 +209,7 @@ def _change_mode(file: IO[bytes], mode: int) -> None:
 
 
 def _umask() -> int:
-    """The process's mask. Only Linux tells it without setting it, which other threads might notice."""
+    """Return the umask. Only Linux tells it without setting it, which other threads might notice."""
     with contextlib.suppress(OSError):
         found = _UMASK.search(Path("/proc/self/status").read_text(encoding="ascii", errors="replace"))
         if found:
@@ -224,7 +224,7 @@ def _umask() -> int:
 
 
 def _publish_unnamed(draft: Draft, place: Path, force: bool) -> None:
-    """Give a file without a name its name; one that is taken, only by `force`."""
+    """Give an unnamed file its name; one that is taken, only with `force`."""
     try:
         _link(draft, place)
     except FileExistsError:
@@ -239,13 +239,13 @@ def _publish_unnamed(draft: Draft, place: Path, force: bool) -> None:
 
 
 def _link(draft: Draft, name: Path) -> None:
-    """A first name for a draft without one."""
-    # Any src_dir_fd makes Python follow the link in /proc to the file itself; the path is absolute.
+    """Give an unnamed draft a first name."""
+    # With any src_dir_fd, Python follows the link in /proc to the file itself; the path is absolute.
     os.link(draft.path, name, src_dir_fd=draft.file.fileno(), follow_symlinks=True)
 
 
 def _publish_named(draft: Path, place: Path, force: bool) -> None:
-    """Rename a draft; without `force` never onto something that appeared meanwhile."""
+    """Rename a draft; without `force`, never onto a file that has appeared meanwhile."""
     if force:
         draft.replace(place)
         return
@@ -259,7 +259,7 @@ def _publish_named(draft: Path, place: Path, force: bool) -> None:
 
 
 def _claim(place: Path) -> None:
-    """Take a name that nobody has; FileExistsError for all but the first who tries."""
+    """Take an unused name; FileExistsError for all but the first to try."""
     os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
@@ -268,7 +268,7 @@ def _beside(place: Path) -> Path:
 
 
 def _followed(target: Path) -> Path:
-    """Where a link leads, or the target itself."""
+    """Return the target of a link, or the path itself."""
     if not target.is_symlink():
         return target
     place = Path(os.path.realpath(target))
@@ -278,7 +278,7 @@ def _followed(target: Path) -> Path:
 
 
 def _refuse_long_name(target: Path, place: Path) -> None:
-    """A draft's name is short, and so would not tell."""
+    """Raise an OutputError for a name that is too long, which a short draft's name would not reveal."""
     try:
         longest = os.pathconf(place.parent, "PC_NAME_MAX")
     except (AttributeError, OSError, ValueError):
@@ -286,19 +286,19 @@ def _refuse_long_name(target: Path, place: Path) -> None:
     length = len(os.fsencode(place.name))
     if 0 < longest < length:
         raise OutputError(
-            f"{target}: the name has {length} bytes; {longest} are possible here",
+            f"{target}: the name has {length} bytes, but at most {longest} are possible here",
             "Give a shorter name with -o.",
         )
 
 
 def _is_mount_point(target: Path) -> bool:
-    """Whether a single file is mounted here, as containers do: it can be written to, but not replaced."""
+    """Whether a single file is mounted here, as in containers: it can be written to, but not replaced."""
     try:
         lines = _MOUNTS.read_bytes().splitlines()
     except OSError:
         return False
     points = {line.split()[_MOUNT_POINT] for line in lines if len(line.split()) > _MOUNT_POINT}
-    # The kernel writes blanks and backslashes in octal.
+    # The kernel writes spaces and backslashes in octal.
     name = re.sub(rb"[\s\\]", lambda found: b"\\%03o" % found[0][0], os.fsencode(os.path.realpath(target)))
     return name in points
 

@@ -1,4 +1,4 @@
-"""Picture files that can be read only once: stdin, pipes, devices. Their bytes are kept, under their name."""
+"""Picture files that can be read only once: stdin, pipes, devices. Their bytes are kept with their name."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ PathLike = str | os.PathLike[str]
 STDIN: Final = "-"
 
 _BYTES_PER_PIXEL: Final = 8
-"""Four channels of 16 bits, not compressed: no picture within a limit on pixels takes more ..."""
+"""Four channels of 16 bits, uncompressed: no picture within a limit on pixels takes more ..."""
 _METADATA_BYTES: Final = 64 << 20
-"""... but for its metadata."""
+"""... apart from its metadata."""
 _CHUNK_BYTES: Final = 1 << 20
 
 
 class Sink(Protocol):
-    """Where a whole picture file is written to at once: any binary stream."""
+    """Any binary stream to which a whole picture file is written at once."""
 
     def write(self, content: bytes, /) -> object:
-        """All of it."""
+        """Write all of it."""
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A picture file in memory. It passes for a path, so that errors and reports can name it.
+    """A picture file in memory. It is accepted as a path, so that errors and reports can name it.
 
     Attributes:
-        name: as the user gave it.
+        name: name as the user gave it.
         content: the whole file.
     """
 
@@ -51,25 +51,25 @@ class Encoded:
 
 
 def is_stream(path: PathLike) -> bool:
-    """Whether a second reading would not give the same bytes: stdin, a pipe, a device."""
+    """Whether a second reading would not return the same bytes: stdin, a pipe, a device."""
     if os.fspath(path) == STDIN:
         return True
     try:
         mode = Path(path).stat().st_mode
-    except (OSError, ValueError):  # whoever opens it says why it cannot be opened
+    except (OSError, ValueError):  # opening it will report why it cannot be opened
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def read_once(path: PathLike, max_pixels: int) -> PathLike:
-    """A file as it is; a stream as `Encoded`.
+    """Return a file's path unchanged, and a stream as `Encoded`.
 
     Args:
         path: "-" is stdin.
-        max_pixels: bounds what is read, for a stream may never end.
+        max_pixels: limits what is read, since a stream may never end.
 
     Raises:
-        ImageError: the stream cannot be read, or gives more than any picture of so many pixels.
+        ImageError: the stream cannot be read, or sends more than a picture with that many pixels can have.
     """
     if isinstance(path, Encoded) or not is_stream(path):
         return path
@@ -87,7 +87,7 @@ def read_once(path: PathLike, max_pixels: int) -> PathLike:
 
 
 def _stdin() -> IO[bytes]:
-    if sys.stdin is None:  # a daemon's
+    if sys.stdin is None:  # as in a daemon
         raise ImageError("-: there is no stdin", "Give the name of a file.")
     return sys.stdin.buffer
 
@@ -99,18 +99,18 @@ def _bounded(file: IO[bytes], name: str, limit: int) -> bytes:
         content += chunk
         if len(content) > limit:
             hint = "If you trust it and have the memory, raise the limit with --max-pixels."
-            raise ImageError(f"{name}: gives more bytes than any picture within the limit", hint)
+            raise ImageError(f"{name}: sends more bytes than a picture within the limit can have", hint)
     if not content:
-        raise ImageError(f"{name}: gives no data", "Check what writes to the pipe.")
+        raise ImageError(f"{name}: sends no data", "Check what writes to the pipe.")
     return bytes(content)
 
 
 def _refuse_device(file: IO[bytes], name: str) -> None:
-    """ImageError for what has no end: /dev/zero and its like, a disk, a terminal."""
+    """Raise an ImageError for what has no end: /dev/zero and the like, a disk, a terminal."""
     try:
         status, nothing = os.fstat(file.fileno()), Path(os.devnull).stat()
-    except (OSError, AttributeError):  # a stream without a descriptor, of whoever calls the library
+    except (OSError, AttributeError):  # a stream without a descriptor, given by a caller of the library
         return
     is_device = stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode)
-    if is_device and status.st_rdev != nothing.st_rdev:  # which has an end at once
-        raise ImageError(f"{name}: a device, not a picture", "Give a picture file, or send one by a pipe.")
+    if is_device and status.st_rdev != nothing.st_rdev:  # /dev/null ends at once
+        raise ImageError(f"{name}: a device, not a picture", "Give a picture file, or pipe one in.")

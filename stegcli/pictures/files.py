@@ -48,11 +48,11 @@ DECODER_ERRORS: Final = (
 )
 
 _NOT_THIS_FORMAT: Final = (SyntaxError, IndexError, TypeError, struct.error)
-"""What Pillow's own `open` takes for "try the next format"."""
+"""What Pillow's own `open` treats as "try the next format"."""
 _PROGRAMS: Final = frozenset({"EPS", "WMF"})
 """Formats that Pillow hands to other programs, which run code from the file."""
 _ONE_PICTURE: Final = frozenset({"MPO", "PSD", "TIFF", "HEIF"})
-"""Formats whose further frames are no frames: a telephone's second view, layers, copies (see `tiff`)."""
+"""Formats whose further frames are not frames: a telephone's second view, layers, copies (see `tiff`)."""
 
 _JPEG_START: Final = b"\xff\xd8"
 _JPEG_MARKER: Final = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
@@ -61,27 +61,27 @@ _FRAME: Final = struct.Struct(">HBHH")  # length, bits per sample, height, width
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _FEW_SCANS: Final = 24
 _SCANNED_PIXELS: Final = 1_000_000_000
-"""A progressive JPEG goes over all pixels once a scan: so many in all took a second and more."""
+"""Limit on pixels times scans of a progressive JPEG: so many take more than a second."""
 
 _CODE_POINTS: Final = re.compile(rb"colrnclx\0(.)\0(.)", re.DOTALL)
 _USUAL_PRIMARIES: Final = frozenset({1, 2})
 _USUAL_TRANSFERS: Final = frozenset({1, 2, 6, 13, 14, 15})
-"""BT.709's and what is not said; curves that viewers take for sRGB's (ITU-T H.273)."""
+"""BT.709's curve, an unspecified one, and curves that viewers treat as sRGB's (ITU-T H.273)."""
 
 _TIFF_STARTS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
-# Pillow warns of what it mends or skips. Filters are the process's, and to set them for one call is a race:
-# so these are silenced once. What matters to a user is a notice.
+# Pillow warns about what it repairs or skips. Warning filters belong to the process, and setting them for one
+# call would be a race, so that these are silenced once. What matters to a user becomes a notice.
 warnings.filterwarnings("ignore", module=r"PIL\b")
 
 
 @dataclass(frozen=True)
 class OpenedPicture:
-    """A picture whose pixels are not decoded yet.
+    """A picture whose pixels have not been decoded yet.
 
     Attributes:
-        image: Pillow's, at the right page.
-        colour: what a PNG says of its colours, see `png.PngFacts`.
+        image: Pillow's image, at the right page.
+        colour: what a PNG says about its colours; see `png.PngFacts`.
         icc: the colour profile, or None.
         jpeg: the whole file, if it is a JPEG.
     """
@@ -94,7 +94,7 @@ class OpenedPicture:
 
 @contextmanager
 def opened(path: PathLike, max_pixels: int) -> Iterator[OpenedPicture]:
-    """A file, or `-` for stdin, as a picture; whatever fails, in the block too, becomes an ImageError."""
+    """Open a file, or `-` for stdin, as a picture; any failure, also in the block, becomes an ImageError."""
     try:
         with _source(path, max_pixels) as file:
             head = file.read(foreign.HEAD_BYTES)
@@ -115,19 +115,19 @@ def opened(path: PathLike, max_pixels: int) -> Iterator[OpenedPicture]:
         raise
     except Image.DecompressionBombError as error:
         hint = "Give a smaller picture, or raise PIL.Image.MAX_IMAGE_PIXELS."
-        raise ImageError(f"{path}: larger than Pillow decodes ({one_line(error)})", hint) from error
+        raise ImageError(f"{path}: larger than Pillow can decode ({one_line(error)})", hint) from error
     except MemoryError as error:
-        raise ImageError(f"{path}: needs more memory than there is", "Give a smaller picture.") from error
+        raise ImageError(f"{path}: needs more memory than is free", "Give a smaller picture.") from error
     except DECODER_ERRORS as error:
         raise ImageError(f"{path}: cannot be decoded ({one_line(error)})", _DAMAGED) from error
 
 
 def is_jpeg(path: PathLike) -> bool:
-    """Whether a file begins as a JPEG does; whoever opens it says what is wrong with it."""
+    """Whether a file begins like a JPEG; opening it will report what is wrong with it."""
     if isinstance(path, Encoded):
         return path.content.startswith(_JPEG_START)
     try:
-        if not Path(path).is_file():  # a stream gives its bytes once
+        if not Path(path).is_file():  # a stream can be read only once
             return False
         with Path(path).open("rb") as file:
             return file.read(len(_JPEG_START)) == _JPEG_START
@@ -143,7 +143,7 @@ _DAMAGED: Final = "The file is truncated or damaged: get a whole copy of it."
 
 
 def _source(path: PathLike, max_pixels: int) -> IO[bytes]:
-    """A file that can be sought in; a stream's content is in memory."""
+    """Return a seekable file; the content of a stream is held in memory."""
     whole = read_once(path, max_pixels)
     if isinstance(whole, Encoded):
         return io.BytesIO(whole.content)
@@ -175,7 +175,7 @@ def _refuse_foreign(path: PathLike, head: bytes) -> None:
 
 
 def _identified(path: PathLike, file: IO[bytes], head: bytes) -> Image.Image:
-    """What `Image.open` gives, less the look at a limit of the whole process."""
+    """Do what `Image.open` does, without checking a limit of the whole process."""
     if foreign.is_heic(head):
         return _heic(file)
     tried: set[str] = set(_PROGRAMS)
@@ -188,8 +188,8 @@ def _identified(path: PathLike, file: IO[bytes], head: bytes) -> Image.Image:
                 return image
     if head.startswith(_TIFF_STARTS):
         raise ImageError(
-            f"{path}: a TIFF of a kind that cannot be read here, or damaged at its start",
-            "Save it with 8 or 16 bits per sample and common compression, or as a PNG.",
+            f"{path}: a kind of TIFF that cannot be read here, or damaged at its start",
+            "Save it with 8 or 16 bits per sample and a common compression, or as a PNG.",
         )
     hint = "Give a PNG, JPEG, WebP, TIFF, BMP or another picture that Pillow reads."
     raise ImageError(f"{path}: not a picture, or damaged at its start", hint)
@@ -199,7 +199,7 @@ def _as_format(name: str, file: IO[bytes], head: bytes) -> Image.Image | None:
     factory, accepts = Image.OPEN[name]
     try:
         accepted = accepts is None or accepts(head[:16])
-        if isinstance(accepted, str) or not accepted:  # a str says which support is missing
+        if isinstance(accepted, str) or not accepted:  # a str names missing support
             return None
         file.seek(0)
         return cast("Image.Image", factory(file, ""))
@@ -208,7 +208,7 @@ def _as_format(name: str, file: IO[bytes], head: bytes) -> Image.Image | None:
 
 
 def _heif() -> type[Image.Image] | None:
-    """The reader of HEIC pictures, if the extra is installed."""
+    """Return the reader for HEIC pictures, if the extra is installed."""
     try:
         from pillow_heif import HeifImageFile
     except ImportError:
@@ -223,7 +223,7 @@ def _heic(file: IO[bytes]) -> Image.Image:
 
 
 def _png_facts(path: PathLike, file: IO[bytes], head: bytes) -> tuple[png.PngFacts, IO[bytes]]:
-    """What a PNG says beside its pixels, and the file that Pillow may read; nothing for other files."""
+    """Return what a PNG says besides its pixels, and the file for Pillow; empty for other files."""
     if not head.startswith(png.SIGNATURE):
         return png.PngFacts((), None, lacks_palette=False), file
     facts, file = png.examined(file)
@@ -233,7 +233,7 @@ def _png_facts(path: PathLike, file: IO[bytes], head: bytes) -> tuple[png.PngFac
 
 
 def _box_colour(head: bytes) -> tuple[png.Chunk, ...]:
-    """What an AVIF or a HEIC says of its colours by code points, as PNG says it; nothing if that is sRGB."""
+    """Return the code points of an AVIF's or HEIC's colours as a PNG chunk; empty if they mean sRGB."""
     found = _CODE_POINTS.search(head) if head[4:8] == b"ftyp" else None
     if found is None:
         return ()
@@ -244,7 +244,7 @@ def _box_colour(head: bytes) -> tuple[png.Chunk, ...]:
 
 
 def _page_of(path: PathLike, file: IO[bytes]) -> int:
-    """The number of the page of a TIFF that is its picture; ImageError for raw data and several pages."""
+    """Return the number of the page that is a TIFF's picture; ImageError for raw data or several pages."""
     _silence_libtiff()
     found = tiff.pages(file)
     if found and found[0].is_raw:
@@ -261,11 +261,11 @@ def _page_of(path: PathLike, file: IO[bytes]) -> int:
 
 @functools.cache
 def _silence_libtiff() -> None:
-    """Keep libtiff from writing its complaints to stderr: the exception that follows says as much.
+    """Keep libtiff from writing complaints to stderr: the exception that follows says as much.
 
-    Pillow has no switch for that. Redirecting stderr while it works would take other threads' words, too.
+    Pillow has no switch for that. Redirecting stderr meanwhile would capture other threads' output, too.
     """
-    with contextlib.suppress(OSError, AttributeError):  # a Pillow that holds the library without its names
+    with contextlib.suppress(OSError, AttributeError):  # a Pillow that hides the library's symbols
         library = ctypes.CDLL(_imaging.__file__)
         for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
             setter = getattr(library, name)
@@ -280,7 +280,7 @@ def _refuse_large(path: PathLike, size: tuple[int, int], max_pixels: int) -> Non
 
 
 def _webp_size(head: bytes) -> tuple[int, int]:
-    """(width, height) of a WebP, for whose canvas Pillow asks memory when it opens the file; else (0, 0)."""
+    """(width, height) of a WebP, for whose canvas Pillow allocates memory on opening; else (0, 0)."""
     if head[:4] + head[8:12] != b"RIFFWEBP":
         return 0, 0
     kind, data = head[12:16], head[20:30]
@@ -300,25 +300,25 @@ def _refuse_unfit(path: PathLike, image: Image.Image) -> None:
 
 
 def _checked_jpeg(path: PathLike, file: IO[bytes]) -> bytes:
-    """The whole file; ImageError for samples that libjpeg cannot read, or for more scans than are written."""
+    """Return the whole file; ImageError for samples that libjpeg cannot read, or for too many scans."""
     file.seek(0)
     content = file.read()
     precision, pixels, scans = _jpeg_facts(content)
     if precision != _EIGHT_BITS:
         raise ImageError(
-            f"{path}: a JPEG with {precision} bits per sample, which is not read here",
+            f"{path}: a JPEG with {precision} bits per sample, which cannot be read here",
             "Convert it to PNG first.",
         )
     if scans > max(_FEW_SCANS, _SCANNED_PIXELS // max(pixels, 1)):
         raise ImageError(
-            f"{path}: a progressive JPEG of {scans} scans, which takes too long to decode",
-            "If you trust it, save it again as a PNG with another program.",
+            f"{path}: a progressive JPEG of {scans} scans, which would take too long to decode",
+            "If you trust it, save it as a PNG with another program.",
         )
     return content
 
 
 def _jpeg_facts(content: bytes) -> tuple[int, int, int]:
-    """Bits per sample, pixels, and the number of scans, up to the end of the first picture."""
+    """Return bits per sample, pixels, and the number of scans, up to the end of the first picture."""
     precision, pixels, scans, place = _EIGHT_BITS, 0, 0, len(_JPEG_START)
     while found := _JPEG_MARKER.search(content, place):
         kind, place = found[1][0], found.end()

@@ -1,4 +1,4 @@
-"""When a picture that came back is none: the least that `hide` may call done."""
+"""The least quality of a revealed picture with which `hide` reports success."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["ENOUGH_DB", "check_revealed", "least_db"]
 
 ENOUGH_DB: Final = 20.0
-"""PSNR at which a photograph is poor, but seen; every model of the program is ten above."""
+"""PSNR at which a photograph is poor but recognisable; every model of the program is ten above."""
 
 
 def least_db(secret_gray: Gray) -> float:
-    """(h, w) uint8 -> PSNR in dB that a revealed picture needs, to be one.
+    """(h, w) uint8 -> PSNR in dB that a revealed picture needs to show anything of the secret.
 
-    A flat picture of the secret's mean gray shows nothing of it, and whatever is no nearer shows no more. It
-    reaches 6 to 20 dB against photographs, drawings and text, which even a secret much reduced surpasses. A
-    secret that is nearly flat itself asks for `ENOUGH_DB`.
+    A flat picture with the secret's mean gray shows nothing of it, and a picture that is no closer shows no
+    more. A flat picture reaches 6 to 20 dB against photographs, drawings and text, which even a much reduced
+    secret exceeds. For a secret that is nearly flat itself, the limit is `ENOUGH_DB`.
     """
     flat = np.full_like(secret_gray, round(float(secret_gray.mean())))
     return min(metrics.psnr(secret_gray, flat), ENOUGH_DB)
@@ -36,17 +36,17 @@ def check_revealed(secret_gray: Gray, revealed_psnr_db: float, model: str, floor
 
     Args:
         secret_gray: (h, w) uint8.
-        revealed_psnr_db: what was reached, against the secret.
-        model: its id, for the message.
-        floor_db: what is asked for; None for `least_db`.
+        revealed_psnr_db: PSNR of the revealed picture against the secret.
+        model: id of the model, for the message.
+        floor_db: required PSNR; None for `least_db`.
 
     Raises:
-        ModelError: less was reached.
+        ModelError: the PSNR is lower.
     """
     least = least_db(secret_gray) if floor_db is None else floor_db
     if revealed_psnr_db < least:
         than = "a flat gray picture has" if floor_db is None and least < ENOUGH_DB else "the least is"
         raise ModelError(
-            f"{model} would give the secret back at {revealed_psnr_db:.1f} dB; {than} {least:.1f}",
-            "Take a model that is trained, or a cover with more room; --floor DB accepts less.",
+            f"{model} would reveal the secret at {revealed_psnr_db:.1f} dB; {than} {least:.1f}",
+            "Choose a trained model, or a cover with more room; --floor DB accepts less.",
         )

@@ -1,4 +1,4 @@
-"""Files that are no pictures here, told by their content: what each is, and what to do about it."""
+"""Recognise files that are not pictures here, and say what each one is and what to do about it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 __all__ = ["HEAD_BYTES", "HEIC", "RAW", "is_heic", "verdict"]
 
 HEAD_BYTES: Final = 4096
-"""How much of a file `verdict` wants to see."""
+"""Number of bytes of a file that `verdict` needs."""
 
 HEIC: Final = (
     "a HEIC picture, as an iPhone takes them",
@@ -84,7 +84,7 @@ _VERDICTS: Final[tuple[tuple[re.Pattern[bytes], tuple[str, str]], ...]] = (
 
 
 def verdict(head: bytes) -> tuple[str, str] | None:
-    """The first bytes of a file -> what it is and the cure; None if it may be a picture."""
+    """First bytes of a file -> what it is, and the cure; None if it may be a picture."""
     for pattern, found in _VERDICTS:
         if pattern.match(head):
             return found
@@ -92,13 +92,13 @@ def verdict(head: bytes) -> tuple[str, str] | None:
 
 
 def is_heic(head: bytes) -> bool:
-    """Whether these are the first bytes of a HEIC picture (and not of an AVIF, which is built alike)."""
+    """Whether these are the first bytes of a HEIC picture (not of an AVIF, which has the same structure)."""
     brands = _brands(head)
     return bool(_HEIC_BRANDS.intersection(brands)) and not _AVIF_BRANDS.intersection(brands)
 
 
 def _of_boxes(head: bytes) -> tuple[str, str] | None:
-    """Of a file in the container that HEIC, AVIF and videos share (ISO/IEC 14496-12)."""
+    """Return the verdict on a file in the container of HEIC, AVIF and videos (ISO/IEC 14496-12)."""
     brands = _brands(head)
     tests: tuple[tuple[Callable[[], bool], tuple[str, str] | None], ...] = (
         (lambda: not brands or bool(_AVIF_BRANDS.intersection(brands)), None),
@@ -111,7 +111,7 @@ def _of_boxes(head: bytes) -> tuple[str, str] | None:
 
 
 def _brands(head: bytes) -> list[bytes]:
-    """Major brand and compatible ones; nothing if the file does not begin with the box that names them."""
+    """Return the major and compatible brands; empty if the file does not begin with their box."""
     if head[4:8] != b"ftyp":
         return []
     end = min(int.from_bytes(head[:4], "big"), len(head))

@@ -1,7 +1,7 @@
-"""Exact luma, the colour transform of the networks, and every rounding rule.
+"""Exact luma, the colour transform of the networks, and all rounding rules.
 
 Luma is BT.601 full range, kept as an exact integer in thousandths of a grey level ("milli"):
-``299 R + 587 G + 114 B``. A method that hides in fractions of a grey level cannot afford a rounded one.
+``299 R + 587 G + 114 B``. A method that hides in fractions of a grey level cannot use a rounded one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a PNG says beside its pixels: its chunks, read without a library's limits on text.
+"""Read what a PNG says besides its pixels: its chunks, without a library's limits on text.
 
-Pillow takes a megabyte of text for an attack and gives the picture up. Text is of no use here, so that it is
-left out before Pillow sees it; what the pixels mean (gAMA, cHRM, cICP, sRGB) is kept as it is.
+Pillow treats a megabyte of text as an attack and rejects the picture. Text is not needed here, so that it is
+removed before Pillow sees it; the chunks about colour (gAMA, cHRM, cICP, sRGB) are kept unchanged.
 Source: "Portable Network Graphics (PNG) Specification (Third Edition)", W3C, 2025.
 """
 
@@ -21,13 +21,13 @@ Chunk = tuple[bytes, bytes]
 """Name and data."""
 
 COLOUR_CHUNKS: Final = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4}
-"""What the numbers of the pixels mean, and how many bytes say so."""
+"""Chunks about the meaning of pixel values, and their lengths in bytes."""
 
 _HEAD: Final = struct.Struct(">I4s")
 _CRC_BYTES: Final = 4
 _TEXT: Final = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _METADATA: Final = (b"Raw profile type", b"XML:com.adobe.xmp")
-"""Keywords of texts that hold EXIF, and with it an orientation."""
+"""Keywords of texts that contain EXIF, and with it an orientation."""
 _LONGEST_TEXT: Final = 1 << 18
 _LONGEST_PROFILE: Final = 1 << 24
 _PILLOWS_PROFILE: Final = 1 << 20
@@ -36,12 +36,12 @@ _INDEXED: Final = 3
 
 @dataclass(frozen=True)
 class PngFacts:
-    """What was found on the way.
+    """What was found in a PNG.
 
     Attributes:
-        colour: the chunks among `COLOUR_CHUNKS`, in the file's order.
+        colour: chunks among `COLOUR_CHUNKS`, in the file's order.
         icc: the colour profile, or None.
-        lacks_palette: whether the pixels are indices into a palette that is not there.
+        lacks_palette: whether the pixels are indices into a missing palette.
     """
 
     colour: tuple[Chunk, ...]
@@ -50,7 +50,7 @@ class PngFacts:
 
 
 def examined(file: IO[bytes]) -> tuple[PngFacts, IO[bytes]]:
-    """A PNG, damaged or not -> what it says, and the same file less what Pillow would stumble over."""
+    """Return what a PNG says, even a damaged one, and the file without what Pillow would reject."""
     found: dict[bytes, bytes] = {}
     dropped: list[tuple[int, int]] = []
     colour: list[Chunk] = []
@@ -72,7 +72,7 @@ def examined(file: IO[bytes]) -> tuple[PngFacts, IO[bytes]]:
 
 
 def _chunks(file: IO[bytes]) -> list[tuple[bytes, int, int]]:
-    """(name, where its data starts, length) of every chunk that is whole."""
+    """Return (name, start of its data, length) of every complete chunk."""
     end = file.seek(0, io.SEEK_END)
     found, place = [], len(SIGNATURE)
     while place + _HEAD.size + _CRC_BYTES <= end:
@@ -91,7 +91,7 @@ def _data(file: IO[bytes], start: int, length: int) -> bytes:
 
 
 def _is_needless(file: IO[bytes], name: bytes, start: int, length: int) -> bool:
-    """Whether a text is long, or grows long, or says nothing that is used here and is packed."""
+    """Whether a text is long, or expands to something long, or is compressed and of no use here."""
     if length > _LONGEST_TEXT:
         return True
     keyword, _, rest = _data(file, start, length).partition(b"\0")
@@ -106,7 +106,7 @@ def _is_needless(file: IO[bytes], name: bytes, start: int, length: int) -> bool:
 
 
 def _is_damaged(file: IO[bytes], name: bytes, start: int, length: int) -> bool:
-    """Whether a chunk that decoders may do without fails its checksum; Pillow would give the picture up."""
+    """Whether an optional chunk fails its checksum, for which Pillow would reject the picture."""
     if not name[:1].islower() or length > _LONGEST_PROFILE:
         return False
     data = _data(file, start, length)
@@ -114,12 +114,12 @@ def _is_damaged(file: IO[bytes], name: bytes, start: int, length: int) -> bool:
 
 
 def _profile(data: bytes) -> bytes:
-    """An iCCP chunk's profile; empty if it is damaged."""
+    """Return the profile in an iCCP chunk; empty if it is damaged."""
     return _unpacked(data.partition(b"\0")[2][1:], _LONGEST_PROFILE) or b""
 
 
 def _unpacked(data: bytes, limit: int) -> bytes | None:
-    """What zlib packed, or None if that is damaged or longer than the limit."""
+    """Decompress with zlib; None if the data is damaged or longer than the limit."""
     stream = zlib.decompressobj()
     try:
         content = stream.decompress(data, limit)
@@ -129,7 +129,7 @@ def _unpacked(data: bytes, limit: int) -> bytes | None:
 
 
 def _without(file: IO[bytes], dropped: list[tuple[int, int]]) -> IO[bytes]:
-    """A copy of the file in memory without these chunks."""
+    """Return a copy of the file in memory without these chunks."""
     copy, place = io.BytesIO(), 0
     for start, length in dropped:
         copy.write(_data(file, place, start - _HEAD.size - place))

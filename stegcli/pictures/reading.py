@@ -1,7 +1,7 @@
-"""Pictures as arrays: decoded, upright, 8 bits, with a notice for every change that the user may not expect.
+"""Read pictures as arrays: decoded, upright, 8 bits, with a notice for every unexpected change.
 
 Files are opened by `stegcli.pictures.files`, and written by `stegcli.pictures.writing`. Pixels are converted
-in strips, so that a large picture takes the memory of what is decoded and of what is given back, and no more.
+in strips, so that a large picture takes only the memory of its decoded form and of the result.
 """
 
 from __future__ import annotations
@@ -87,10 +87,10 @@ class Picture:
         alpha: (H, W) uint8, or None if the file has no transparency.
         icc: the colour profile that describes `rgb`, or None.
         exif: the EXIF block without its orientation, or None.
-        notices: what was changed on the way, one sentence each.
+        notices: changes made while reading, one sentence each.
         from_jpeg: whether the file was a JPEG (its lattice is in the pixels, unless they were shrunk).
-        jpeg: the file itself, if it is a JPEG and these are all of its pixels, maybe turned.
-        chunks: what a PNG says of the colours of `rgb`, see `stegcli.pictures.png`.
+        jpeg: the file itself, if it is a JPEG and these are all of its pixels, perhaps rotated.
+        chunks: what a PNG says about the colours of `rgb`; see `stegcli.pictures.png`.
     """
 
     rgb: RgbArray
@@ -105,26 +105,26 @@ class Picture:
 
 @dataclass(frozen=True)
 class _Colours:
-    """How pixels become sRGB, and what is to be told of it; `convert` is None where they are it already."""
+    """How pixels are converted to sRGB, and a notice about it; `convert` is None if they are already."""
 
     convert: colour.Convert | None
     notices: tuple[str, ...]
 
 
 def load_cover(path: PathLike, *, max_pixels: int = DEFAULT_MAX_PIXELS, scale: float = 1.0) -> Picture:
-    """Read a cover: upright, 8-bit RGB, alpha kept; `scale` (0 < scale <= 1) shrinks it by Lanczos."""
+    """Read a cover: upright, 8-bit RGB with alpha; `scale` (0 < scale <= 1) shrinks it by Lanczos."""
     check_scale(scale)
     return as_cover(_load(path, max_pixels, upright=True), scale)
 
 
 def as_cover(picture: Picture, scale: float = 1.0) -> Picture:
-    """A picture made ready to carry: shrunk, if that is asked for."""
+    """Prepare a picture as a cover: shrink it if requested."""
     check_scale(scale)
     return _scaled(picture, scale) if scale < 1 else picture
 
 
 def check_scale(scale: float) -> None:
-    """UsageError for a factor that covers cannot be shrunk by."""
+    """Raise a UsageError for a factor by which covers cannot be shrunk."""
     if not 0 < scale <= 1:
         raise UsageError(
             f"cannot scale the cover by {scale:g}", "Give a factor above 0 and up to 1, such as 0.7."
@@ -132,17 +132,17 @@ def check_scale(scale: float) -> None:
 
 
 def load_stego(path: PathLike, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
-    """Read a stego as its pixels are stored: what it hides ignores an EXIF orientation."""
+    """Read a stego as its pixels are stored: hiding ignores the EXIF orientation."""
     return _load(path, max_pixels, upright=False)
 
 
 def load_upright(path: PathLike, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
-    """Read a picture as a viewer shows it, and with no word about what a carrier should be like."""
+    """Read a picture as a viewer shows it, without notices about its fitness as a carrier."""
     return _load(path, max_pixels, upright=True)
 
 
 def load_secret(path: PathLike, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> tuple[GrayArray, tuple[str, ...]]:
-    """Read a secret as (H, W) uint8 gray, upright, as a viewer shows it on white; and the notices."""
+    """Read a secret as (H, W) uint8 gray, upright, as a viewer shows it on white; and notices."""
     with opened(path, max_pixels) as found:
         image = found.image
         notices = [notice for notice in _mode_notices(image) if notice not in _COVER_ONLY_NOTICES]
@@ -154,7 +154,7 @@ def load_secret(path: PathLike, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> tupl
 
 
 def as_secret(picture: Picture) -> tuple[GrayArray, tuple[str, ...]]:
-    """A picture's pixels, taken for sRGB, as a secret: (H, W) uint8 gray on white, and the notices."""
+    """Return a picture's pixels, assumed to be sRGB, as a secret: (H, W) uint8 gray on white; and notices."""
     rows = _rows(*picture.rgb.shape[:2])
     alpha = picture.alpha
     strips = ((row, picture.rgb[row], None if alpha is None else alpha[row]) for row in rows)
@@ -162,7 +162,7 @@ def as_secret(picture: Picture) -> tuple[GrayArray, tuple[str, ...]]:
 
 
 def load_colour_secret(path: PathLike, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> ColourSecret:
-    """Read a secret in its own colours: (H, W) uint8 if all of it is gray, else (H, W, 3); and notices."""
+    """Read a secret in its own colours: (H, W) uint8 if it is entirely gray, else (H, W, 3); and notices."""
     with opened(path, max_pixels) as found:
         image = found.image
         notices = [notice for notice in _mode_notices(image) if notice not in _COVER_ONLY_NOTICES]
@@ -175,7 +175,7 @@ def load_colour_secret(path: PathLike, *, max_pixels: int = DEFAULT_MAX_PIXELS) 
 
 
 def in_colour(rgb: RgbArray, alpha: GrayArray | None) -> ColourSecret:
-    """Pixels taken for sRGB as a secret in its own colours, on white; as `load_colour_secret`."""
+    """Return pixels, assumed to be sRGB, as a secret in its own colours; see `load_colour_secret`."""
     clear = alpha is not None and int(alpha.min()) < _OPAQUE
     if clear and alpha is not None:
         rgb = _on_white(rgb, alpha)
@@ -184,14 +184,14 @@ def in_colour(rgb: RgbArray, alpha: GrayArray | None) -> ColourSecret:
 
 
 def resize(picture: GrayArray | RgbArray, size: tuple[int, int]) -> GrayArray | RgbArray:
-    """Resize (H, W) or (H, W, 3) uint8 to `size` = (height, width) by Lanczos; itself if it has that size."""
+    """Resize (H, W) or (H, W, 3) uint8 to (height, width) with Lanczos; unchanged if it has that size."""
     if picture.shape[:2] == size:
         return picture
     return np.asarray(Image.fromarray(picture).resize((size[1], size[0]), Image.Resampling.LANCZOS))
 
 
 def resize_gray(gray: GrayArray, size: tuple[int, int]) -> GrayArray:
-    """(H, W) uint8 to `size`, as `resize`."""
+    """Resize (H, W) uint8, as `resize`."""
     return resize(gray, size)
 
 
@@ -235,9 +235,9 @@ def _mode_notices(image: Image.Image) -> tuple[str, ...]:
 
 
 def _split_exif(image: Image.Image) -> tuple[bytes | None, int, tuple[str, ...]]:
-    """The EXIF block without orientation, the orientation (1 = upright), and notices.
+    """Return the EXIF block without orientation, the orientation (1 = upright), and notices.
 
-    A TIFF's block names where its own pixels lie, too; that is left out.
+    A TIFF's block also locates the pixels of its own file; these tags are removed.
     """
     orientation = 1
     try:
@@ -251,7 +251,7 @@ def _split_exif(image: Image.Image) -> tuple[bytes | None, int, tuple[str, ...]]
 
 
 def _profile_mode(image: Image.Image) -> str:
-    """Which pixels a profile of this picture must be for; empty where none is applied."""
+    """Return the mode of the pixels to which a profile of this picture applies; empty if none does."""
     if image.mode in _GRAY_MODES or depths.is_deep(image):
         return "L"
     if image.mode in _RGB_MODES | _PALETTE_MODES:
@@ -260,7 +260,7 @@ def _profile_mode(image: Image.Image) -> str:
 
 
 def _colours(found: OpenedPicture, *, all_modes: bool) -> _Colours:
-    """How a picture's pixels become sRGB; RGB pixels only if `all_modes`, for a cover keeps those."""
+    """Return how a picture's pixels become sRGB; RGB only with `all_modes`, since a cover keeps those."""
     mode, chunks = _profile_mode(found.image), found.colour
     if not mode or (mode == "RGB" and not all_modes):
         return _Colours(None, ())
@@ -268,7 +268,7 @@ def _colours(found: OpenedPicture, *, all_modes: bool) -> _Colours:
         return _Colours(None, (_NOTICE_HDR,) if all_modes else ())
     icc = found.icc
     if icc is None or b"cICP" in dict(chunks):
-        # A gray cover keeps its chunks, which are as true of RGB.
+        # A gray cover keeps its chunks, which apply to RGB as well.
         icc = colour.profile_of(chunks, gray=mode == "L") if all_modes else None
     if icc is None:
         return _Colours(None, ())
@@ -283,13 +283,13 @@ def _colours(found: OpenedPicture, *, all_modes: bool) -> _Colours:
 
 
 def _rows(height: int, width: int) -> Iterator[slice]:
-    """Rows of about `_STRIP_PIXELS` that together are all of them."""
+    """Yield slices of about `_STRIP_PIXELS` that together cover all rows."""
     step = max(1, _STRIP_PIXELS // max(1, width))
     return (slice(top, min(top + step, height)) for top in range(0, height, step))
 
 
 def _strips(image: Image.Image, convert: colour.Convert | None) -> Iterator[Strip]:
-    """A decoded picture from top to bottom."""
+    """Yield the strips of a decoded picture from top to bottom."""
     scale = depths.white_of(image)
     for rows in _rows(image.height, image.width):
         strip = image.crop((0, rows.start, image.width, rows.stop))
@@ -304,7 +304,7 @@ def _strips(image: Image.Image, convert: colour.Convert | None) -> Iterator[Stri
 
 
 def _converted(strip: Image.Image, convert: colour.Convert | None) -> RgbArray:
-    """(h, W, 3) in sRGB, whatever the strip's mode."""
+    """Return (h, W, 3) in sRGB, whatever the strip's mode."""
     if convert is None:
         return np.asarray(strip.convert("RGB"))
     mode = _profile_mode(strip)
@@ -314,12 +314,12 @@ def _converted(strip: Image.Image, convert: colour.Convert | None) -> RgbArray:
 def _deep_strip(
     strip: Image.Image, white: int, turned: bool, convert: colour.Convert | None
 ) -> tuple[RgbArray, GrayArray | None]:
-    """(h, W, 3) and alpha of gray samples of more than 8 bits."""
+    """Return (h, W, 3) and alpha of gray samples with more than 8 bits."""
     values = np.asarray(strip)
     clear = strip.info.get("transparency")
     alpha = np.where(values == clear, 0, _OPAQUE).astype(np.uint8) if isinstance(clear, int) else None
     levels = depths.to_eight_bits(values, white, turned)
-    if convert is not None:  # between the 256 grays of a profile, so that dark tones do not fall into steps
+    if convert is not None:  # interpolated between a profile's 256 grays, so that dark tones show no steps
         ramp = np.asarray(convert(Image.fromarray(np.arange(256, dtype=np.uint8)[None])))[0, :, 1]
         place = values.astype(np.float32) * np.float32(_OPAQUE / white)
         place = _OPAQUE - place if turned else place
@@ -328,7 +328,7 @@ def _deep_strip(
 
 
 def _arrays(image: Image.Image, convert: colour.Convert | None) -> tuple[RgbArray, GrayArray | None]:
-    """(H, W, 3) and, if anything is transparent, (H, W)."""
+    """Return (H, W, 3) and, if anything is transparent, alpha (H, W)."""
     rgb = np.empty((image.height, image.width, 3), dtype=np.uint8)
     alpha = np.empty(rgb.shape[:2], dtype=np.uint8) if image.has_transparency_data else None
     for rows, colours, clear in _strips(image, convert):
@@ -339,7 +339,7 @@ def _arrays(image: Image.Image, convert: colour.Convert | None) -> tuple[RgbArra
 
 
 def _gray_of(strips: Iterator[Strip], shape: tuple[int, int]) -> tuple[GrayArray, tuple[str, ...]]:
-    """(H, W) uint8: the luma of strips, on white; and what was lost."""
+    """Return (H, W) uint8, the luma of strips on white; and notices about what was lost."""
     gray = np.empty(shape, dtype=np.uint8)
     coloured = transparent = False
     for rows, rgb, alpha in strips:
@@ -366,7 +366,7 @@ def _has_colour(rgb: RgbArray) -> bool:
 
 
 def _upright(pixels: NDArray[np.uint8], orientation: object) -> NDArray[np.uint8]:
-    """(H, W, ...) turned and mirrored as the eight orientations of EXIF say; others are taken for upright."""
+    """Rotate and mirror (H, W, ...) by one of EXIF's eight orientations; others count as upright."""
     if orientation not in _TURNS:
         return pixels
     transposed, rows, columns = _TURNS[orientation]
@@ -383,7 +383,7 @@ _TURNS: Final[dict[object, tuple[bool, int, int]]] = {
     7: (True, -1, -1),
     8: (True, -1, 1),
 }
-"""By orientation: whether rows and columns change places, then the steps along rows and along columns."""
+"""By orientation: whether to swap rows and columns, then the steps along rows and along columns."""
 
 
 def _scaled(picture: Picture, scale: float) -> Picture:

@@ -1,4 +1,4 @@
-"""Pictures from files or from arrays, by one door."""
+"""Load pictures from files or from arrays."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ __all__ = ["load_colour_secret", "load_cover", "load_secret", "load_stego", "loa
 
 
 def paths_among(*sources: Source) -> list[PathLike]:
-    """The files among files and arrays."""
+    """Return the files among files and arrays."""
     return [source for source in sources if not isinstance(source, np.ndarray)]
 
 
 def load_cover(cover: Source, max_pixels: int, scale: float) -> Picture:
-    """A cover, shrunk by `scale`."""
+    """Load a cover, shrunk by `scale`."""
     if not isinstance(cover, np.ndarray):
         return reading.load_cover(_path(cover, "cover"), max_pixels=max_pixels, scale=scale)
     return reading.as_cover(_picture_of(cover, "cover", max_pixels), scale)
 
 
 def load_upright(cover: Source, max_pixels: int) -> Picture:
-    """A picture as a viewer shows it."""
+    """Load a picture as a viewer shows it."""
     if not isinstance(cover, np.ndarray):
         return reading.load_upright(_path(cover, "cover"), max_pixels=max_pixels)
     return _picture_of(cover, "cover", max_pixels)
 
 
 def load_stego(stego: Source, max_pixels: int) -> Picture:
-    """A stego, its pixels exactly as stored."""
+    """Load a stego with its pixels exactly as stored."""
     if not isinstance(stego, np.ndarray):
         return reading.load_stego(_path(stego, "stego"), max_pixels=max_pixels)
     return _picture_of(stego, "stego", max_pixels)
 
 
 def load_secret(secret: Source, max_pixels: int) -> tuple[Array, tuple[str, ...]]:
-    """A secret as (h, w) uint8 gray, transparent parts on white, and notices."""
+    """Load a secret as (h, w) uint8 gray, transparent parts on white; and notices."""
     if not isinstance(secret, np.ndarray):
         return reading.load_secret(_path(secret, "secret"), max_pixels=max_pixels)
     if secret.ndim == 2:
@@ -59,7 +59,7 @@ def load_secret(secret: Source, max_pixels: int) -> tuple[Array, tuple[str, ...]
 
 
 def load_colour_secret(secret: Source, max_pixels: int) -> tuple[Array, tuple[str, ...]]:
-    """A secret in its own colours: (h, w) uint8 if all of it is gray, else (h, w, 3), and notices."""
+    """Load a secret in its own colours: (h, w) uint8 if it is entirely gray, else (h, w, 3); and notices."""
     if not isinstance(secret, np.ndarray):
         return reading.load_colour_secret(_path(secret, "secret"), max_pixels=max_pixels)
     if secret.ndim == 2:
@@ -69,10 +69,10 @@ def load_colour_secret(secret: Source, max_pixels: int) -> tuple[Array, tuple[st
 
 
 def _path(source: object, name: str) -> PathLike:
-    """What names a file; UsageError for anything else."""
+    """Return the path of a file; UsageError for anything else."""
     if not isinstance(source, str | os.PathLike):
         raise UsageError(
-            f"the {name} is a {type(source).__name__}", "Give the name of a file, or a numpy array of uint8."
+            f"the {name} is a {type(source).__name__}", "Give a file name, or a uint8 numpy array."
         )
     return source
 
@@ -90,7 +90,7 @@ def _picture_of(array: Array, name: str, max_pixels: int) -> Picture:
 
 def _check_array(array: Array, name: str, max_pixels: int) -> None:
     if array.dtype != np.uint8:
-        raise ImageError(f"the {name} is {array.dtype}", "Give uint8 values, 0 to 255.")
+        raise ImageError(f"the {name} is of dtype {array.dtype}", "Give uint8 values, 0 to 255.")
     if array.size == 0:
         raise ImageError(f"the {name} is empty", "Give an array with pixels.")
     if array.shape[0] * array.shape[1] > max_pixels:

@@ -1,4 +1,4 @@
-"""Where a stego goes: to a file, to a stream or nowhere; read again before it is there."""
+"""Write a stego to a file, to a stream or nowhere, and read it again before it gets its name."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 __all__ = ["STDOUT", "Place", "jpeg_draft", "lost_meaning", "name_of", "pixels_draft", "unread"]
 
 STDOUT: Final = "-"
-"""How a report names a stream that was written to."""
+"""Name in a report of a stream that was written to."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a stego goes.
+    """Destination of a stego.
 
     Attributes:
         out: a file, a stream, or None for nowhere.
-        force: whether a file of that name may be replaced.
-        max_pixels: limit of the reader.
-        keep_metadata: whether the cover's EXIF goes with the pixels.
+        force: whether an existing file may be replaced.
+        max_pixels: limit for reading it again.
+        keep_metadata: whether to copy the cover's EXIF data.
     """
 
     out: PathLike | Sink | None
@@ -47,7 +47,7 @@ class Place:
     keep_metadata: bool
 
     def again(self, draft: PathLike, *, upright: bool = False) -> Picture:
-        """A draft as its receiver reads it; OutputError if it is no picture."""
+        """Read a draft as its receiver will; OutputError if it is not a picture."""
         try:
             if upright:
                 return reading.load_upright(draft, max_pixels=self.max_pixels)
@@ -58,9 +58,9 @@ class Place:
 
 @contextmanager
 def pixels_draft(place: Place, cover: Picture, stego_rgb: U8) -> Iterator[Picture]:
-    """Write a draft of the stego and read it again: the picture as the receiver's file holds it.
+    """Write a draft of the stego, and yield the picture as read from the file again.
 
-    It gets its name when the block ends well: no stego lies there that was not proved to reveal.
+    The file gets its name only if the block succeeds: no stego is left that was not proved to reveal.
     """
     out, exif = place.out, cover.exif if place.keep_metadata else None
     if out is None:
@@ -79,7 +79,7 @@ def pixels_draft(place: Place, cover: Picture, stego_rgb: U8) -> Iterator[Pictur
 
 @contextmanager
 def jpeg_draft(place: Place, content: bytes) -> Iterator[Picture]:
-    """The same for a JPEG file, whose pixels are given upright, as its cover's are."""
+    """Do the same for a JPEG file, whose pixels are returned upright, as its cover's are."""
     if not isinstance(place.out, str | os.PathLike):
         yield place.again(Encoded(STDOUT, content), upright=True)
         if place.out is not None:
@@ -93,14 +93,14 @@ def jpeg_draft(place: Place, content: bytes) -> Iterator[Picture]:
 
 
 def unread(name: PathLike) -> OutputError:
-    """The error for a stego that is not what it was meant to be."""
+    """Return the error for a stego that differs from what was written."""
     return OutputError(
         f"{name}: does not read back as it was written", "Check the disk, or write elsewhere with -o."
     )
 
 
 def lost_meaning(out: PathLike | Sink | None, picture: Picture) -> tuple[str, ...]:
-    """What the written file cannot say of its colours."""
+    """Return notices about what the written file cannot say about its colours."""
     if not isinstance(out, str | os.PathLike) or writing.is_jpeg_name(out):
         return ()
     if writing.output_format(out) == "PNG":
@@ -113,5 +113,5 @@ def lost_meaning(out: PathLike | Sink | None, picture: Picture) -> tuple[str, ..
 
 
 def name_of(out: PathLike | Sink | None) -> str | None:
-    """As reports call it."""
+    """Return the name that reports use."""
     return os.fspath(out) if isinstance(out, str | os.PathLike) else None if out is None else STDOUT

@@ -1,4 +1,4 @@
-"""Luma as a JPEG file stores it: a decoder's way to RGB clips, and most of what it clips is the secret."""
+"""Luma as stored in a JPEG file: decoding to RGB clips, and most of what it clips belongs to the secret."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _FORMATS = ("JPEG", "MPO")
 
 
 def stored_luma(jpeg: bytes) -> NDArray[np.uint8] | None:
-    """(H, W) uint8: luma of a JPEG file; None for one that has none, as CMYK, or that is damaged.
+    """Return the luma of a JPEG file, (H, W) uint8; None if it has none, such as CMYK, or is damaged.
 
-    The file was opened before, so that its size is within somebody's limit.
+    The file has been opened before, so that its size has been checked against a limit.
     """
     try:
         with Image.open(io.BytesIO(jpeg), formats=_FORMATS) as image:

@@ -1,4 +1,4 @@
-"""The pages of a TIFF, told from the copies, masks and raw data that may lie in the same file.
+"""Distinguish the pages of a TIFF from copies, masks and raw data in the same file.
 
 Source: "TIFF Revision 6.0", Adobe, 1992; "Digital Negative Specification 1.7", Adobe, 2023.
 """
@@ -27,7 +27,7 @@ STRUCTURE_TAGS: Final = frozenset(
         559, 34675,
     }
 )  # fmt: skip
-"""Tags that say where and how a file's own pixels lie, and their profile: wrong in any other file."""
+"""Tags about the location and layout of a file's own pixels and their profile: wrong in any other file."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,9 @@ class Page:
     """One directory of a TIFF.
 
     Attributes:
-        is_beside: a reduced copy of another page, or a mask: nothing that anybody calls a page.
-        is_raw: a camera's raw data, or the preview in front of them.
+        is_beside: whether it is a reduced copy of another page, or a mask, and so not a page in its own
+            right.
+        is_raw: whether it is a camera's raw data, or the preview that precedes them.
     """
 
     is_beside: bool
@@ -44,7 +45,7 @@ class Page:
 
 
 def pages(file: IO[bytes]) -> list[Page]:
-    """All directories in the file's order; none if it is damaged before the first."""
+    """Return all directories in the file's order; none if the file is damaged before the first."""
     found: list[Page] = []
     seen: set[int] = set()
     try:
@@ -68,7 +69,7 @@ def _page(tags: dict[int, int]) -> Page:
 
 
 class _Reader:
-    """Directories of a TIFF or a BigTIFF: numbers in either order of bytes."""
+    """Reads the directories of a TIFF or a BigTIFF in either byte order."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -82,7 +83,7 @@ class _Reader:
         self.first: int = self._number.unpack(self._bytes(8 if self._is_big else 4, self._number.size))[0]
 
     def directory(self, place: int) -> tuple[dict[int, int], int]:
-        """The tags that matter, by their first value, and where the next directory lies (0: nowhere)."""
+        """Return the first values of the relevant tags, and the position of the next directory (0: none)."""
         count = self._count.unpack(self._bytes(place, self._count.size))[0]
         start = place + self._count.size
         content = self._bytes(start, min(count, 65535) * self._entry.size)

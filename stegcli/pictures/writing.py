@@ -1,4 +1,4 @@
-"""Writes image files: lossless formats only, and a file appears whole or not at all."""
+"""Write image files: only in lossless formats, and a file appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -44,33 +44,33 @@ _FORMATS = {".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF", ".b
 _LOSSY = re.compile(r"\.(jpe|jpe?g|jfif|jif|mpo|avif|hei[cf]|jp2|j2k|jpx|jxl)")
 _JPEG = frozenset({".jpg", ".jpeg", ".jpe"})
 _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
-    # None: chunks, zlib header, filters and sizes of IDAT are then those of every PNG that a Pillow program
-    # saves. A quicker setting of zlib, three seconds less at 12 megapixels, would tell a stego by its header.
+    # None: chunks, zlib header, filters and sizes of IDAT are then those of every PNG saved with Pillow. A
+    # faster setting of zlib, three seconds less at 12 megapixels, would identify a stego by its header.
     "PNG": {},
-    # exact: keep the colour of transparent pixels as it is.
+    # exact: keep the colours of transparent pixels.
     "WEBP": {"lossless": True, "quality": 30, "method": 2, "exact": True},
     "TIFF": {"compression": "tiff_adobe_deflate"},
     "BMP": {},
 }
 
-# What Pillow raises of pictures too large for a format, and of EXIF values unlike what their tags promise.
+# What Pillow raises for pictures too large for a format, and for EXIF values that do not match their tags.
 _NOT_HELD = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError, struct.error)
 
 _OPAQUE = 255
 _LONGEST_WEBP = 16383
 _LONGEST_JPEG = 65500
-"""libjpeg's own limit; the format's is 65535."""
+"""Limit of libjpeg; that of the format is 65535."""
 
 
 def output_format(path: PathLike) -> str:
-    """Pillow's name of the lossless format that the file name asks for; OutputError if it is not one."""
+    """Return Pillow's name of the lossless format that a file name implies; OutputError if there is none."""
     suffix = Path(path).suffix.lower()
     if suffix in _FORMATS:
         return _FORMATS[suffix]
     cure = "Name the file .png (or .webp, .tif, .bmp, which are written without loss)."
     if _LOSSY.fullmatch(suffix):
         raise OutputError(
-            f"{path}: a lossy format does not keep every pixel, and so nothing hidden in them", cure
+            f"{path}: a lossy format changes pixels, and would destroy what is hidden in them", cure
         )
     if suffix == ".gif":
         raise OutputError(f"{path}: a GIF holds only 256 colours", cure)
@@ -78,12 +78,12 @@ def output_format(path: PathLike) -> str:
 
 
 def is_jpeg_name(path: PathLike) -> bool:
-    """Whether a file name asks for a JPEG, in whose coefficients some methods hide."""
+    """Whether a file name implies a JPEG, in whose coefficients some methods hide."""
     return Path(path).suffix.lower() in _JPEG
 
 
 def check_writable(path: PathLike, force: bool, *, inputs: Sequence[PathLike] = ()) -> None:
-    """Raise OutputError now if the file could not be written later: called before any work is done.
+    """Raise an OutputError now if the file could not be written later; call it before any work is done.
 
     Args:
         path: the file to be written.
@@ -95,7 +95,7 @@ def check_writable(path: PathLike, force: bool, *, inputs: Sequence[PathLike] = 
 
 
 def check_holds(path: PathLike, shape: tuple[int, ...], alpha: GrayArray | None = None) -> None:
-    """Raise OutputError now if the format of the file name has no room for such a picture.
+    """Raise an OutputError now if the format that the file name implies cannot hold such a picture.
 
     Args:
         path: the file to be written.
@@ -104,19 +104,19 @@ def check_holds(path: PathLike, shape: tuple[int, ...], alpha: GrayArray | None 
     """
     file_format = output_format(path)
     if file_format == "BMP" and alpha is not None and int(alpha.min()) < _OPAQUE:
-        raise OutputError(f"{path}: BMP keeps no transparency", "Name the file .png, .webp or .tif.")
+        raise OutputError(f"{path}: BMP has no transparency", "Name the file .png, .webp or .tif.")
     if file_format == "WEBP" and max(shape[:2]) > _LONGEST_WEBP:
         raise OutputError(
             f"{path}: cannot be written: a WebP has at most {_LONGEST_WEBP} pixels a side",
-            "Another format holds it: name the file .png or .tif.",
+            "Choose another format: name the file .png or .tif.",
         )
 
 
 def check_jpeg_holds(path: PathLike, shape: tuple[int, ...], alpha: GrayArray | None = None) -> None:
-    """As `check_holds`, for a JPEG."""
+    """Do the same as `check_holds` for a JPEG."""
     cure = "Name the file .png, .webp or .tif."
     if alpha is not None and int(alpha.min()) < _OPAQUE:
-        raise OutputError(f"{path}: JPEG keeps no transparency", cure)
+        raise OutputError(f"{path}: JPEG has no transparency", cure)
     if max(shape[:2]) > _LONGEST_JPEG:
         raise OutputError(
             f"{path}: cannot be written: a JPEG has at most {_LONGEST_JPEG} pixels a side", cure
@@ -133,13 +133,13 @@ def stego_draft(
     force: bool = False,
     chunks: tuple[Chunk, ...] = (),
 ) -> Iterator[Path]:
-    """Write (H, W, 3) uint8 (and alpha) without loss, and give a path to whoever wants to check the draft.
+    """Write (H, W, 3) uint8 (and alpha) losslessly, and yield the path of the draft, for checking.
 
-    `chunks` are PNG's own words about colours (see `stegcli.pictures.png`); other formats have no place for
+    `chunks` are a PNG's own statements about colours (see `stegcli.pictures.png`); other formats cannot store
     them.
 
-    The draft takes the name `path` when the block ends well. If it fails, the draft goes, and a file that had
-    that name before is still there.
+    The draft gets the name `path` if the block succeeds. If it fails, the draft is removed, and a file that
+    had that name before is still there.
     """
     file_format = output_format(path)
     check_holds(path, rgb.shape, alpha)
@@ -160,13 +160,13 @@ def save_stego(
     force: bool = False,
     chunks: tuple[Chunk, ...] = (),
 ) -> None:
-    """Write (H, W, 3) uint8 (and alpha) without loss in the format of the file name."""
+    """Write (H, W, 3) uint8 (and alpha) losslessly in the format that the file name implies."""
     with stego_draft(path, rgb, alpha, icc, exif, force, chunks):
         pass
 
 
 def save_gray(path: PathLike, gray: GrayArray, force: bool = False) -> None:
-    """Write (H, W) uint8 without loss in the format of the file name."""
+    """Write (H, W) uint8 losslessly in the format that the file name implies."""
     file_format = output_format(path)
     check_holds(path, gray.shape)
     with replacing(path, force) as draft:
@@ -180,7 +180,7 @@ def png_bytes(
     exif: bytes | None = None,
     chunks: tuple[Chunk, ...] = (),
 ) -> bytes:
-    """(H, W) or (H, W, 3) uint8 (and alpha) as a PNG in memory, for those who write to no file."""
+    """Return (H, W) or (H, W, 3) uint8 (and alpha) as a PNG in memory."""
     image = Image.fromarray(pixels if alpha is None else np.dstack((pixels, alpha)))
     file = io.BytesIO()
     image.save(file, format="PNG", **_options("PNG", icc, exif, chunks))
@@ -188,7 +188,7 @@ def png_bytes(
 
 
 def check_absent(path: PathLike, force: bool) -> None:
-    """Raise OutputError now if a file of that name is there already and must not be replaced."""
+    """Raise an OutputError now if a file of that name exists that must not be replaced."""
     with explained(Path(path)):
         refuse_existing(Path(path), force)
 
@@ -207,7 +207,7 @@ def save_bytes(path: PathLike, content: bytes, force: bool = False) -> None:
 def _options(
     file_format: str, icc: bytes | None, exif: bytes | None, chunks: tuple[Chunk, ...]
 ) -> dict[str, Any]:
-    """What Pillow is told about a picture in this format."""
+    """Return Pillow's options for a picture in this format."""
     options = dict(_SAVE_OPTIONS[file_format])
     if file_format == "BMP":
         return options
@@ -216,7 +216,7 @@ def _options(
     if exif:
         options["exif"] = exif
         if file_format == "TIFF":
-            del options["compression"]  # libtiff, which compresses, takes no directories within directories
+            del options["compression"]  # libtiff, which compresses, cannot write directories in directories
     if file_format == "PNG" and chunks:
         options["pnginfo"] = PngImagePlugin.PngInfo()
         for name, data in chunks:

@@ -112,7 +112,7 @@ def test_a_changed_stego_has_its_own_sentence(desk: Desk, small: str) -> None:
     free = np.setdiff1d(np.arange(len(pixels)), head_places(len(pixels)))
     pixels[free[100], 2] ^= 1
     desk.put("changed.png", pixels.reshape(256, 256, 3))
-    desk.refuses(4, "reveal", "changed.png", words="the file was changed since")
+    desk.refuses(4, "reveal", "changed.png", words="the file has since been changed")
 
 
 def test_a_cover_too_small_says_what_there_is_room_for(desk: Desk, cover_rgb: np.ndarray) -> None:

@@ -7,12 +7,17 @@ folder of its own with the files that its commands name. What a page shows of th
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from hub_server import TOKEN, serving
-from transcripts import Block, Shell, chapters, differences
+from PIL import Image
+from skimage import data
+from transcripts import Block, Shell, Step, chapters, differences
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -21,31 +26,6 @@ PAGES = [
     if path.name not in ("transcripts.md", "cli.md")
 ]
 
-PICTURES = """
-import shutil
-from pathlib import Path
-from PIL import Image
-from skimage import data
-
-def save(name, pixels, size, **options):
-    Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS).save(name, **options)
-
-save("cover.png", data.astronaut(), (512, 512))
-Image.fromarray(data.chelsea()).save("secret.png")
-save("photo.jpg", data.astronaut(), (320, 320), quality=95)
-save("holiday.jpg", data.astronaut(), (320, 320), quality=90)
-for name, pixels in (("a", data.coffee()), ("b", data.rocket()), ("c", data.chelsea())):
-    save(f"{name}.png", pixels, (240, 160))
-Path("report.pdf").write_bytes(b"%PDF-1.4 " + bytes(range(256)) * 4)
-for folder in ("photos", "secrets", "photographs"):
-    Path(folder).mkdir()
-for number in range(2):
-    save(f"photos/{number}.png", data.astronaut()[9 * number :], (64, 64))
-    save(f"secrets/{number}.png", data.camera(), (32, 32))
-Path("pairs.csv").write_text("cover,secret\\nphotos/0.png,secrets/0.png\\nphotos/1.png,secrets/1.png\\n")
-for number in range(12):
-    Image.fromarray(data.astronaut()[30 * number :][:96, :128]).save(f"photographs/{number}.png")
-"""
 KEYED = "STEGCLI_PASSPHRASE='correct horse' stegcli"
 SHRINK_SECRET = (
     "python -c \"from PIL import Image; Image.open('secret.png').resize((40, 40)).save('small.png')\""
@@ -69,11 +49,13 @@ _HIDE = "stegcli hide cover.png secret.png"
 INSTEAD = {
     f"{_HIDE} -o stego.png --passphrase": f"{KEYED} hide cover.png secret.png -o stego.png",
     "stegcli reveal stego.png --passphrase": f"{KEYED} reveal stego.png",
-    f"{_TRAIN} --minutes 10 --out run": f"{_TRAIN} --steps 1 --device cpu --out run",
+    f"{_TRAIN} --minutes 10 --out run": f"{_TRAIN} --steps 1 --batch-size 1 --no-pages --out run",
     f"{_HIDE} --weights my-weights": f"{_HIDE} --weights my-weights --floor 0",
     "make help": f"make -C {ROOT} help",
 }
-"""The same without a keyboard (tests/cli/test_passphrase.py types); one step for ten minutes of training."""
+"""The same without a keyboard (tests/cli/test_passphrase.py types); a small step for ten minutes of training.
+
+The 400 pages that a training draws first are looked at in tests/training."""
 NOT_HERE = {
     "pip install .": "scripts/dist_test.py installs the wheel in an empty environment, and goes on offline",
     "pip install '.[train]'": "the environment of the tests is that",
@@ -92,9 +74,48 @@ pytestmark = [
 ]
 
 
+def _save(path: Path, pixels: np.ndarray, size: tuple[int, int], **options: int) -> None:
+    Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS).save(path, **options)
+
+
+def _fill(desk: Path, cover_side: int, secret_size: tuple[int, int], photo_side: int) -> None:
+    """Everything that the commands name."""
+    for folder in ("photos", "secrets", "photographs"):
+        (desk / folder).mkdir(parents=True)
+    _save(desk / "cover.png", data.astronaut(), (cover_side, cover_side))
+    _save(desk / "secret.png", data.chelsea(), secret_size)
+    _save(desk / "photo.jpg", data.astronaut(), (photo_side, photo_side), quality=95)
+    _save(desk / "holiday.jpg", data.astronaut(), (320, 320), quality=90)
+    for name, pixels in (("a", data.coffee()), ("b", data.rocket()), ("c", data.chelsea())):
+        _save(desk / f"{name}.png", pixels, (240, 160))
+    (desk / "report.pdf").write_bytes(b"%PDF-1.4 " + bytes(range(256)) * 4)
+    for number in range(2):
+        _save(desk / f"photos/{number}.png", data.astronaut()[9 * number :], (64, 64))
+        _save(desk / f"secrets/{number}.png", data.camera(), (32, 32))
+    pairs = ("cover,secret", *(f"photos/{number}.png,secrets/{number}.png" for number in range(2)))
+    (desk / "pairs.csv").write_text("\n".join(pairs) + "\n")
+    for number in range(12):
+        Image.fromarray(data.astronaut()[30 * number :][:96, :128]).save(desk / f"photographs/{number}.png")
+
+
+@pytest.fixture(scope="module")
+def desks(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
+    """The pictures whose figures the pages show, and small ones for blocks that show none: each made once."""
+    folder = tmp_path_factory.mktemp("desks")
+    _fill(folder / "shown", 512, (451, 300), 320)
+    _fill(folder / "small", 256, (90, 60), 240)
+    return {True: folder / "shown", False: folder / "small"}
+
+
 def _plain(command: str) -> str:
     """Without what stands behind it for the reader, and without columns."""
     return " ".join(re.sub(r"\s+# .*", "", command).split())
+
+
+def _key(step: Step) -> str:
+    """By which `BEFORE` knows a command."""
+    command = _plain(step.command)
+    return f"{command} # writes report.pdf" if "# writes report.pdf" in step.command else command
 
 
 def _blocks(page: Path) -> list[Block]:
@@ -105,32 +126,39 @@ def _blocks(page: Path) -> list[Block]:
     return [block for block in found if block.kind == "console"]
 
 
-CASES = [
-    pytest.param(block, id=f"{page.relative_to(ROOT)}: {block.steps[0].command[:50]}")
-    for page in PAGES
-    for block in _blocks(page)
-    if any(_plain(step.command) not in NOT_HERE for step in block.steps)
-]
+def _cases() -> list[Any]:
+    """What several pages show alike is run once."""
+    distinct: dict[tuple[tuple[str, str], ...], Any] = {}
+    for page in PAGES:
+        for block in _blocks(page):
+            run = tuple(
+                (_key(step), step.told) for step in block.steps if _plain(step.command) not in NOT_HERE
+            )
+            name = f"{page.relative_to(ROOT)}: {block.steps[0].command[:50]}"
+            if run:
+                distinct.setdefault(run, pytest.param(block, id=name))
+    return list(distinct.values())
+
+
+CASES = _cases()
 
 
 @pytest.mark.parametrize("block", CASES)
-def test_a_block(block: Block, tmp_path: Path) -> None:
+def test_a_block(block: Block, tmp_path: Path, desks: dict[bool, Path]) -> None:
     (tmp_path / "tools").mkdir()
-    (tmp_path / "desk").mkdir()
+    shutil.copytree(desks[any(step.told for step in block.steps)], tmp_path / "desk")
     wrong = []
     with serving() as hub:
         settings = hub.settings(tmp_path / "hub") | {"HF_TOKEN": TOKEN}
         with Shell(tmp_path / "desk", tmp_path / "tools", settings) as shell:
-            shell.prepare(PICTURES)
             if block.steps[0].told.startswith("error: no hidden picture"):
                 shell.run(f"{KEYED} hide cover.png secret.png -o stego.png -q")
             for step in block.steps:
                 command = _plain(step.command)
                 if command in NOT_HERE:
                     continue
-                key = f"{command} # writes report.pdf" if "# writes report.pdf" in step.command else command
-                if key in BEFORE:
-                    shell.run(BEFORE[key])
+                if _key(step) in BEFORE:
+                    shell.run(BEFORE[_key(step)])
                 said, code = shell.run(INSTEAD.get(command, command))
                 if step.told:
                     wrong += differences(step.told.rstrip("\n"), said.rstrip("\n"))

@@ -137,7 +137,7 @@ def test_no_network(desk: Desk, hub: Hub) -> None:
 
 def test_damaged_weights_are_not_pushed(desk: Desk, hub: Hub, weights: Path) -> None:
     (weights / MODEL / "encoder.onnx").write_bytes(b"no graph")
-    _refused(_run(desk, hub, "push", "mine", "owner/new", HF_TOKEN=TOKEN), "not fit to be pushed")
+    _refused(_run(desk, hub, "push", "mine", "owner/new", HF_TOKEN=TOKEN), "cannot be pushed")
     assert hub.asked == []
 
 

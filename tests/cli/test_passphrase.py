@@ -19,14 +19,26 @@ REVEAL = ("reveal", "stego.png", "-o", "out.png")
 WORDS = "correct horse Batterie façade"
 
 
-@pytest.fixture
-def keyed(desk: Desk) -> Desk:
-    """A desk with a stego that was hidden with WORDS."""
+@pytest.fixture(scope="module")
+def keyed_stego(tmp_path_factory: pytest.TempPathFactory, files_of_a_desk: dict[str, bytes]) -> bytes:
+    """A stego that was hidden with WORDS, once."""
+    desk = Desk(tmp_path_factory.mktemp("keyed"))
+    for name, content in files_of_a_desk.items():
+        desk.put_bytes(name, content)
     desk.put_bytes("words.txt", WORDS.encode() + b"\nsecond line\n")
-    outcome = desk.run(*HIDE, "--passphrase-file", "words.txt", "--json")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(desk.folder)
+        outcome = desk.run(*HIDE, "--passphrase-file", "words.txt", "--json")
     assert outcome.json["keyed"]
     assert "anybody" not in outcome.err
-    desk.keep("stego.png")
+    return (desk.folder / "stego.png").read_bytes()
+
+
+@pytest.fixture
+def keyed(desk: Desk, keyed_stego: bytes) -> Desk:
+    """A desk with that stego and the words."""
+    desk.put_bytes("words.txt", WORDS.encode() + b"\nsecond line\n")
+    desk.put_bytes("stego.png", keyed_stego)
     return desk
 
 

@@ -14,16 +14,25 @@ import pytest
 from desk import Desk, Outcome, command
 from PIL import Image
 
+import stegcli
+
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="the shell that closes streams is POSIX")
 FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is Linux's")
 
 
+@pytest.fixture(scope="module")
+def stego_png(cover_rgb: np.ndarray, secret_gray: np.ndarray) -> bytes:
+    """A stego of a small secret, made once."""
+    file = io.BytesIO()
+    stegcli.hide(cover_rgb, np.ascontiguousarray(secret_gray[::4, ::4]), file)
+    return file.getvalue()
+
+
 @pytest.fixture
-def stego(desk: Desk, secret_gray: np.ndarray) -> Desk:
+def stego(desk: Desk, secret_gray: np.ndarray, stego_png: bytes) -> Desk:
     """A desk with small.png and a stego of it."""
     desk.put("small.png", secret_gray[::4, ::4])
-    assert desk.run("hide", "cover.png", "small.png", "-o", "stego.png").code == 0
-    desk.keep("stego.png")
+    desk.put_bytes("stego.png", stego_png)
     return desk
 
 

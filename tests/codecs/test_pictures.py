@@ -160,7 +160,7 @@ def test_a_generous_budget_gives_everything() -> None:
 
 
 def test_a_budget_for_nothing_says_what_would_do() -> None:
-    with pytest.raises(UsageError, match="does not fit in 5 bytes") as caught:
+    with pytest.raises(UsageError, match="does not fit into 5 bytes") as caught:
         choice.encode(gray(), Wishes(Budget(5), quick=True))
     assert "larger cover" in caught.value.hint
 

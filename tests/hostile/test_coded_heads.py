@@ -17,6 +17,8 @@ from stegcli.codecs.base import CodecId, FileSecret, SecretError
 from stegcli.envelope import head
 from stegcli.errors import ChangedError, ImageError, ModelError, NothingFoundError, StegError
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 SIDE = 96
 MIB = 1 << 20
 

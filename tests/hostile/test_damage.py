@@ -10,6 +10,8 @@ import pytest
 from desk import Desk
 from PIL import Image
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 RNG = np.random.default_rng(4)
 
 Change = Callable[[np.ndarray], np.ndarray]

@@ -19,6 +19,8 @@ from stegcli.methods.phase.body import MAX_SPREAD, Body
 from stegcli.models import store
 from stegcli.pictures import reading
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 SALT = bytes(range(16))
 SIDE = 64
 HUGE = 12_000

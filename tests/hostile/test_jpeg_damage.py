@@ -11,6 +11,8 @@ from jpeg_files import EOI, after_start, flat_gray, jpeg_bytes, multi_picture, p
 from stegcli.carriers.jpeg_scan import encodable, open_cover, write
 from stegcli.errors import ImageError
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 MOST = 1_000_000
 
 

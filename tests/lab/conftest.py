@@ -10,6 +10,11 @@ from skimage import data
 from stegcli.lab.data.pairs import Pair
 
 
+@pytest.fixture(autouse=True)
+def _quick_keys(quick_keys: None) -> None:
+    """Damage makes every salt a new one, and no stego of the lab's tests leaves the process that made it."""
+
+
 @pytest.fixture(scope="session")
 def pair(cover_rgb: np.ndarray, secret_gray: np.ndarray) -> Pair:
     return Pair("coffee + camera", cover_rgb, secret_gray)
@@ -28,5 +33,16 @@ def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         left = int(rng.integers(photo.width - width + 1))
         top = int(rng.integers(photo.height - height + 1))
         piece = photo.crop((left, top, left + width, top + height))
-        piece.resize((352, 264), Image.Resampling.LANCZOS).save(folder / f"piece-{number:02}.png")
+        piece = piece.resize((352, 264), Image.Resampling.LANCZOS)
+        piece.save(folder / f"piece-{number:02}.png", compress_level=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_photo_folder(tmp_path_factory: pytest.TempPathFactory, photo_folder: Path) -> Path:
+    """Some of them at half their sides, where no detector looks that wants covers of one size."""
+    folder = tmp_path_factory.mktemp("small-photos")
+    for path in sorted(photo_folder.iterdir())[:6]:
+        with Image.open(path) as photo:
+            photo.resize((176, 132), Image.Resampling.LANCZOS).save(folder / path.name)
     return folder

@@ -30,7 +30,12 @@ def photos(desk: Desk, photo_folder: Path) -> Path:
     return folder
 
 
-def test_evaluate_writes_a_page_that_needs_nothing_else(desk: Desk, photos: Path) -> None:
+@pytest.fixture
+def small_photos(desk: Desk, small_photo_folder: Path) -> Path:
+    return Path(shutil.copytree(small_photo_folder, desk.folder / "photos"))
+
+
+def test_evaluate_writes_a_page_that_needs_nothing_else(desk: Desk, small_photos: Path) -> None:
     outcome = desk.run(
         *[
             "evaluate",
@@ -60,7 +65,7 @@ def test_evaluate_writes_a_page_that_needs_nothing_else(desk: Desk, photos: Path
 
 
 def test_a_page_needs_the_extra_and_says_so_first(
-    desk: Desk, photos: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, small_photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     asked = ("evaluate", "--dataset", "folder:photos", "--models", "none", "--baselines", "lsb-332")
@@ -71,7 +76,7 @@ def test_a_page_needs_the_extra_and_says_so_first(
 
 
 def test_an_evaluation_that_is_cut_short_says_what_it_keeps(
-    desk: Desk, photos: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, small_photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured, calls = evaluate.measure, []
 
@@ -90,7 +95,7 @@ def test_an_evaluation_that_is_cut_short_says_what_it_keeps(
     told = "  out.pairs.jsonl keeps 1 finished measurement(s): the same command goes on from there."
     assert (stopped.code, stopped.err.splitlines()[-1]) == (130, told)
     monkeypatch.setattr(evaluate, "measure", measured)
-    (photos / "bad.png").write_bytes(b"garbage")
+    (small_photos / "bad.png").write_bytes(b"garbage")
     done = desk.run(*command, "--pairs", "2", "--report", "out.json")
     assert done.code == 2, "another picture makes another measurement"
     again = desk.run(*command, "--pairs", "2", "--report", "out.json", "--fresh")
@@ -212,8 +217,8 @@ def test_the_judge_is_a_model_that_hides_nothing(desk: Desk) -> None:
     desk.refuses(5, "hide", "cover.png", "secret.png", "--model", "judge", words="nothing can be hidden")
 
 
-def test_hiding_imports_neither_lab_nor_torch(desk: Desk, photos: Path) -> None:
-    for path in sorted(photos.iterdir())[2:]:
+def test_hiding_imports_neither_lab_nor_torch(desk: Desk, small_photos: Path) -> None:
+    for path in sorted(small_photos.iterdir())[2:]:
         path.unlink()
     prelude = (
         "import atexit, sys\n"

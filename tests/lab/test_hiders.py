@@ -47,8 +47,8 @@ def test_a_model_that_was_named_twice_is_one(namesakes: list[Hider]) -> None:
     assert only is namesakes[0]
 
 
-def test_both_are_measured(namesakes: list[Hider], photo_folder: Path) -> None:
-    source = from_dataset(f"folder:{photo_folder}", None, 1, 0)
+def test_both_are_measured(namesakes: list[Hider], small_photo_folder: Path) -> None:
+    source = from_dataset(f"folder:{small_photo_folder}", None, 1, 0)
     lines = evaluate.evaluate(distinct(namesakes), source).lines
     as_they_are = evaluate.evaluate(baselines.choose("lsb-332,avif-lsbm"), source).lines
     for line, other in zip(lines, as_they_are, strict=True):
@@ -58,6 +58,8 @@ def test_both_are_measured(namesakes: list[Hider], photo_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("assess", [evaluate.evaluate, damage.assess])
-def test_whoever_does_not_tell_them_apart_is_told(namesakes: list[Hider], photo_folder: Path, assess) -> None:
-    with pytest.raises(UsageError, match="two of them are called phase-mine"):
-        assess(namesakes, from_dataset(f"folder:{photo_folder}", None, 1, 0))
+def test_whoever_does_not_tell_them_apart_is_told(
+    namesakes: list[Hider], small_photo_folder: Path, assess
+) -> None:
+    with pytest.raises(UsageError, match="two models are called phase-mine"):
+        assess(namesakes, from_dataset(f"folder:{small_photo_folder}", None, 1, 0))

@@ -15,6 +15,7 @@ from skimage import data
 from stegcli.carriers import dct
 from stegcli.carriers.jpeg_fresh import fresh_cover
 from stegcli.carriers.jpeg_scan import JpegCover, non_zero_ac
+from stegcli.crew.base import HERE
 from stegcli.errors import UsageError
 from stegcli.lab.data import photos
 from stegcli.lab.security import jpeg_evaluate, presets, requantisation, ridge, verdicts
@@ -157,7 +158,7 @@ def test_the_preset_catches_nsf5_goes_on_and_needs_photographs(
     for name in NAMES:
         Image.fromarray(getattr(data, name)()).convert("RGB").save(tmp_path / f"{name}.png")
     kept = tmp_path / "kept"
-    result = presets.run_jpeg([f"folder:{tmp_path}"], None, covers=60, kept=kept, workers=1)
+    result = presets.run_jpeg([f"folder:{tmp_path}"], None, covers=60, kept=kept, crew=HERE)
     assert (result.covers >= 40, result.feature_set) == (True, "dctr+gfr")
     rows = {row.subject: row for row in result.rows}
     control, caught, *hidden = rows
@@ -179,7 +180,7 @@ def test_the_preset_catches_nsf5_goes_on_and_needs_photographs(
         )
     for module, name in ((jpeg_evaluate, "fresh_cover"), (jpeg_evaluate.jpeg_features, "features")):
         monkeypatch.setattr(module, name, None)  # all is kept, so none of it is needed again
-    again = presets.run_jpeg([f"folder:{tmp_path}"], None, covers=60, kept=kept, workers=1)
+    again = presets.run_jpeg([f"folder:{tmp_path}"], None, covers=60, kept=kept, crew=HERE)
     assert again == result
     monkeypatch.setattr(jpeg_evaluate, "_SIDE", 4096)
     with pytest.raises(UsageError, match="only 0 photographs"):
@@ -206,7 +207,7 @@ def test_requantisation_catches_what_was_changed_in_decoded_jpegs_and_nothing_el
         shrunk.append(Part(np.array(small)[:256, :256], number))
     subject = LsbMatchingSubject("LSB matching", 0.3)
     errors = [
-        {row.subject: row.detection_error for row in requantisation.assess([subject], parts, workers=1)}
+        {row.subject: row.detection_error for row in requantisation.assess([subject], parts, crew=HERE)}
         for parts in (decoded, shrunk)
     ]
     assert errors[0]["LSB matching"] <= 0.1

@@ -62,12 +62,12 @@ def test_a_run_that_has_to_be_exported_says_so(tmp_path: Path) -> None:
 
 
 def test_evaluate_takes_folders_of_runs_and_of_weights(
-    desk: Desk, rehman: Path, photo_folder: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, rehman: Path, small_photo_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stegcli.training.loop.export.SIZES", ((64, 64),))
     export_run(save_run(desk.folder / "run", "isgan-basic"), desk.folder / "weights", "isgan-basic-v0")
     outcome = desk.run(
-        *["evaluate", "--dataset", f"folder:{photo_folder}", "--pairs", "1"],
+        *["evaluate", "--dataset", f"folder:{small_photo_folder}", "--pairs", "1"],
         *["--models", f"phase-v1,{rehman},weights", "--report", "out.json"],
     )
     assert outcome.code == 0, outcome

@@ -5,6 +5,7 @@ import pytest
 
 from stegcli.carriers.phases import single
 from stegcli.codecs.base import Rate, Target
+from stegcli.crew.base import HERE
 from stegcli.errors import MissingExtraError, UsageError
 from stegcli.lab import statistics
 from stegcli.lab.data import photos
@@ -21,7 +22,7 @@ def test_the_controls_give_the_known_answers(photo_folder: Path, monkeypatch: py
     monkeypatch.setattr(ensemble, "SUBSPACES", (100,))
     monkeypatch.setattr(ensemble, "LEARNERS", 21)
     refs = evaluate.covers_of(photos.find(f"folder:{photo_folder}", None), 40)
-    rows = evaluate.assess([LsbMatchingSubject(), PhaseSubject(64, "spread 64")], refs, workers=1)
+    rows = evaluate.assess([LsbMatchingSubject(), PhaseSubject(64, "spread 64")], refs, part=0.5, crew=HERE)
     errors = {row.subject: row.detection_error for row in rows}
     assert errors[LSBM_CONTROL] <= 0.1
     assert 0.25 <= errors[evaluate.COVER_CONTROL] <= 0.75  # ten pairs a class: wide, but far from both ends
@@ -42,7 +43,7 @@ def suite_of_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_detector_that_errs_least_is_a_subject_s_figure(photo_folder: Path) -> None:
     refs = evaluate.covers_of(photos.find(f"folder:{photo_folder}", None), 20)
     subjects = [LsbMatchingSubject(), LsbMatchingSubject("one in ten", 0.1)]
-    rows = evaluate.assess(subjects, refs, feature_set=SUITE, trainings=2, workers=1)
+    rows = evaluate.assess(subjects, refs, feature_set=SUITE, part=0.5, trainings=2, crew=HERE)
     for row in rows:
         assert list(row.by_detector) == ["colour", "spam", "crm", "colour + spam"]
         means = {name: np.mean(errors) for name, errors in row.by_detector.items()}
@@ -59,11 +60,14 @@ def test_what_was_looked_at_is_not_done_again(
     monkeypatch.setattr(ensemble, "TRIAL_LEARNERS", 3)
     refs = evaluate.covers_of(photos.find(f"folder:{photo_folder}", None), 20)
     sparse = LsbMatchingSubject("one in ten", 0.1)
-    first = evaluate.assess([LsbMatchingSubject()], refs, kept=tmp_path / "kept", workers=1)
-    both = evaluate.assess([LsbMatchingSubject(), sparse], refs, kept=tmp_path / "kept", workers=1)
+    first = evaluate.assess([LsbMatchingSubject()], refs, part=0.5, kept=tmp_path / "kept", crew=HERE)
+    both = evaluate.assess([LsbMatchingSubject(), sparse], refs, part=0.5, kept=tmp_path / "kept", crew=HERE)
     assert both[:2] == first
     monkeypatch.setattr(LsbMatchingSubject, "stego", None)
-    assert evaluate.assess([LsbMatchingSubject(), sparse], refs, kept=tmp_path / "kept", workers=1) == both
+    assert (
+        evaluate.assess([LsbMatchingSubject(), sparse], refs, part=0.5, kept=tmp_path / "kept", crew=HERE)
+        == both
+    )
 
 
 def test_unknown_features_are_refused() -> None:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from stegcli.crew.base import HERE
 from stegcli.errors import UsageError
 from stegcli.lab.data import photos, tiles
 from stegcli.lab.security import ensemble, evaluate, presets
@@ -25,7 +26,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("camera")
     for name in NAMES:
         picture = Image.fromarray(getattr(data, name)()).convert("RGB")
-        picture.resize((1152, 864), Image.Resampling.LANCZOS).save(found / f"{name}.png")
+        picture = picture.resize((1152, 864), Image.Resampling.LANCZOS)
+        picture.save(found / f"{name}.png", compress_level=1)
     Image.fromarray(data.coffee()).save(found / "small.png")
     return found
 
@@ -82,7 +84,7 @@ def test_no_detector_sees_the_photograph_of_a_tile_that_it_judges(monkeypatch: p
 def test_the_camera_preset_gives_the_known_answers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presets, "_subjects", lambda *_: [LsbMatchingSubject()])
     asked = [f"folder:{folder}"]
-    result = presets.run("camera", asked, None, covers=EACH * 7, trainings=2, workers=1)
+    result = presets.run("camera", asked, None, covers=EACH * 7, trainings=2, crew=HERE)
     assert (result.covers, result.shrink) == (EACH * len(NAMES), tiles.SHRINK)
     errors = {row.subject: row.detection_error for row in result.rows}
     assert errors[LSBM_CONTROL] <= 0.15

@@ -6,6 +6,7 @@ from typing import Any
 
 import coded_cases
 import numpy as np
+import pytest
 from coded_cases import hidden, revealed
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from stegcli.codecs.base import FileSecret
 from stegcli.errors import ImageError
 from stegcli.methods.base import Stego
+
+pytestmark = pytest.mark.usefixtures("quick_keys")
 
 
 @st.composite

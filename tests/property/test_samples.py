@@ -14,7 +14,7 @@ from stegcli.carriers.syndrome import Layout, Marks
 from stegcli.errors import ImageError, NothingFoundError
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=60)
 @given(
     st.sampled_from(cases.COVERS),
     st.one_of(st.integers(0, 400), st.integers(400, 20_000)),

@@ -149,8 +149,13 @@ class Shell:
         raise AssertionError(f"the shell ended: {''.join(said)}")
 
     def prepare(self, script: str) -> None:
-        """Run Python."""
-        subprocess.run([sys.executable, "-c", script], cwd=self.folder, check=True, capture_output=True)
+        """Run Python in the folder: in this process, which has imported already what it takes."""
+        before = Path.cwd()
+        os.chdir(self.folder)
+        try:
+            exec(script, {"__name__": "__main__"})
+        finally:
+            os.chdir(before)
 
 
 def differences(told: str, said: str) -> list[str]:

@@ -60,7 +60,7 @@ def test_too_few_pictures_are_an_error(folder, count):
 def test_only_corrupt_pictures_are_an_error(tmp_path):
     for number in range(10):
         (tmp_path / f"{number}.png").write_bytes(garbage())
-    with pytest.raises(TrainingError, match="10 pictures to train on, of which 0 can be read"):
+    with pytest.raises(TrainingError, match="of 10 pictures to train on, 0 can be read"):
         pool.load(refs_of(tmp_path), pool.training_tiles("folder"), "RGB")
 
 

@@ -14,6 +14,7 @@ from tiny_runs import album_recipe, same_state, tiny_recipe
 
 from stegcli.errors import DeviceError, TrainingError
 from stegcli.training import run
+from stegcli.training.data import feeds
 from stegcli.training.loop import fit
 from stegcli.training.loop.checkpoint import Run
 from stegcli.training.phase import train_step
@@ -21,6 +22,20 @@ from stegcli.training.phase import train_step
 pytestmark = pytest.mark.train
 
 CPU = run.TrainOptions(device="cpu")
+
+
+@pytest.fixture
+def small_validation(monkeypatch):
+    """Corners of the validation pictures: the paper's networks take seconds for those of 256x256."""
+    whole = feeds.PairFeed.validation
+
+    def corners(feed):
+        return {
+            name: [{key: values[..., :64, :64] for key, values in part.items()} for part in parts]
+            for name, parts in whole(feed).items()
+        }
+
+    monkeypatch.setattr(feeds.PairFeed, "validation", corners)
 
 
 def test_resumed_equals_uninterrupted(tmp_path, album, monkeypatch):
@@ -155,6 +170,7 @@ def test_accelerate_can_ask_for_the_cpu(monkeypatch):
     assert run.make_accelerator("auto").device.type == "cpu"
 
 
+@pytest.mark.usefixtures("small_validation")
 def test_the_image_networks_train_in_the_same_loop(tmp_path, album):
     recipe = run.IsganRecipe(
         model="isgan-basic", adversarial_steps=0, basic_steps=2, batch_size=1, crop=33, frozen_steps=0,
@@ -204,6 +220,7 @@ def last_scalars(run):
 
 
 @pytest.mark.slow  # two more processes that import torch
+@pytest.mark.usefixtures("small_validation")
 def test_two_processes_have_the_loss_of_one_with_both_their_rows(tmp_path, album):
     """Nothing is drawn here, so only the order of sums differs.
 

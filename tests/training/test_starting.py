@@ -161,10 +161,10 @@ def isgan_files(folder):
 def test_weights_that_do_not_fit_are_told(tmp_path, album):
     recipe = isgan_recipe(album)
     cases = {
-        "phase-v1": "is of phase, and the recipe trains isgan",
+        "phase-v1": "belongs to phase, but the recipe trains isgan",
         "judge-v1": "has no encoder",
         "isgan-photos-v9": "no model",
-        str(album): "cannot begin with",
+        str(album): "cannot start from",
     }
     for initial, message in cases.items():
         with pytest.raises(TrainingError, match=message) as caught:

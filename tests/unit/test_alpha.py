@@ -12,6 +12,8 @@ import stegcli
 from stegcli.carriers import pixels
 from stegcli.pictures import metrics
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 RNG = np.random.default_rng(11)
 COVER = np.asarray(
     Image.fromarray(RNG.integers(40, 216, (14, 18, 3), dtype=np.uint8)).resize(

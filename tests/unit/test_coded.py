@@ -15,6 +15,8 @@ from stegcli.errors import ChangedError, ImageError, NothingFoundError, UsageErr
 from stegcli.methods.base import Wishes
 from stegcli.pictures import metrics
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 SIDE = 128
 
 
@@ -155,7 +157,7 @@ def test_one_changed_sample_of_the_body_is_told(cover: np.ndarray, gray: np.ndar
     pixels = stego.reshape(-1, 3).copy()
     free = np.setdiff1d(np.arange(len(pixels)), coded_cases.head_places(len(pixels)))
     pixels[free[1234], 1] ^= 1
-    with pytest.raises(ChangedError, match="the file was changed since") as caught:
+    with pytest.raises(ChangedError, match="the file has since been changed") as caught:
         revealed(pixels.reshape(stego.shape))
     assert int(caught.value.exit_code) == 4
     assert "exactly as" in caught.value.hint
@@ -184,7 +186,7 @@ def test_a_picture_without_room_comes_back_as_well_as_fits(cover_rgb: np.ndarray
 def test_a_file_without_room_is_refused_with_what_would_fit(cover: np.ndarray) -> None:
     secret = FileSecret("big.bin", np.random.default_rng(0).bytes(40_000))
     with pytest.raises(
-        ImageError, match=r"big.bin takes 40,0\d\d bytes, and the cover has room for \d,\d\d\d"
+        ImageError, match=r"big.bin takes 40,0\d\d bytes, but the cover has room for \d,\d\d\d"
     ) as caught:
         hidden(cover, secret)
     assert "times the pixels" in caught.value.hint

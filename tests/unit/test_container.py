@@ -10,12 +10,14 @@ from head_vectors import HEADS
 
 from stegcli.carriers import parity, streams
 from stegcli.carriers.phases import channel
-from stegcli.envelope import head, header, keys
+from stegcli.envelope import convolution, head, header, keys
 from stegcli.envelope.header import MAX_SIZE, SEALED_BYTES, Header, group_size, parity_count, seal
 from stegcli.errors import ImageError, ModelError, NothingFoundError
 from stegcli.methods import isgan, table
 from stegcli.methods.phase.body import MAX_SPREAD, Body, code_to_sigma, sigma_to_code
 from stegcli.methods.phase.planes import ALL_PLANES, PLANE_OF_PLACE, count_sent, sent
+
+pytestmark = pytest.mark.usefixtures("quick_keys")
 
 HEADER = Header(
     channel=channel.LUMA_PHASE,
@@ -279,6 +281,29 @@ def test_the_dearest_parities_may_stay_wrong() -> None:
         assert open_header(damaged, make_keys(1)) == HEADER
         estimate = parity.destroyed_share(damaged, *written, len(left_out))
         assert estimate == pytest.approx(share, abs=0.025)
+
+
+def likeliest_salt(pixels: np.ndarray, places: np.ndarray) -> tuple[bytes, int]:
+    """All groups tried to the end; of equals the smallest."""
+    tried = []
+    for group in header._group_sizes(len(pixels)):
+        votes = header._votes(pixels, places, group)[: header._SALT_CODED_BITS]
+        salt = convolution.decode(votes)
+        likelihood = int(votes @ (2 * convolution.encode(salt).astype(np.int64) - 1))
+        tried.append((likelihood, -group, np.packbits(salt).tobytes()))
+    _, group, salt = max(tried)
+    return salt, -group
+
+
+@pytest.mark.parametrize("count", [20_000, 70_000, 1 << 21])
+def test_a_group_that_cannot_be_likelier_is_passed_over(count: int) -> None:
+    pixels = random_pixels(count)
+    places = header.draw_places(count, LOCATOR)
+    assert header.read_salt(pixels, places) == likeliest_salt(pixels, places)
+    for group in header._group_sizes(count):
+        plan = header.parity_plan(count, bytes(16), bytes(SEALED_BYTES), places, group)
+        stego = parity.force_parity(pixels, *plan)
+        assert header.read_salt(stego, places) == likeliest_salt(stego, places) == (bytes(16), group)
 
 
 @pytest.mark.parametrize(("count", "spread", "group"), [(65_536, 8, 1), (65_536, 32, 4), (1 << 20, 128, 16)])

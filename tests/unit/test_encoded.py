@@ -20,6 +20,8 @@ from stegcli.pictures.encoded import Encoded
 from stegcli.pictures.reading import load_cover, load_stego
 from stegcli.pipeline import HideSettings
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 
 def _png(pixels: np.ndarray) -> bytes:
     file = io.BytesIO()

@@ -19,6 +19,7 @@ CHILDREN = [
     (errors.ChangedError, 4, "changed"),
     (errors.PartsError, 4, "parts"),
     (errors.BatchError, 10, "batch"),
+    (errors.DiedError, 9, "died"),
 ]
 
 

@@ -9,6 +9,8 @@ from stegcli import pipeline
 from stegcli.errors import ModelError
 from stegcli.pictures import floor
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 
 @pytest.fixture
 def blind(exact_weights, make_weights):
@@ -28,7 +30,7 @@ def secret(secret_gray):
 def test_a_picture_that_shows_nothing_is_refused(cover_rgb, secret, blind, tmp_path):
     reached = stegcli.hide(cover_rgb, secret, weights=blind).revealed_psnr_db
     assert reached < floor.least_db(secret) < floor.ENOUGH_DB
-    with pytest.raises(ModelError, match=f"phase-tiny would give the secret back at {reached:.0f}") as caught:
+    with pytest.raises(ModelError, match=f"phase-tiny would reveal the secret at {reached:.0f}") as caught:
         stegcli.hide(cover_rgb, secret, tmp_path / "stego.png", weights=blind)
     assert "--floor" in caught.value.hint
     assert not list(tmp_path.glob("*.png"))

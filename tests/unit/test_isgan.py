@@ -14,6 +14,8 @@ from stegcli.methods.phase.body import Body
 from stegcli.models.loading import Models
 from stegcli.pictures import luma, metrics
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 
 def wave(height, width, low=40, high=215):
     """(height, width) uint8, smooth."""

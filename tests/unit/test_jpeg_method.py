@@ -25,6 +25,8 @@ from stegcli.errors import ChangedError, ImageError, NothingFoundError, OutputEr
 from stegcli.methods import table
 from stegcli.pictures import reading
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 ORIENTATION, MAKE = 0x0112, 0x010F
 LEFT = 6
 """Of EXIF: the picture has to be turned to the right to stand upright."""

@@ -7,6 +7,8 @@ from PIL import Image
 from stegcli import pipeline
 from stegcli.detection import judge, residuals
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 SHRUNK, AS_IT_IS, ENLARGED = range(3)
 MARGINS = np.array([[1, 10, 100], [2, 20, 200], [3, 30, 300]])
 """Of a kind a row, of a spread a column."""
@@ -81,3 +83,10 @@ def test_a_large_picture_is_rated_by_nine_crops_of_it(cover_rgb):
 def test_any_shape_has_a_score(cover_rgb, shape):
     picture = np.resize(cover_rgb, (*shape, 3))
     assert np.isfinite(judge.score(picture, picture, 4, judge.load()))
+
+
+@pytest.mark.parametrize("quantum", [1, 2, 3, 4, 12])
+def test_residuals_are_rounded_to_even_and_cut(quantum: int) -> None:
+    values = np.arange(-64 * 255, 64 * 255 + 1, dtype=np.int16)
+    expected = np.clip(np.rint(values / quantum), -2, 2) + 2
+    assert np.array_equal(residuals._quantised(values, quantum), expected)

@@ -70,6 +70,24 @@ def test_a_keyring_holds_no_more_than_so_many_keys(monkeypatch: pytest.MonkeyPat
     assert len(keyring._keys) == len(keyring._locators) == keys._REMEMBERED
 
 
+def test_a_keyring_keeps_the_places_of_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "_argon2", lambda _passphrase, salt: salt * 2)
+    keyring, drawn = keys.Keyring("one"), []
+
+    def draw(pixel_count: int, locator: bytes) -> np.ndarray:
+        drawn.append(pixel_count)
+        return np.frombuffer(locator, np.uint8).astype(np.int64) % pixel_count
+
+    for pixel_count in (5000, 5000, 6000, 5000):
+        expected = draw(pixel_count, keyring.locator(pixel_count))
+        drawn.pop()
+        places = keyring.places(pixel_count, draw)
+        assert np.array_equal(places, expected)
+        with pytest.raises(ValueError, match="read-only"):
+            places[0] = 0
+    assert drawn == [5000, 6000, 5000]
+
+
 def test_two_threads_may_derive_at_the_same_time() -> None:
     """Left to itself, OpenSSL then waits for ever."""
     threads = [threading.Thread(target=keys.derive, args=("one", SALT), daemon=True) for _ in range(4)]

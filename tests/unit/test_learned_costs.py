@@ -17,6 +17,8 @@ from stegcli.models import session
 from stegcli.models.loading import Models
 from stegcli.pictures import luma
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 Bytes = Callable[[float], bytes]
 Weights = Callable[..., Path]
 

@@ -39,6 +39,18 @@ def test_table_holds_the_minimum(colour: tuple[int, ...], parity: int | None, le
         assert table.price[kind * 1000 + residue] == pytest.approx(expected, abs=1e-6)
 
 
+def test_rows_asked_for_later_are_those_of_a_new_table() -> None:
+    kinds = np.array([kind * choice.COST_LEVELS + choice.NEUTRAL_LEVEL for kind in (62, 124, 187)])
+    choice._kept.cache_clear()
+    whole = choice.ChoiceTable.for_kinds(kinds, lam=0.003)
+    expected = [table.reshape(-1, 1000)[kinds].copy() for table in (whole.offset, whole.price)]
+    choice._kept.cache_clear()
+    for part in (kinds[:1], kinds[:2], kinds):
+        again = choice.ChoiceTable.for_kinds(part, lam=0.003)
+    for table, rows in zip((again.offset, again.price), expected, strict=True):
+        assert np.array_equal(table.reshape(-1, 1000)[kinds], rows)
+
+
 def test_only_the_size_counts_at_the_cheapest_level() -> None:
     kind = int(choice.forced_kinds(np.array([[9, 9, 9]], np.uint8), np.array([0], np.uint8))[0])
     kind += choice.CHEAPEST_LEVEL

@@ -13,6 +13,8 @@ from stegcli.methods.phase import method as phase
 from stegcli.methods.phase import scars
 from stegcli.pictures import metrics
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 PROGRESSIVE = "phase-progressive-v1"
 
 

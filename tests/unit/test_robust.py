@@ -191,7 +191,7 @@ def test_a_file_that_cannot_fit_is_refused_with_what_would() -> None:
 def test_a_large_secret_comes_back_coarser_so_that_the_stego_looks_well() -> None:
     made = cases.hidden(cases.photograph(), cases.secret(128), survive="jpeg:50")
     assert metrics.psnr(cases.photograph(), made.rgb) >= 40
-    assert any("comes back at" in notice for notice in made.notices)
+    assert any("will be revealed at" in notice for notice in made.notices)
     assert all(proof.opened for proof in made.proofs)
 
 

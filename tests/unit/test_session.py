@@ -208,7 +208,7 @@ def test_an_unknown_condition_is_a_model_error(network_bytes):
 
 def test_answers_that_are_not_numbers_are_a_model_error(network_bytes):
     network = session.open_network(network_bytes, "random", "cpu")
-    with pytest.raises(ModelError, match="does not answer"):
+    with pytest.raises(ModelError, match="does not return a picture"):
         network.run(np.full((1, 1, 8, 8), np.nan, dtype=np.float32), SIGMA)
 
 

@@ -15,6 +15,8 @@ from stegcli.methods.phase.body import Body
 from stegcli.methods.phase.planes import padded
 from stegcli.pictures import metrics, reading
 
+pytestmark = pytest.mark.usefixtures("quick_keys")
+
 PROGRESSIVE = "phase-progressive-v1"
 
 

@@ -34,6 +34,19 @@ def test_a_folder_is_found_and_read(exact_weights):
     assert files.read("encoder") == (exact_weights / "phase-tiny/encoder.onnx").read_bytes()
 
 
+def test_models_read_a_manifest_once(monkeypatch):
+    from stegcli.models.loading import Models
+
+    models = Models(None)
+    first = models.find("phase")
+    monkeypatch.setattr(store, "_open", None)
+    assert models.find("phase").files == first.files
+    monkeypatch.undo()
+    assert models.fingerprinted(first.fingerprint).files == first.files
+    with pytest.raises(ModelError):
+        models.find("nobody")
+
+
 def test_a_fingerprint_is_found_in_the_given_folder(exact_weights):
     fingerprint = store.find(weights=exact_weights).entry.fingerprint
     assert store.find_by_fingerprint(fingerprint, exact_weights).entry.id == "phase-tiny"

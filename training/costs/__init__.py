@@ -1,1 +1,1 @@
-"""A network that says where a change hides, learned against a steganalyzer."""
+"""A network that predicts where a cover hides changes, trained against a steganalyzer."""

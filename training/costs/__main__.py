@@ -1,4 +1,4 @@
-"""`python -m stegcli.training.costs`: as `python -m stegcli.training costs`."""
+"""`python -m stegcli.training.costs`: the same as `python -m stegcli.training costs`."""
 
 import sys
 

@@ -1,12 +1,12 @@
-"""Learn what a change costs: train the cost network, and write it as an ONNX graph to try in the lab.
+"""Train the cost network, and write it as an ONNX graph to try in the lab.
 
     python -m stegcli.training costs --data-root photos --out runs/phase-cost --minutes 35
     python -m stegcli.training costs --resume runs/phase-cost --data-root photos
     python -m stegcli.training costs --export runs/phase-cost --onnx cost.onnx
     python benchmarks/costs.py --data-root photos --learned cost.onnx
 
-Covers are the lab's (from JPEG, shrunk by a quarter, 256x192), of the part of each data set that
-`lab.covers.learning_and_judging` gives to learning; the other part is for judging.
+Covers are the lab's (from JPEG, shrunk by a quarter, 256x192), from the part of each data set that
+`lab.covers.learning_and_judging` reserves for training; the other part is for judging.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ from stegcli.training.loop.fit import Batch, Outcome, Plain, Plan, Reporter, fit
 
 MODEL = "phase-cost"
 ALL = 10**6
-"""Covers of a data set: as many as there are."""
+"""Number of covers in a data set: as many as there are."""
 VALIDATION_BATCH = 8
 CONTRACT = {"contract": "1", "family": "phase", "role": COST, "multiple": str(MULTIPLE), "halo": str(HALO)}
-"""What the graph promises (stegcli.models.contract)."""
+"""Contract of the graph (stegcli.models.contract)."""
 
 U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 
 
 class CoverFeed:
-    """Crops of covers with the log of their HILL costs, cut and mirrored alike; a function of the step."""
+    """Crops of covers with the log of their HILL costs, mirrored alike; a function of the step."""
 
     def __init__(
         self, refs: Mapping[str, Sequence[ImageRef]], recipe: CostRecipe, device: torch.device
@@ -90,7 +90,7 @@ class CoverFeed:
         return step_generator(self.recipe.seed, step, torch.device("cpu"))
 
     def validation(self) -> Mapping[str, list[Batch]]:
-        """Whole covers that are not learned from, by data set."""
+        """Return whole covers that are not trained on, by data set."""
         return {
             name: [
                 {"cover": cover, "log_hill": cost}
@@ -121,7 +121,7 @@ def train(
     *,
     resumed: bool = False,
 ) -> Outcome:
-    """Train into a new folder, or go on in one by its own recipe."""
+    """Train in a new folder, or resume a run with its own recipe."""
     run, device = Run(folder), torch.device("cuda" if torch.cuda.is_available() else "cpu")
     content = run.load(recipe.model) if resumed else None
     if content is None and run.checkpoint.exists():
@@ -139,9 +139,9 @@ def train(
 
 
 def export(folder: Path, path: Path) -> float:
-    """Write the ONNX graph of a run's network into a new file; returns its largest difference from torch.
+    """Write the ONNX graph of a run's network into a new file; return its largest difference from torch.
 
-    Raises TrainingError when that is above `export.TOLERANCE`.
+    Raises TrainingError if that exceeds `export.TOLERANCE`.
     """
     check_absent(path, force=False)
     run = Run(folder)

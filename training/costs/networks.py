@@ -1,11 +1,11 @@
-"""What a change costs, learned: a correction of HILL's costs, and the judge that it is learned against.
+"""Learned costs: a correction of HILL's costs, and the judge against which it is trained.
 
     luma ─ 8 high-pass filters, log(1 + |.|) ─┐
     log of HILL's cost ───────────────────────┴─ unshuffle 2 ─> 36 x H/2 ─ 3x3 ─> 24 x H/2
         ─ 4 residual 3x3 convolutions, dilated 1, 2, 4, 1 ─ 3x3 ─> 4 x H/2 ─ shuffle 2 ─ bounded ─> correction
 
-The correction starts at zero everywhere, so that the costs start as HILL's and leave them only where the
-judge rewards it. There is no normalisation: tiles of any size give the same.
+The correction starts at zero everywhere, so that costs start as HILL's and leave them only where the judge
+rewards it. There is no normalisation, so that tiles of any size give the same.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _FRONT = (0, 2, 8, 9, 10, 11, 20, 21)
 FRONT_PLANES = len(_FRONT)
 MULTIPLE = 2
 HALO = 2 * (1 + sum(_DILATIONS) + 1) + 2 + 2
-"""Receptive radius in pixels, a multiple of `MULTIPLE`: half resolution's, filters', shuffles'."""
+"""Receptive radius in pixels, a multiple of `MULTIPLE`: of the half resolution, the filters, the shuffles."""
 
 
 class CostNetwork(nn.Module):
-    """planes (B,2,H,W): luma in grey levels, log of HILL's cost -> what to add to that log, -3..3.
+    """Planes (B,2,H,W), luma in grey levels and log of HILL's cost -> correction of that log, -3..3.
 
     H and W are even. 29,700 weights.
     """
@@ -61,10 +61,10 @@ class CostNetwork(nn.Module):
 
 
 class ColourJudge(nn.Module):
-    """Cover against stego by what high-pass filters leave of each colour channel; sizes from 32x32.
+    """Tells covers from stegos by high-pass residuals of each colour channel; sizes from 32x32.
 
-    The luma filters of `Steganalyzer` would miss most: the channel moves luma by half a grey level at most,
-    and the colours by whole ones, each as it likes.
+    The luma filters of `Steganalyzer` would miss most: the channel changes luma by at most half a grey level,
+    and the colours by whole ones, independently of each other.
     """
 
     def __init__(self) -> None:

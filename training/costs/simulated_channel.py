@@ -1,14 +1,14 @@
-"""The luma-phase channel as the cost network meets it: which pixel of a group changes, and by what.
+"""The luma-phase channel in the training of costs: which pixel of a group changes, and by how much.
 
-A group's pixels share its residue, so the cheapest takes the change: only the order of costs matters. The
-order is made soft, so that it can be learned: pixel i of a group is chosen with probability
+The pixels of a group share its residue, so that the cheapest one changes: only the order of costs matters.
+The order is made soft, so that it can be learned: pixel i of a group is chosen with probability
 
     exp(-log_cost_i / T) / sum over the group of exp(-log_cost_j / T)
 
-T is a step of the channel's cost levels (3 dB), within which its order is as random as the groups.
+T is one step of the channel's cost levels (3 dB), within which its order is as random as the groups.
 
-This is `stegcli.carriers.phases.single`, where each symbol has its own pixels; costs learned here serve
-`joint`, too.
+This is `stegcli.carriers.phases.single`, where each symbol has its own pixels; costs trained here also serve
+`joint`.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ from stegcli.carriers.phases.choice import CLIP_CLASSES, COST_LEVELS, NEUTRAL_LE
 from stegcli.pictures.luma import MILLI
 
 TEMPERATURE = 0.35
-"""Of the choice, in natural logarithms of costs."""
+"""Temperature of the choice, in natural logarithms of costs."""
 
 
 class Written(NamedTuple):
-    """One draw of the channel."""
+    """A draw of the channel."""
 
     stego: Tensor
     """(B,3,H,W) float32, whole grey levels 0..255."""
     pixel: Tensor
-    """(B,G) int64: the pixel chosen in each group, in raster order."""
+    """(B,G) int64: raster index of the pixel chosen in each group."""
     step: Tensor
-    """(B,3,G) float32: by how much its channels really moved; all zero where nothing had to."""
+    """(B,3,G) float32: actual change of its channels; all zero if none was needed."""
     log_chance: Tensor
-    """(B,G) float32: logarithm of the probability of the choice; carries the costs' gradient."""
+    """(B,G) float32: logarithm of the probability of the choice, with the gradient of the costs."""
 
 
 class SimulatedChannel:
-    """Writes random symbols; keys are drawn from a torch.Generator."""
+    """Writes random symbols, with keys drawn from a torch.Generator."""
 
     def __init__(self, lam: float, device: torch.device) -> None:
         self.device = device
         self.steps = torch.from_numpy(_steps(lam)).to(device)
 
     def write(self, cover: Tensor, log_cost: Tensor, spread: int, generator: torch.Generator) -> Written:
-        """One symbol per group of `spread` pixels, scattered over each picture.
+        """Write one symbol per group of `spread` pixels, scattered over each picture.
 
         Args:
             cover: (B,3,H,W) float32, whole grey levels.
             log_cost: (B,1,H,W) float32, natural logarithms in any unit.
             spread: pixels per symbol, at least 2.
-            generator: of the groups, the residues and the choices.
+            generator: determines groups, residues and choices.
         """
         batch, count = len(cover), cover.shape[2] * cover.shape[3]
         keys = torch.rand((batch, count), generator=generator, device=self.device)
@@ -71,13 +71,13 @@ class SimulatedChannel:
 
 
 def _gumbel_choice(scores: Tensor, generator: torch.Generator) -> Tensor:
-    """(B,G,m) logits -> (B,G) one index of each group, drawn by softmax."""
+    """(B,G,m) logits -> (B,G) an index for each group, drawn by softmax."""
     uniform = torch.rand(scores.shape, generator=generator, device=scores.device)
     return (scores - torch.log(-torch.log(uniform.clamp(1e-7, 1 - 1e-6)))).argmax(dim=2)
 
 
 def _steps(lam: float) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-    """(1000, 3) float32: the channel's own choice for each residue, where nothing clips and rho is one."""
+    """(1000, 3) float32: the channel's own choice for each residue, without clipping and with rho 1."""
     unclipped = CLIP_CLASSES // 2
     kind = unclipped * COST_LEVELS + NEUTRAL_LEVEL
     table = ChoiceTable.for_kinds(np.array([kind]), lam)

@@ -1,13 +1,13 @@
-"""Training of the cost network against a judge: who changes where is a game for the judge's loss.
+"""Training of the cost network against a judge, whose loss rewards the choice of pixels.
 
     cover ─> log HILL + network ─> simulated channel ─> stego ─> judge ─> loss ─> judge learns
                  └──── reward of each change: how much it raised that loss (first order) ────┘
 
-The choice of a pixel cannot be differentiated, its probability can: the costs learn by policy gradient with
+The choice of a pixel is not differentiable, but its probability is: costs are trained by policy gradient with
 one reward for each changed pixel, as in SPAR-RL (Tang, Li, Barni, Li, Huang, "An automatic cost learning
 framework for image steganography using deep reinforcement learning", IEEE TIFS 16, 2021), whose reward this
-is; the game is that of ASDL-GAN (Tang et al. 2017) and UT-GAN (Yang et al. 2020). They fix the payload by an
-entropy; here the channel itself fixes it, one symbol a group.
+is; the game is that of ASDL-GAN (Tang et al. 2017) and UT-GAN (Yang et al. 2020). These fix the payload by an
+entropy; here the channel itself fixes it at one symbol per group.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ CHANNEL_STREAM = 1
 
 @dataclass(frozen=True)
 class CostRecipe:
-    """Training of the cost network; times in steps."""
+    """Settings for training the cost network; times in steps."""
 
     model: str = "phase-cost"
     name: str = "phase-cost"
     seed: int = 1
     steps: int = 2_600
     batch_size: int = 6
-    """Covers; the judge sees as many stegos beside them."""
+    """Number of covers; the judge also sees as many stegos."""
     crop: int = 128
-    """Side of the square crops, pixels; even."""
+    """Side of the square crops in pixels; even."""
     spreads: tuple[int, ...] = (4, 8)
-    """Taken in turn; the first is the one that is validated."""
+    """Spreads used in turn; the first one is validated."""
     lam: float = 0.001
-    """The channel's, see `single.LAMBDAS`."""
+    """Lambda of the channel; see `single.LAMBDAS`."""
     learning_rate: float = 3e-4
-    """Of the costs. At 1e-3 they are at their bounds in 100 steps, before the judge can follow."""
+    """Learning rate of the costs. At 1e-3 they hit their bounds in 100 steps, before the judge can follow."""
     judge_learning_rate: float = 2e-3
     judge_first: int = 200
-    """Steps before the costs begin to learn: until then the judge has nothing to say."""
+    """Steps before the costs are trained, in which the judge learns enough to be useful."""
     gradient_clip: float = 1.0
     validate_every: int = 250
     checkpoint_every: int = 250
@@ -87,7 +87,7 @@ class CostTask:
         }
 
     def step(self, batch: Batch, step: int) -> dict[str, Tensor]:
-        """One move of both, from {"cover": (B,3,H,W) uint8, "log_hill": (B,1,H,W) float32}."""
+        """Update both, given {"cover": (B,3,H,W) uint8, "log_hill": (B,1,H,W) float32}."""
         self._set_rates(step)
         self.judge.train()
         spread = self.recipe.spreads[step % len(self.recipe.spreads)]
@@ -105,7 +105,7 @@ class CostTask:
         }
 
     def _judge_learns(self, cover: Tensor, stego: Tensor) -> tuple[Tensor, Tensor]:
-        """One step of the judge -> its loss, its share of errors; `stego` keeps the loss's gradient."""
+        """Train the judge for one step; return its loss and error rate; `stego` keeps the loss's gradient."""
         logits = self.judge(torch.cat([cover, stego]))
         truth = torch.tensor([COVER, STEGO], device=self.device).repeat_interleave(len(cover))
         loss = F.cross_entropy(logits, truth)
@@ -114,7 +114,7 @@ class CostTask:
         return loss.detach(), (logits.detach().argmax(1) != truth).float().mean()
 
     def _costs_learn(self, written: Written, gradient: Tensor | None) -> None:
-        """One step of the costs: changes that raised the judge's loss shall be chosen more often."""
+        """Train the costs for one step: changes that raised the judge's loss become more likely."""
         if gradient is None:
             raise TypeError("the judge's loss must have reached the stego")
         reward, changed = rewards(written, gradient)
@@ -128,7 +128,7 @@ class CostTask:
         self.optimisers[name].zero_grad(set_to_none=True)
 
     def _set_rates(self, step: int) -> None:
-        """The judge's stays, or the costs would win by its weakness; theirs rises, and falls by a cosine."""
+        """Keep the judge's rate, or the costs win by its weakness; theirs rises, then decays by a cosine."""
         share = max(0, step - self.recipe.judge_first) / max(1, self.recipe.steps - self.recipe.judge_first)
         rate = self.recipe.learning_rate * min(1.0, 20 * share) * 0.5 * (1 + math.cos(math.pi * share))
         for group in self.optimisers["network"].param_groups:
@@ -139,9 +139,9 @@ class CostTask:
 
     @torch.no_grad()
     def validate(self, batches: Mapping[str, list[Batch]]) -> dict[str, float]:
-        """The judge's area under the ROC, of stegos by HILL's costs and by the learned ones; unseen covers.
+        """Return the judge's area under the ROC on unseen covers, for stegos by HILL's and by learned costs.
 
-        It learned from the latter alone, which favours the former: no proof, but a sign of life.
+        It was trained only on the latter, which favours the former: no proof, but a sign of progress.
         """
         self.judge.eval()
         figures = {}
@@ -153,7 +153,7 @@ class CostTask:
         return figures
 
     def _scores(self, batch: Batch, number: int) -> Tensor:
-        """(3,B) logits of covers, of stegos by HILL's costs, of stegos by the learned ones; the same keys."""
+        """(3,B) logits of covers, of stegos by HILL's costs, and of stegos by learned ones; the same keys."""
         cover, log_hill = batch["cover"].float(), batch["log_hill"]
         shown = [cover]
         for log_cost in (log_hill, log_hill + self.network(_planes(cover, log_hill))):
@@ -164,19 +164,19 @@ class CostTask:
 
     @torch.no_grad()
     def samples(self, batch: Batch) -> dict[str, Tensor]:
-        """One cover, its log HILL cost and the correction, side by side, dark is cheap."""
+        """Return a cover, its log HILL cost and the correction side by side; dark is cheap."""
         cover, log_hill = batch["cover"][:1].float(), batch["log_hill"][:1]
         correction = self.network(_planes(cover, log_hill))
         maps = [_stretched(plane[0]).expand(3, -1, -1) for plane in (log_hill, correction)]
         return {"costs": torch.cat([cover[0] / 255, *maps], dim=2)}
 
     def begin_from(self, state: dict[str, Any]) -> None:
-        """Networks only."""
+        """Load the networks only."""
         self.network.load_state_dict(state["network"])
         self.judge.load_state_dict(state["judge"])
 
     def state_dict(self) -> dict[str, Any]:
-        """Networks and optimisers."""
+        """Return networks and optimisers."""
         return {
             "network": self.network.state_dict(),
             "judge": self.judge.state_dict(),
@@ -184,16 +184,16 @@ class CostTask:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Undo `state_dict`."""
+        """Inverse of `state_dict`."""
         self.begin_from(state)
         for name, each in self.optimisers.items():
             each.load_state_dict(state["optimisers"][name])
 
 
 def rewards(written: Written, gradient: Tensor) -> tuple[Tensor, Tensor]:
-    """Reward of each choice, (B,G), of mean 0 and variance 1 over a picture's changes; and which are changes.
+    """Return rewards of choices, (B,G), of mean 0 and variance 1 over a picture's changes; and their mask.
 
-    `gradient` (B,3,H,W) is that of the judge's loss by the stego.
+    `gradient` (B,3,H,W) is the gradient of the judge's loss with respect to the stego.
     """
     slope = gradient.flatten(2).gather(2, written.pixel[:, None].expand(-1, 3, -1))
     raised = (slope * written.step).sum(dim=1)
@@ -205,7 +205,7 @@ def rewards(written: Written, gradient: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _planes(cover: Tensor, log_hill: Tensor) -> Tensor:
-    """What the network is shown: (B,2,H,W)."""
+    """Return the network's input, (B,2,H,W)."""
     return torch.cat([luma(cover), log_hill], dim=1)
 
 

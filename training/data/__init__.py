@@ -1,1 +1,1 @@
-"""Photographs to learn from: downloads, packed pools, batches."""
+"""Photographs for training: downloads, pools in memory, batches."""

@@ -1,15 +1,15 @@
-"""The data sets of the paper, fetched once into the user's cache: checksum, progress bar, resume.
+"""Download the paper's data sets once into the user's cache, with checksum, progress bar and resuming.
 
     lfw       figshare, the mirror that scikit-learn uses       lfw-funneled.tgz, unpacked    0.2 GB
     voc2012   its official archive                              VOCtrainval_11-May-2012.tar   1.9 GB
     imagenet  Hugging Face Hub, gated, the validation set       64 tar files                  6.7 GB
 
-URL and SHA-256 of LFW are those of scikit-learn's `sklearn/datasets/_lfw.py`; it is the funneled copy, for
-the mirror has no deep-funneled one. The data set's own page, vis-www.cs.umass.edu/lfw, answers no more
-(scikit-learn's pull request 30800); the second source is the one that this request put in its place. VOC
-publishes no checksum; the MD5 is that of torchvision's `datasets/voc.py`. The Hub checks its own files; their
-revision is not pinned here, because the repository is gated and we could not look one up: run.json's digest
-says which pictures were used.
+URL and SHA-256 of LFW are those in scikit-learn's `sklearn/datasets/_lfw.py`; it is the funneled copy, since
+the mirror has no deep-funneled one. The data set's own page, vis-www.cs.umass.edu/lfw, no longer responds
+(scikit-learn's pull request 30800); the second source is the one that this request introduced. VOC
+publishes no checksum; the MD5 is that in torchvision's `datasets/voc.py`. The Hub verifies its own files;
+their revision is not pinned, because the repository is gated and we could not look one up: the digest in
+run.json records which pictures were used.
 """
 
 from __future__ import annotations
@@ -31,45 +31,45 @@ from typing import Any
 from stegcli.errors import TrainingError, one_line
 
 CACHE_VARIABLE = "STEGCLI_DATA"
-"""Environment variable that moves the cache to another folder."""
+"""Environment variable that names another folder for the cache."""
 
 ATTEMPTS = 5
-"""How often a broken transfer is taken up again before we give up; what has come stays for the next run."""
+"""How often a broken transfer is resumed before giving up; what has arrived is kept for the next run."""
 
 PAUSE_SECONDS = 2.0
 
 CHUNK = 1 << 14
-"""Most bytes per piece."""
+"""Largest number of bytes per piece."""
 TIMEOUT = (20, 60)
-"""Seconds to connect, and to wait for the next bytes."""
+"""Seconds to connect, and to wait for further bytes."""
 WINDOW_SECONDS, WINDOW_BYTES = 60.0, 60_000
-"""A transfer of which fewer bytes come in so many seconds is broken: a byte a minute would never time out."""
+"""A transfer with fewer bytes in this many seconds is broken: one byte a minute would never time out."""
 
 COMPRESSED = (".tgz", ".gz")
 
 Advance = Callable[[int, int], None]
-"""Told how many bytes are there, of how many in all (0: not known)."""
+"""Called with the number of bytes so far, and in all (0: unknown)."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Archive:
-    """One file to download."""
+    """A file to download."""
 
     url: str
     checksum: str
     """"sha256:..." or "md5:..."."""
     name: str
     terms: str
-    """Where to read about the data set, and to get it by hand."""
+    """Where to read about the data set, and to download it by hand."""
     most: int = 4 << 30
-    """Bytes that it may have, so that no server fills the disk."""
+    """Largest number of bytes, so that no server fills the disk."""
 
 
 @dataclass(frozen=True)
 class HubFiles:
-    """Files of a gated data set repository on the Hugging Face Hub."""
+    """Files in a gated data set repository on the Hugging Face Hub."""
 
     repository: str
     pattern: str
@@ -94,7 +94,7 @@ SOURCES: dict[str, Archive | HubFiles] = {
 
 
 def cache_folder() -> Path:
-    """Where data sets are kept: $STEGCLI_DATA, or the user's cache."""
+    """Return the folder for data sets: $STEGCLI_DATA, or the user's cache."""
     import pooch
 
     given = os.environ.get(CACHE_VARIABLE)
@@ -102,9 +102,9 @@ def cache_folder() -> Path:
 
 
 def fetch(dataset: str) -> Path:
-    """The folder that holds a data set of SOURCES, downloaded unless it is there.
+    """Return the folder with a data set of SOURCES, downloading it if necessary.
 
-    Raises TrainingError, with the cure, when there is no network, no permission, or a wrong checksum.
+    Raises TrainingError, with the cure, if there is no network, no permission, or a wrong checksum.
     """
     source = SOURCES[dataset]
     if isinstance(source, HubFiles):
@@ -122,7 +122,7 @@ def fetch(dataset: str) -> Path:
 
 
 def unpacked(archive: Path) -> Path:
-    """A compressed archive of the user's -> a folder in the cache with its content, unpacked once."""
+    """Unpack a user's compressed archive once into the cache, and return the folder."""
     status = archive.stat()
     folder = cache_folder() / "unpacked" / f"{archive.name}-{status.st_size}-{status.st_mtime_ns}"
     if not folder.is_dir():
@@ -131,16 +131,16 @@ def unpacked(archive: Path) -> Path:
 
 
 class TooLargeError(Exception):
-    """A server sends more than an archive can have."""
+    """A server sends more than an archive may have."""
 
 
 class Resuming:
-    """A downloader for pooch that goes on where the last transfer broke.
+    """A downloader for pooch that resumes a broken transfer.
 
-    What has come lies in a `.part` file beside the target until it is whole; pooch checks its sum then.
+    What has arrived is kept in a `.part` file beside the target until it is complete; then pooch verifies it.
 
     Attributes:
-        finished: whether all of it came: what goes wrong later is the checksum.
+        finished: whether everything arrived, so that any later failure concerns the checksum.
     """
 
     def __init__(self, part: Path, advance: Advance, most: int) -> None:
@@ -148,7 +148,7 @@ class Resuming:
         self.finished = False
 
     def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:  # noqa: ANN401
-        """Fetch `url` into `output_file`; raises the last error after ATTEMPTS without success."""
+        """Fetch `url` into `output_file`; raises the last error after ATTEMPTS failures."""
         import requests
         from urllib3.exceptions import ProtocolError, TimeoutError
 
@@ -165,14 +165,14 @@ class Resuming:
         self.finished = True
 
     def _continue(self, url: str) -> None:
-        """Append what is missing; from the start where the server cannot resume."""
+        """Append what is missing; start over if the server cannot resume."""
         import requests
 
         there = self.part.stat().st_size if self.part.exists() else 0
         headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={there}-"} if there else {})}
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
             if there and response.status_code == requests.codes.requested_range_not_satisfiable:
-                return  # nothing is missing; if it is another file than we began with, the checksum will tell
+                return  # nothing is missing; if the file has changed meanwhile, the checksum will tell
             response.raise_for_status()
             resumed = response.status_code == requests.codes.partial_content
             there = there if resumed else 0
@@ -187,7 +187,7 @@ class Resuming:
 
 
 def _pieces(raw: Any) -> Iterator[bytes]:  # noqa: ANN401 - urllib3's response
-    """What comes, as it comes; raises requests' Timeout when it merely drips."""
+    """Yield data as it arrives; raises requests' Timeout if it merely trickles."""
     import requests
 
     since, in_window = time.monotonic(), 0
@@ -201,7 +201,7 @@ def _pieces(raw: Any) -> Iterator[bytes]:  # noqa: ANN401 - urllib3's response
 
 
 def _download(source: Archive, folder: Path) -> Path:
-    """The archive, verified, in `folder`."""
+    """Return the verified archive in `folder`."""
     import pooch
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -218,7 +218,7 @@ def _download(source: Archive, folder: Path) -> Path:
 
 
 def _not_downloaded(source: Archive, folder: Path, downloader: Resuming, error: Exception) -> TrainingError:
-    """What went wrong and the cure: the server, the network, the disk or the checksum."""
+    """Return an error with the cause and the cure: the server, the network, the disk or the checksum."""
     import requests
     from urllib3.exceptions import HTTPError
 
@@ -226,7 +226,7 @@ def _not_downloaded(source: Archive, folder: Path, downloader: Resuming, error: 
     if isinstance(error, TooLargeError):
         downloader.part.unlink(missing_ok=True)
         return TrainingError(
-            f"{source.url} sends more than the {source.most >> 20} MiB that {source.name} may have",
+            f"{source.url} sends more than the {source.most >> 20} MiB expected of {source.name}",
             f"run it again later, {by_hand}",
         )
     if isinstance(error, requests.RequestException | HTTPError) or not isinstance(
@@ -239,28 +239,28 @@ def _not_downloaded(source: Archive, folder: Path, downloader: Resuming, error: 
     if isinstance(error, OSError):
         return TrainingError(
             f"cannot store {source.name} in {folder}: {error.strerror or error}",
-            f"make room there, or name another folder in {CACHE_VARIABLE}",
+            f"free some space there, or name another folder in {CACHE_VARIABLE}",
         )
     if downloader.finished:
         return TrainingError(
-            f"{source.name} from {source.url} has the wrong checksum and was thrown away",
+            f"{source.name} from {source.url} has the wrong checksum and was deleted",
             f"run it again, {by_hand}",
         )
     return TrainingError(
-        f"cannot download {source.name} from {source.url}: the server answers what makes no sense",
+        f"cannot download {source.name} from {source.url}: the server's answer makes no sense",
         f"run it again later, {by_hand}",
     )
 
 
 MOST_MEMBERS, DEEPEST = 1_000_000, 32
 GROWTH, SPARE_BYTES = 4, 1 << 30
-"""Pictures are compressed already: what they unpack to is about the archive's own size."""
+"""Pictures are already compressed, so that an archive unpacks to about its own size."""
 
 _UNPACKING_ERRORS = (
     *(tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError),
     *(ValueError, LookupError, ArithmeticError, RecursionError, MemoryError),
 )
-"""Whatever tarfile raises on a hostile archive; it promises no base class."""
+"""Everything that tarfile may raise on a hostile archive; it promises no base class."""
 
 
 def _unpack(archive: Path, folder: Path) -> None:
@@ -278,16 +278,16 @@ def _unpack(archive: Path, folder: Path) -> None:
         except _UNPACKING_ERRORS as error:
             raise TrainingError(
                 f"{archive} cannot be unpacked: {one_line(error)}",
-                f"fetch it anew; or make room in {folder.parent}, or name another folder in {CACHE_VARIABLE}",
+                f"fetch it again, free space in {folder.parent}, or name another folder in {CACHE_VARIABLE}",
             ) from error
         inside.replace(folder)
 
 
 def _wanted(tar: tarfile.TarFile, most_bytes: int) -> Iterator[tarfile.TarInfo]:
-    """The regular files of an archive; folders come with them, links and devices are no pictures.
+    """Yield the regular files of an archive; folders are created with them, links and devices are skipped.
 
     Raises:
-        ValueError: it would fill the disk, or nest folders deeper than any data set.
+        ValueError: it would fill the disk, or nests folders more deeply than any data set.
     """
     left = most_bytes
     for number, member in enumerate(tar):
@@ -301,7 +301,7 @@ def _wanted(tar: tarfile.TarFile, most_bytes: int) -> Iterator[tarfile.TarInfo]:
 
 
 def _from_hub(source: HubFiles) -> Path:
-    """The repository's folder in the cache of huggingface-hub, which resumes and checks on its own."""
+    """Return the repository's folder in the cache of huggingface-hub, which resumes and verifies itself."""
     from huggingface_hub.errors import GatedRepoError
 
     page = f"https://huggingface.co/datasets/{source.repository}"
@@ -313,11 +313,11 @@ def _from_hub(source: HubFiles) -> Path:
         )
     except GatedRepoError as error:
         raise TrainingError(
-            f"{source.repository} is gated: the Hub does not let you read it yet",
+            f"{source.repository} is gated, and the Hub does not let you read it yet",
             f"accept the terms at {page}, then set HF_TOKEN to a token with read access "
             "(https://huggingface.co/settings/tokens), or run `hf auth login`",
         ) from error
-    except Exception as error:  # whatever its HTTP client raises, which is another from release to release
+    except Exception as error:  # whatever the HTTP client raises, which differs between releases
         raise TrainingError(
             f"cannot download {source.repository}: {type(error).__name__}: {one_line(error)}",
             f"check the network, its proxy and that HF_TOKEN is set (terms: {page}); or give --data-root "
@@ -327,7 +327,7 @@ def _from_hub(source: HubFiles) -> Path:
 
 @contextmanager
 def _bar(name: str) -> Iterator[Advance]:
-    """A progress bar on stderr if that is a terminal."""
+    """Show a progress bar on stderr if that is a terminal."""
     if not sys.stderr.isatty():
         yield lambda there, total: None
         return

@@ -1,4 +1,4 @@
-"""Batches of the two families: one secret per row for the codec, cover and secret for the image networks."""
+"""Batches for both families: one secret per row for the codec, cover and secret for the image networks."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from stegcli.training.data import datasets, pool
 from stegcli.training.loop.fit import Batch
 
 MIN_HELD_OUT = 2
-"""A cover and a secret: with fewer there is nothing to validate."""
+"""A cover and a secret: with fewer pictures, validation is impossible."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Pool:
-    """One data set in memory."""
+    """A data set in memory."""
 
     name: str
     weight: float
     train: NDArray[np.uint8]
     held_out: NDArray[np.uint8]
     digest: str
-    """SHA-256 over the names of the training pictures, or what the pages were drawn from."""
+    """SHA-256 over the names of the training pictures, or over what determines the pages."""
 
 
 def load_pool(dataset: str, weight: float, data_root: Path | None, mode: str, validation_images: int) -> Pool:
-    """Decode a photographic data set; `mode` is "L" or "RGB"."""
+    """Load a data set of photographs; `mode` is "L" or "RGB"."""
     train, held_out = datasets.splits(dataset, data_root)
     tiles = pool.load(train, pool.training_tiles(dataset), mode)
     judged = pool.load(held_out[:validation_images], pool.evaluation_tiles(dataset), mode, minimum=0)
@@ -49,14 +49,14 @@ def load_pool(dataset: str, weight: float, data_root: Path | None, mode: str, va
 
 
 def load_page_pool(count: int, weight: float, seed: int, fonts: list[Path], validation_images: int) -> Pool:
-    """Draw pages: `count` to train, others (of the same fonts) to validate."""
+    """Draw `count` pages for training, and others (with the same fonts) for validation."""
     drawn = pool.load_pages(count + validation_images, seed, fonts)
     names = ",".join(font.name for font in fonts) or "Pillow's own"
     return Pool("pages", weight, drawn[:count], drawn[count:], f"seed {seed}, fonts {names}")
 
 
 class Drawer:
-    """Rows of several pools by their weights, as random crops; `rank` of `world` processes gets its share."""
+    """Draws rows from pools by weight, as random crops; `rank` of `world` processes gets its share."""
 
     def __init__(self, pools: list[Pool], device: torch.device, rank: int, world: int) -> None:
         self.device, self.rank, self.world = device, rank, world
@@ -66,7 +66,7 @@ class Drawer:
         self.weights = torch.tensor([p.weight for p in pools], dtype=torch.float32, device=device)
 
     def draw(self, batch_size: int, crop: int, generator: torch.Generator) -> Tensor:
-        """(B / world, crop, crop[, 3]) uint8: this process's rows of the global batch."""
+        """Return (B / world, crop, crop[, 3]) uint8: this process's rows of the global batch."""
         owner = torch.multinomial(self.weights, batch_size, replacement=True, generator=generator)
         where = torch.rand(batch_size, generator=generator, device=self.device)
         rows = self.starts[owner] + (where * self.counts[owner]).long()
@@ -74,7 +74,7 @@ class Drawer:
 
 
 class CropFeed:
-    """Random crops of the same pools for every step; what a batch is made of, its children say."""
+    """Random crops from the same pools at every step; subclasses decide what makes up a batch."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class CropFeed:
         if batch_size % world:
             raise TrainingError(
                 f"{world} processes cannot share batches of {batch_size} evenly",
-                hint=f"--batch-size with a multiple of {world}",
+                hint=f"give --batch-size a multiple of {world}",
             )
         self.batch_size, self.crop, self.seed, self.device = batch_size, crop, seed, device
         self.drawer = Drawer(pools, device, rank, world)
@@ -100,12 +100,12 @@ class PhaseFeed(CropFeed):
     """{"secret": (B,1,crop,crop) uint8} from gray pools."""
 
     def batch(self, step: int) -> Batch:
-        """This process's rows of the step's batch."""
+        """Return this process's rows of the step's batch."""
         generator = step_generator(self.seed, step, self.device)
         return {"secret": self.drawer.draw(self.batch_size, self.crop, generator)[:, None]}
 
     def validation(self) -> Mapping[str, list[Batch]]:
-        """Whole held-out pictures by data set, in batches of eight."""
+        """Return whole held-out pictures by data set, in batches of eight."""
         return {
             name: [{"secret": part[:, None]} for part in held.split(8)]
             for name, held in self.held_out.items()
@@ -116,14 +116,14 @@ class PairFeed(CropFeed):
     """{"cover": (B,3,crop,crop), "secret": (B,1,crop,crop)} uint8: two draws of colour pools, row by row."""
 
     def batch(self, step: int) -> Batch:
-        """This process's rows of the step's batch."""
+        """Return this process's rows of the step's batch."""
         generator = step_generator(self.seed, step, self.device)
         cover = self.drawer.draw(self.batch_size, self.crop, generator)
         secret = self.drawer.draw(self.batch_size, self.crop, generator)
         return {"cover": cover.permute(0, 3, 1, 2).contiguous(), "secret": gray(secret)}
 
     def validation(self) -> Mapping[str, list[Batch]]:
-        """Held-out pairs by data set, in batches of four: first half covers, second half secrets."""
+        """Return held-out pairs by data set, in batches of four: first half covers, second half secrets."""
         pairs = {}
         for name, held in self.held_out.items():
             half = len(held) // 2
@@ -135,14 +135,14 @@ class PairFeed(CropFeed):
 
 
 def gray(rgb: Tensor) -> Tensor:
-    """(B,H,W,3) uint8 -> (B,1,H,W) uint8 by the exact rule of stegcli.pictures.luma.gray."""
+    """(B,H,W,3) uint8 -> (B,1,H,W) uint8 with the exact rule of stegcli.pictures.luma.gray."""
     milli = (rgb.int() * torch.tensor(WEIGHTS, device=rgb.device, dtype=torch.int32)).sum(dim=-1)
     return ((milli + 500) // 1000).to(torch.uint8)[:, None]
 
 
 def step_generator(seed: int, step: int, device: torch.device, stream: int = 0) -> torch.Generator:
-    """The random numbers of one step: the same after a resume, whatever was drawn before."""
-    # Hashed, because the CPU's generator hears only the last 32 bits of its seed.
+    """Return the random generator of a step, the same after a resume, whatever was drawn before."""
+    # The seed is hashed, since the CPU's generator uses only its last 32 bits.
     name = hashlib.sha256(f"{seed} {stream} {step}".encode()).digest()
     generator = torch.Generator(device=device)
     generator.manual_seed(int.from_bytes(name[:8], "little"))

@@ -1,1 +1,1 @@
-"""Steganalyzers that judge stegos: SRNet by a curriculum, and the one of the paper."""
+"""Steganalyzers that judge stegos: SRNet with a curriculum, and the paper's."""

@@ -1,4 +1,4 @@
-"""`python -m stegcli.training.detectors`: as `python -m stegcli.training detectors`."""
+"""`python -m stegcli.training.detectors`: the same as `python -m stegcli.training detectors`."""
 
 import sys
 

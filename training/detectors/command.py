@@ -1,21 +1,21 @@
-"""How well networks tell covers from stegos of the phase channel: SRNet, and the paper's steganalyzer.
+"""Measure how well networks tell covers from stegos of the phase channel: SRNet and the paper's.
 
-First, where the program and the photographs are (ten pictures a second and processor):
+First, on a machine with the program and the photographs (ten pictures per second and processor):
 
     python -m stegcli.training detectors --prepare pairs.npz --dataset imagenet,voc2012 --data-root photos
 
-Then, on any machine with torch, numpy, Pillow and Typer; on a GPU, if it is to take minutes:
+Then, on any machine with torch, numpy, Pillow and Typer; a GPU is needed to finish within minutes:
 
     python -m stegcli.training detectors --data pairs.npz --judge srnet --minutes 1,1.3,1.3,0.7 --out s.json
     python -m stegcli.training detectors --data pairs.npz --judge paper --minutes 0.3 --out paper.json
 
-SRNet is trained from the smallest spread to the largest, each stage from the former's weights (see
-`curriculum`). A fixed share of the covers is for learning, one for choosing weights and threshold, one for
-the figures. A last stage learns to tell covers from other covers, from the same weights by the same code, and
-must end at 0.5 on pictures that it did not learn.
+SRNet is trained from the smallest spread to the largest, each stage from the weights of the one before (see
+`curriculum`). Fixed shares of the covers are for training, for choosing weights and threshold, and for
+the figures. A last stage is trained to tell covers from other covers, from the same weights with the same
+code, and must end at 0.5 on pictures that it was not trained on.
 
-The paper's steganalyzer (Zhang, Dong and Liu 2019, Table 6) starts anew at each spread and learns from five
-pictures in seven, as there; its figure is its accuracy on the other two.
+The paper's steganalyzer (Zhang, Dong and Liu 2019, Table 6) starts from scratch at each spread and is trained
+on five pictures in seven, as in the paper; its figure is its accuracy on the other two.
 """
 
 from __future__ import annotations
@@ -50,22 +50,22 @@ Rows = list[dict[str, Any]]
 
 FIRST = {"learning_rate": 1e-3, "gain": 4.0}
 LATER = {"learning_rate": 5e-4}
-"""Settings of SRNet's first stage, and of those that go on from what it knows. At twice the rate, or without
-the gain, short first stages ended at chance or near it."""
+"""Settings of SRNet's first stage, and of those that continue from its weights. With twice the rate, or
+without the gain, short first stages ended at chance or near it."""
 LEARNED, VALIDATION = 0.65, 0.1
-"""Shares of the covers for SRNet; the rest gives the figures."""
+"""Shares of the covers for SRNet; the figures come from the rest."""
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the command line asks for."""
+    """Options of the command line."""
 
     judge: str
     out: Path
     spreads: tuple[int, ...]
-    """Ascending; empty for those of the data."""
+    """Ascending; empty for those in the data."""
     minutes: tuple[float, ...]
-    """Of each spread's training, or one for all."""
+    """Minutes for each spread's training, or one for all."""
     control_minutes: float
     steps: int | None
     seed: int
@@ -76,7 +76,7 @@ class Wishes:
     compiled: bool
 
     def stage(self, minutes: float, *, first: bool) -> StageSettings:
-        """Settings of one of SRNet's stages."""
+        """Return the settings of one of SRNet's stages."""
         return StageSettings(
             **(FIRST if first else LATER),
             minutes=minutes,
@@ -90,7 +90,7 @@ class Wishes:
 
 
 def judged_by_srnet(pairs: PairSet, wishes: Wishes, written: Callable[[Rows], None]) -> None:
-    """Train SRNet by curriculum, then the control; `written` is given the rows after each stage."""
+    """Train SRNet with a curriculum, then the control; `written` is called with the rows after each stage."""
     parts = _parts(len(pairs.covers), (LEARNED, VALIDATION), wishes.seed)
     torch.manual_seed(wishes.seed)
     network = SRNet().to(wishes.device)
@@ -145,13 +145,13 @@ def _stage(
 
 
 def _halves(covers: torch.Tensor) -> Pairs:
-    """The first half against the second."""
+    """Return pairs of the first half with the second."""
     half = len(covers) // 2
     return Pairs(covers[:half], covers[half : 2 * half])
 
 
 def judged_by_paper(pairs: PairSet, wishes: Wishes, written: Callable[[Rows], None]) -> None:
-    """Train the paper's steganalyzer at each spread; `written` is given the rows after each."""
+    """Train the paper's steganalyzer at each spread; `written` is called with the rows after each."""
     learned, held_out = _parts(len(pairs.covers), (TRAIN_SHARE,), wishes.seed)
     rows: Rows = []
     for spread, minutes in zip(wishes.spreads, wishes.minutes, strict=True):
@@ -188,7 +188,7 @@ def _loss_line(step: int, loss: float) -> None:
 
 
 def _parts(count: int, shares: Sequence[float], seed: int) -> list[NDArray[np.int64]]:
-    """Places of so many pictures, shuffled, in parts of these shares; the last is what remains."""
+    """Return shuffled indices of pictures in parts with these shares; the last part is what remains."""
     ends = np.round(np.cumsum(shares) * count).astype(int)
     return np.split(np.random.default_rng(seed).permutation(count), ends)
 
@@ -204,17 +204,17 @@ JUDGES: dict[str, Callable[[PairSet, Wishes, Callable[[Rows], None]], None]] = {
 
 
 def measure(paths: Sequence[Path], wishes: Wishes) -> None:
-    """Train and judge on the pairs of these files as wished, and write the JSON, anew after each row.
+    """Train and judge on the pairs in these files, and write the JSON again after each row.
 
     Raises:
-        UsageError: the data does not hold a spread, or there are not as many times as spreads.
+        UsageError: the data lack a spread, or there are not as many times as spreads.
     """
     begun = time.monotonic()
     pairs = pair_file.load(paths)
     _say(f"{len(pairs.covers)} covers, read in {time.monotonic() - begun:.0f} s")
     wishes = _suited(wishes, pairs)
     torch.set_float32_matmul_precision("high")
-    torch.backends.cudnn.benchmark = True  # windows of one size: the search for a kernel pays
+    torch.backends.cudnn.benchmark = True  # crops have one size, so that the search for a kernel pays
     begun = time.monotonic()
     facts = {
         "command": command("python", "-m", "stegcli.training", "detectors"),
@@ -238,14 +238,17 @@ def measure(paths: Sequence[Path], wishes: Wishes) -> None:
 
 
 def _suited(wishes: Wishes, pairs: PairSet) -> Wishes:
-    """The wishes with every spread and its minutes named."""
+    """Return the options with every spread and its minutes filled in."""
     spreads = wishes.spreads or tuple(sorted(pairs.stegos))
     if not set(spreads) <= set(pairs.stegos):
-        raise UsageError("not every spread is in the data", f"It holds {', '.join(map(str, pairs.stegos))}.")
+        raise UsageError(
+            "the data lack some of the spreads", f"Choices: {', '.join(map(str, pairs.stegos))}."
+        )
     minutes = wishes.minutes * len(spreads) if len(wishes.minutes) == 1 else wishes.minutes
     if len(minutes) != len(spreads):
         raise UsageError(
-            f"{len(minutes)} times for {len(spreads)} spreads", "Give --minutes as many, or one."
+            f"--minutes has {len(minutes)} numbers for {len(spreads)} spreads",
+            "Give one number for each spread, or one for all.",
         )
     return replace(wishes, spreads=spreads, minutes=minutes)
 

@@ -1,10 +1,10 @@
-"""SRNet learns from large payloads to small ones: each spread starts from what the spread before it taught.
+"""Train SRNet from large payloads to small ones: each spread starts from the weights of the one before.
 
     covers, stegos at spread 1 ─ SRNet ─> at spread 4 ─ the same SRNet ─> at 16 ...
 
-From scratch it finds nothing at large spreads, and that says nothing about the stegos. Both pictures of a
-pair are in one batch, cut and turned alike (Boroumand, Chen and Fridrich 2019), so that what differs between
-the classes is never the scene. Of each stage the weights that did best on the validation pairs are kept.
+From scratch it detects nothing at large spreads, which says nothing about the stegos. Both pictures of a
+pair are in one batch, cropped and rotated alike (Boroumand, Chen and Fridrich 2019), so that the scene never
+distinguishes the classes. Each stage keeps the weights that did best on the validation pairs.
 """
 
 from __future__ import annotations
@@ -30,32 +30,32 @@ F64 = NDArray[np.float64]
 Told = Callable[[str], None]
 
 TOLD_EVERY = 100
-"""Steps between two lines of talk."""
+"""Steps between two lines of output."""
 
 
 @dataclass(frozen=True)
 class StageSettings:
-    """How one stage is trained; learning rate and regularisation as in the paper, the schedule is ours."""
+    """Settings of a stage; learning rate and regularisation as in the paper, with our own schedule."""
 
     minutes: float
     steps: int | None = None
-    """Instead of `minutes`, for a result that does not depend on the machine."""
+    """Number of steps instead of `minutes`, for a result that does not depend on the machine."""
     seed: int = 0
     batch_pairs: int = 32
     crop: int = 192
-    """Side of the square windows that are trained on; whole pictures are judged."""
+    """Side of the square training crops in pixels; whole pictures are judged."""
     learning_rate: float = 1e-3
-    """Of Adamax: risen to in the first twentieth, held to `hold`, then a cosine to zero."""
+    """Peak rate of Adamax: reached in the first twentieth, kept until `hold`, then decayed by a cosine."""
     gain: float = 1.0
-    """Changes are so many times as large at first, and as they are from the middle of the stage on."""
+    """Initial factor by which changes are amplified; from the middle of the stage on, it is 1."""
     hold: float = 0.4
     l2: float = 2e-4
     """Weight of the L2 regularisation of the convolutions."""
     gradient_clip: float = 5.0
     checks: int = 8
-    """Times that the validation pairs are judged, evenly over the part in which the rate falls."""
+    """Number of validations, evenly spread over the part in which the rate decays."""
     half_precision: bool = False
-    """bfloat16, but for the first convolution, the normalisations' statistics and the last layer."""
+    """Whether to use bfloat16, except in the first and last layers and in normalisation statistics."""
     compiled: bool = False
 
     def __post_init__(self) -> None:
@@ -65,22 +65,22 @@ class StageSettings:
             raise ValueError("batch_pairs, crop and checks must be at least 1")
 
     def rate(self, share: float) -> float:
-        """Learning rate when so much of the stage is over, 0..1."""
+        """Return the learning rate at a share, 0..1, of the stage."""
         falling = max(0.0, share - self.hold) / (1 - self.hold)
         return self.learning_rate * min(1.0, (share + 0.002) * 20) * 0.5 * (1 + math.cos(math.pi * falling))
 
     def gain_at(self, share: float) -> float:
-        """How many times as large changes are when so much of the stage is over."""
+        """Return the factor by which changes are amplified at a share of the stage."""
         return 1 + (self.gain - 1) * max(0.0, 1 - 2 * share)
 
     def share(self, step: int, seconds: float) -> float:
-        """How much of the stage is over."""
+        """Return the share of the stage that is over."""
         return min(1.0, step / self.steps if self.steps else seconds / (60 * self.minutes))
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pictures and their partners on the device: (N,H,W,3) uint8 both, row by row."""
+    """Pictures and their partners on the device, row by row: (N,H,W,3) uint8 both."""
 
     covers: Tensor
     stegos: Tensor
@@ -89,7 +89,7 @@ class Pairs:
         return len(self.covers)
 
     def draw(self, settings: StageSettings, step: int, gain: float = 1.0) -> Tensor:
-        """(2 B,3,crop,crop) float32, channels last: covers, then their stegos, cut and turned as they are."""
+        """Return (2 B,3,crop,crop) float32, channels last: covers, then their stegos, cropped alike."""
         generator = step_generator(settings.seed, step, self.covers.device)
         where = self._windows(settings, generator)
         turned = torch.rand(len(where[0]), 1, 1, 1, generator=generator, device=self.covers.device) < 0.5
@@ -97,7 +97,7 @@ class Pairs:
         return torch.cat([covers, torch.lerp(covers, stegos, gain)]).permute(0, 3, 1, 2)
 
     def _windows(self, settings: StageSettings, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Indices that gather a (B,crop,crop) window of each row, mirrored or not along each axis."""
+        """Return indices that gather a (B,crop,crop) crop from each row, mirrored or not along each axis."""
         device, count, crop = self.covers.device, settings.batch_pairs, settings.crop
         rows = torch.randint(len(self), (count, 1, 1), generator=generator, device=device)
         along = torch.arange(crop, device=device)
@@ -110,25 +110,25 @@ class Pairs:
 
 
 def _turned(pictures: Tensor, chosen: Tensor) -> Tensor:
-    """(B,S,S,3), the chosen ones with rows and columns exchanged."""
+    """(B,S,S,3), with rows and columns of the chosen pictures swapped."""
     return torch.where(chosen, pictures.transpose(1, 2), pictures)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What a stage did."""
+    """Result of a stage."""
 
     steps: int
     minutes: float
     validation_auc: float
     threshold: float
-    """Of alarm: the best for the validation pairs."""
+    """Threshold of an alarm: the best one for the validation pairs."""
 
 
 def train_stage(
     network: SRNet, learned: Pairs, validation: Pairs, settings: StageSettings, told: Told | None = None
 ) -> Stage:
-    """Train `network` from the weights that it has; it ends with the best, those included, by validation."""
+    """Train `network` from its current weights; keep the best by validation, including the initial ones."""
     torch.manual_seed(settings.seed)
     forward = torch.compile(network) if settings.compiled else network
     optimiser = torch.optim.Adamax(_by_decay(network, settings.l2), settings.learning_rate, foreach=True)
@@ -140,7 +140,7 @@ def train_stage(
         pictures = learned.draw(settings, step, settings.gain_at(share))
         loss = _update(network.train(), forward, optimiser, pictures, settings)
         step += 1
-        if step == 1:  # which chose kernels, or compiled
+        if step == 1:  # it includes choosing kernels or compiling
             begun = time.monotonic()
         if told is not None and step % TOLD_EVERY == 0:
             told(f"step {step}, loss {float(loss.detach()):.4f}, {time.monotonic() - begun:.0f} s")
@@ -159,7 +159,7 @@ def train_stage(
 
 
 def _validated(network: SRNet, validation: Pairs, settings: StageSettings) -> float:
-    # Not the loss: right after a change of spread its scale is off, and a network that says nothing has less.
+    # Not the loss: after a change of spread its scale is off, and a network that decides nothing has less.
     return statistics.auc(*scores(network, validation, settings.half_precision))
 
 
@@ -183,7 +183,7 @@ def _update(
 
 
 def _by_decay(network: nn.Module, l2: float) -> list[dict[str, object]]:
-    """Parameter groups: kernels are regularised, normalisations and biases are not."""
+    """Return parameter groups: kernels are regularised, normalisations and biases are not."""
     kernels = [parameter for parameter in network.parameters() if parameter.ndim > 1]
     others = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
     return [{"params": kernels, "weight_decay": l2}, {"params": others, "weight_decay": 0.0}]
@@ -191,7 +191,7 @@ def _by_decay(network: nn.Module, l2: float) -> list[dict[str, object]]:
 
 ONE_VIEW = ((False, ()),)
 VIEWS = tuple((turn, axes) for turn in (False, True) for axes in ((), (2,), (3,), (2, 3)))
-"""A picture in its eight orientations: (rows and columns exchanged, mirrored axes)."""
+"""The eight orientations of a picture: (rows and columns swapped, mirrored axes)."""
 
 
 @torch.no_grad()
@@ -202,7 +202,7 @@ def scores(
     views: Sequence[tuple[bool, tuple[int, ...]]] = ONE_VIEW,
     batch: int = 64,
 ) -> tuple[F64, F64]:
-    """(N,) of the covers and of the stegos: logits of stego over cover, averaged over the views."""
+    """Return (N,) for covers and for stegos: logits of stego minus cover, averaged over the views."""
     network.eval()
 
     def of(pictures: Tensor) -> F64:

@@ -1,4 +1,4 @@
-"""SRNet, the field's standing judge of cover against stego, for colour pictures.
+"""SRNet, the field's standard detector of stegos, for colour pictures.
 
     RGB ─ 64 ─ 16 ─ 5 x residual 16 ──────────────────────────────────────> 16 x H
         ─ residual, halved: 16 x H/2, 64 x H/4, 128 x H/8, 256 x H/16
@@ -7,14 +7,14 @@
 Boroumand, Chen and Fridrich, "Deep residual network for steganalysis of digital images", IEEE Transactions
 on Information Forensics and Security 14(5), 2019: layers of their types 1 (64, 16), 2 (residual), 3
 (residual, halved) and 4 (512, averaged). Nothing is pooled before the eighth layer, since pooling is a
-low-pass filter and a stego's noise is not in the low frequencies; no filter is given, all are learned. Their
-first layer reads one gray plane, ours three. Convolutions have no bias: the normalisation behind each would
-take it away again.
+low-pass filter and a stego's noise is not in the low frequencies; no filter is fixed, all are learned. Their
+first layer reads one gray plane, ours three. Convolutions have no bias, since the normalisation after each
+would remove it.
 
-One thing is ours: the first layer's random kernels start without their means, so that they pass differences
-of neighbours and not brightness. As the paper starts them, a stego's steps are a hundredth of what comes out,
-and 240 small steps on stegos at spread 1 ended at chance; so, at an AUC of 0.98. What the kernels become is
-left to the training.
+One thing differs from the paper: the first layer's random kernels start with their means removed, so that
+they pass differences of neighbours and not brightness. With the paper's initialisation, a stego's steps are a
+hundredth of the output, and 240 small training steps on stegos at spread 1 ended at chance; with ours, at an
+AUC of 0.98. Training is free to change the kernels.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Residual(nn.Module):
 
 
 class HalvingResidual(nn.Module):
-    """Type 3: as type 2, the inner path averaged and halved, the outer a 1x1 convolution with stride 2."""
+    """Type 3: as type 2, with the inner path averaged and halved, the outer a 1x1 convolution of stride 2."""
 
     def __init__(self, planes_in: int, planes_out: int) -> None:
         super().__init__()
@@ -97,20 +97,20 @@ class SRNet(nn.Module):
         )
         self.output = nn.Linear(LAST_PLANES, 2)
         self.apply(_initialise)
-        with torch.no_grad():  # see the head of this file
+        with torch.no_grad():  # see the module's docstring
             kernels = self.first.convolution.weight
             kernels -= kernels.mean(dim=(2, 3), keepdim=True)
 
     def forward(self, rgb: Tensor) -> Tensor:
         """(B,3,H,W), grey levels 0..255 -> logits (B,2) float32 for (cover, stego)."""
-        # The first sums reach hundreds, where half precision knows no single grey level: they stay in float32
-        # until the normalisation has brought them near one.
+        # The first sums reach hundreds, where half precision cannot represent single grey levels: they stay
+        # in float32 until the normalisation has brought them close to one.
         x = self.blocks(full_precision(self.first, rgb.float()))
         return full_precision(self.output, x.mean(dim=(2, 3), dtype=torch.float32))
 
 
 def _initialise(module: nn.Module) -> None:
-    """He's for convolutions, a narrow normal for the last layer, as the paper."""
+    """Initialise as in the paper: He's method for convolutions, a narrow normal for the last layer."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
     elif isinstance(module, nn.Linear):

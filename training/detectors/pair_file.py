@@ -3,8 +3,8 @@
     source file of each cover (half the size of its pixels without loss) ─ lab.covers.cut ─> covers ┐
     changes of each spread, a pixel's three samples in one byte, LZMA ──────────────────────────────┴> stegos
 
-Reading needs numpy and Pillow only. Decoders may differ in a grey level, so a checksum over each cover's
-pixels says whether it came out as it was when the changes were made.
+Reading needs only numpy and Pillow. Decoders may differ by a grey level, so that a checksum over each cover's
+pixels tells whether it is the same as when the changes were made.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ U8 = NDArray[np.uint8]
 
 FORMAT = 1
 LARGEST_CHANGE = 2
-"""Grey levels that the channel moves a sample by, at most (stegcli.carriers.phases.choice)."""
+"""Largest change of a sample by the channel, in grey levels (stegcli.carriers.phases.choice)."""
 PLACES = np.array([1, 5, 25], dtype=np.uint8)
-"""Of the three samples of a pixel in its byte: five values each."""
+"""Weights of the three samples of a pixel in its byte: five values each."""
 
 
 @dataclass(frozen=True)
 class PackedPair:
-    """One cover and its stegos as bytes."""
+    """A cover and its stegos as bytes."""
 
     key: str
     source: bytes
-    """An image file of which `cut` makes the cover."""
+    """An image file from which `cut` makes the cover."""
     digest: str
     """SHA-256 over the cover's pixels."""
     changes: dict[int, bytes]
@@ -50,7 +50,7 @@ class PackedPair:
 
     @property
     def size(self) -> int:
-        """Bytes in a file."""
+        """Number of bytes in a file."""
         return len(self.source) + sum(map(len, self.changes.values()))
 
 
@@ -64,20 +64,20 @@ class PairSet:
     stegos: dict[int, U8]
     """By spread, of the covers' shape."""
     sources: tuple[str, ...]
-    """Data sets."""
+    """Names of data sets."""
     version: str
-    """Of the program that made the stegos."""
+    """Version of the program that made the stegos."""
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the covers' names, as the lab's."""
+        """SHA-256 over the covers' names, computed as in the lab."""
         return hashlib.sha256("\n".join(self.keys).encode()).hexdigest()
 
 
 def packed(key: str, source: bytes, cover: U8, stegos: dict[int, U8]) -> PackedPair:
-    """A cover (192,256,3), the file that it comes from, its stegos by spread."""
+    """Pack a cover, (192,256,3), with the file that it comes from and its stegos by spread."""
     lossless = io.BytesIO()
-    if len(source) > cover.nbytes // 3:  # WebP without loss rarely gets below that
+    if len(source) > cover.nbytes // 3:  # lossless WebP is rarely smaller
         Image.fromarray(cover).save(lossless, "WEBP", lossless=True, quality=100, method=4)
     shorter = min((part for part in (source, lossless.getvalue()) if part), key=len)
     return PackedPair(key, shorter, _digest(cover), {m: _packed(cover, s) for m, s in stegos.items()})
@@ -88,7 +88,7 @@ def _packed(cover: U8, stego: U8) -> bytes:
     if np.abs(change).max() > LARGEST_CHANGE:
         raise TrainingError(
             f"a sample moved by more than {LARGEST_CHANGE} grey levels",
-            hint="only stegos of the phase channel fit this file",
+            hint="this file can hold only stegos of the phase channel",
         )
     return lzma.compress(((change + LARGEST_CHANGE).astype(np.uint8) * PLACES).sum(axis=-1, dtype=np.uint8))
 
@@ -103,7 +103,7 @@ def _digest(cover: U8) -> str:
 
 
 def save(path: Path, pairs: Sequence[PackedPair], sources: Sequence[str], version: str) -> None:
-    """Write one file; its pairs have the same spreads."""
+    """Write a file of pairs, which all have the same spreads."""
     spreads = list(pairs[0].changes)
     about = {
         "format": FORMAT,
@@ -125,15 +125,17 @@ def save(path: Path, pairs: Sequence[PackedPair], sources: Sequence[str], versio
 
 
 def load(paths: Sequence[Path]) -> PairSet:
-    """Read the pairs of one or more files of one making.
+    """Read the pairs in one or more files made together.
 
     Raises:
-        TrainingError: one is no such file, they do not belong together, or a cover came out different.
+        TrainingError: a file is invalid, they do not belong together, or a cover is decoded differently.
     """
     parts = [_load(path) for path in paths]
     abouts = [(part.sources, part.version, list(part.stegos)) for part in parts]
     if any(about != abouts[0] for about in abouts):
-        raise TrainingError("the files were made in different ways", hint="give those of one --prepare")
+        raise TrainingError(
+            "the files were made in different ways", hint="give files from a single --prepare"
+        )
     return PairSet(
         keys=tuple(key for part in parts for key in part.keys),
         covers=np.concatenate([part.covers for part in parts]),
@@ -151,8 +153,8 @@ def _load(path: Path) -> PairSet:
     except (OSError, ValueError, KeyError) as error:
         raise TrainingError(f"{path} holds no pairs: {error}", hint="make it with --prepare") from None
     if about["format"] != FORMAT:
-        raise TrainingError(f"{path} is of another version", hint="make it anew with --prepare")
-    with ThreadPoolExecutor() as pool:  # decoders release the interpreter's lock
+        raise TrainingError(f"{path} was made by another version", hint="make it again with --prepare")
+    with ThreadPoolExecutor() as pool:  # decoders release the interpreter lock
         covers = list(pool.map(_cover, _blobs(columns, "source"), about["digests"], about["keys"]))
         stegos = {
             spread: np.stack(list(pool.map(_unpacked, covers, _blobs(columns, f"changes-{spread}"))))

@@ -1,6 +1,6 @@
-"""Covers and stegos of the phase channel for a detector to learn from, as `evaluate security` has them.
+"""Make covers and stegos of the phase channel to train a detector on, as in `evaluate security`.
 
-Needs the whole program; what trains on the result does not (see `pair_file`).
+This needs the whole program; training on the result does not (see `pair_file`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from stegcli._version import __version__
+from stegcli.crew.base import HERE, Crew
 from stegcli.lab.data import covers, photos
-from stegcli.lab.security import evaluate
 from stegcli.lab.security.subjects import PhaseSubject
 from stegcli.progress import Progress
 from stegcli.training.detectors import pair_file
@@ -35,25 +35,26 @@ def prepare(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Write the file OUT, or, where one would be too large, OUT-1, OUT-2...; returns them.
+    """Write the file OUT or, if it would be too large, OUT-1, OUT-2, ...; return their paths.
 
     Args:
-        out: its name.
+        out: name of the file.
         datasets: as for `photos.find`.
-        data_root: where the known ones lie.
-        count: covers, at most; the first ones are those of the lab's table with the same seed.
-        spreads: of the stegos.
+        data_root: folder of the known data sets.
+        count: largest number of covers; the first ones are those of the lab's table with the same seed.
+        spreads: spreads of the stegos.
         megabytes: largest size of a file, in millions of bytes.
-        seed: of choice and embedding.
-        workers: processes; None for one per core.
-        progress: told the share of the work done.
+        seed: seed of choice and embedding.
+        workers: number of processes; None for one per core.
+        progress: called with the share of the work done.
     """
     refs = [ref for dataset in datasets for ref in photos.find(dataset, data_root)]
     random.Random(seed).shuffle(refs)  # noqa: S311 - repeatable on purpose
     refs = covers.covers_of(refs, count)
     work = [(f"{seed}/{i}", ref) for i, ref in enumerate(refs)]
     made: list[PackedPair] = []
-    for pair in evaluate.in_processes(partial(_made, tuple(spreads)), work, workers, batch=8):
+    crew = HERE if workers == 1 else Crew(workers=workers)
+    for pair in crew.map(partial(_made, tuple(spreads)), work):
         made.append(pair)
         if progress is not None:
             progress("pairs", len(made) / len(work))
@@ -73,7 +74,7 @@ def _made(spreads: tuple[int, ...], item: _Work) -> PackedPair:
 
 
 def _shares(pairs: Sequence[PackedPair], megabytes: float | None) -> Iterator[list[PackedPair]]:
-    """Consecutive pairs of at most so many bytes."""
+    """Yield consecutive pairs of at most that many megabytes."""
     share: list[PackedPair] = []
     size = 0
     for pair in pairs:

@@ -1,1 +1,1 @@
-"""The paper: encoder, decoder and steganalyzer, their losses, and the adversarial training step."""
+"""The paper's GAN: encoder, decoder and steganalyzer, their losses, and the adversarial training step."""

@@ -1,6 +1,6 @@
-"""The steganalyzer's side of the game: its optimiser, its labels, the stegos it remembers.
+"""The steganalyzer's side of the game: its optimiser, its labels, and a memory of stegos.
 
-Everything random is drawn from the generator of the step, so a resumed run plays the same game.
+Everything random is drawn from the step's generator, so that a resumed run plays the same game.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from stegcli.training.isgan.steganalyzer import COVER, STEGO, Steganalyzer
 
 
 class StegoPool:
-    """Past stegos, shown again so that the steganalyzer does not forget what the generator once did.
+    """Past stegos, shown again so that the steganalyzer does not forget what the generator did before.
 
     Half of each batch is swapped for remembered ones (after Shrivastava et al. 2017).
     """
@@ -28,7 +28,7 @@ class StegoPool:
         self.pictures = torch.empty(0, dtype=torch.uint8)
 
     def exchange(self, fresh: Tensor, generator: torch.Generator) -> Tensor:
-        """(B,3,H,W), whole numbers in 0..255 -> the same shape, about half of it from the past."""
+        """(B,3,H,W), whole numbers in 0..255 -> the same shape, about half of it replaced by past stegos."""
         if self.size == 0:
             return fresh
         if len(self.pictures) < self.size:
@@ -48,17 +48,17 @@ class StegoPool:
 
 
 class Watch:
-    """Sees when a steganalyzer has nothing more to teach.
+    """Detects when a steganalyzer has nothing more to teach.
 
-    It wins where the generator finds no answer: then its verdict hardly depends on the stego any more. It
-    collapses where it puts every picture into one class, and then it sees nothing. The figures are means over
-    its last steps and over all processes, which so come to one decision.
+    It wins if the generator finds no answer: then its verdict hardly depends on the stego any more. It
+    collapses if it puts every picture into one class, and then it distinguishes nothing. The figures are
+    means over its last steps and over all processes, so that these come to the same decision.
     """
 
     STEPS = 64
-    """Its steps that are looked at: each time they are all new."""
+    """Number of its steps that are examined, each time only new ones."""
     SURE = 0.99
-    """Share of a class's pictures put into it that is called all of them; at most 1 - SURE are none."""
+    """Share of a class's pictures assigned to it that counts as all; at most 1 - SURE counts as none."""
 
     def __init__(self, accelerator: Accelerator) -> None:
         self.accelerator = accelerator
@@ -66,7 +66,7 @@ class Watch:
         self.count = 0
 
     def see(self, covers_right: Tensor, stegos_right: Tensor) -> str:
-        """Shares of the last step, 0..1 -> why the game is over, in a sentence; empty while it is not."""
+        """Shares in the last step, 0..1 -> a sentence why the game is over; empty while it is not."""
         self.shares[self.count % self.STEPS] = torch.stack([covers_right, stegos_right])
         self.count += 1
         if self.count % self.STEPS:
@@ -86,17 +86,17 @@ class Watch:
         return ""
 
     def state_dict(self) -> dict[str, Any]:
-        """What it has seen."""
+        """Return what it has seen."""
         return {"shares": self.shares, "count": self.count}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Undo `state_dict`."""
+        """Inverse of `state_dict`."""
         self.shares.copy_(state["shares"])
         self.count = int(state["count"])
 
 
 class Adversary:
-    """Steganalyzer, SGD, pool, and a watch over whether it is still of use."""
+    """Steganalyzer, SGD and pool, with a watch that tells whether it is still useful."""
 
     def __init__(self, settings: SteganalyzerSettings, accelerator: Accelerator, *, compiled: bool) -> None:
         self.settings, self.accelerator = settings, accelerator
@@ -116,10 +116,10 @@ class Adversary:
         }
 
     def verdict_on(self, stego_rgb: Tensor, *, flip_labels: bool) -> Tensor:
-        """The generator's adversarial loss; its gradient reaches the stego, not the steganalyzer.
+        """Return the generator's adversarial loss; its gradient reaches the stego, not the steganalyzer.
 
-        The steganalyzer uses its running statistics here: those of a batch of stegos alone would hide from it
-        what all of them share.
+        The steganalyzer uses its running statistics here: those of a batch of stegos alone would conceal what
+        all of them have in common.
         """
         self.network.eval().requires_grad_(False)
         with self.accelerator.autocast():
@@ -131,9 +131,9 @@ class Adversary:
     def learn(
         self, cover: Tensor, stego_rgb: Tensor, generator: torch.Generator, *, in_play: bool = True
     ) -> None:
-        """One step of SGD on covers and stegos, (B,3,H,W) each in 0..255; the figures go to `last`.
+        """Do one step of SGD on covers and stegos, (B,3,H,W) each in 0..255; figures are stored in `last`.
 
-        `in_play` says whether the generator hears it already: only then can it have won.
+        `in_play` says whether the generator already uses its verdict: only then can it have won.
         """
         stegos = self.pool.exchange(stego_rgb.detach(), generator)
         truth = torch.arange(2, device=cover.device).repeat_interleave(len(cover))
@@ -156,7 +156,7 @@ class Adversary:
 
     @torch.no_grad()
     def detection_error(self, cover: Tensor, stego_rgb: Tensor) -> Tensor:
-        """(B,3,H,W) each in 0..255 -> (B,): share of each pair judged wrongly (0, 0.5, 1)."""
+        """(B,3,H,W) each in 0..255 -> (B,): share of each pair that is judged wrongly (0, 0.5, 1)."""
         self.network.eval()
         false_alarm = self.network(cover).argmax(1) != COVER
         missed = self.network(stego_rgb).argmax(1) != STEGO
@@ -169,7 +169,7 @@ class Adversary:
         self.last = dict(zip(self.last, values, strict=True))
 
     def state_dict(self) -> dict[str, Any]:
-        """Network, optimiser, pool and the last figures."""
+        """Return network, optimiser, pool and the last figures."""
         return {
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -180,7 +180,7 @@ class Adversary:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Undo `state_dict`."""
+        """Inverse of `state_dict`."""
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.pool.pictures = state["pool"].to(self.accelerator.device, copy=True)

@@ -3,8 +3,8 @@
     secret (1) ─ Preparation ─┐
     cover  (3) ───────────────┴─ Hiding ─> stego (3) ─ Reveal ─> revealed (1)
 
-Each is made of Columns: chains of 3x3, 4x4 and 5x5 convolutions, 50 filters each, side by side, ReLU. The
-paper gives the filters and five layers; that the chains meet before the fifth is the usual reading of it.
+Each consists of Columns: chains of 3x3, 4x4 and 5x5 convolutions, 50 filters each, side by side, with ReLU.
+The paper gives the filters and five layers; that the chains meet before the fifth is the usual reading.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KERNELS = (3, 4, 5)
 
 
 class PaddedConv(nn.Conv2d):
-    """A convolution and ReLU that keep the size; an even kernel reaches one pixel farther right and down."""
+    """A convolution and ReLU that keep the size; an even kernel reaches one pixel further right and down."""
 
     def __init__(self, planes_in: int, planes_out: int, kernel: int) -> None:
         super().__init__(planes_in, planes_out, kernel)
@@ -59,7 +59,7 @@ class BalujaEncoder(nn.Module):
     """Preparation and hiding network."""
 
     HALO = 20
-    """Pixels: two for each 5x5 layer, five layers in each of the two networks."""
+    """Reach in pixels: two for each 5x5 layer, five layers in each of the two networks."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class BalujaDecoder(nn.Module):
     """Reveal network."""
 
     HALO = 10
-    """Pixels: two for each 5x5 layer."""
+    """Reach in pixels: two for each 5x5 layer."""
 
     def __init__(self) -> None:
         super().__init__()

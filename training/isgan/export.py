@@ -1,4 +1,4 @@
-"""What a run of ISGAN or its basic model gives its users: two folded graphs and their promises.
+"""Export a run of ISGAN or its basic model: two folded graphs with their contracts.
 
 checkpoint.pt ─> Generator ─ fold the batch normalisation ─> encoder.onnx (halo 16), decoder.onnx (halo 5)
 """
@@ -16,25 +16,25 @@ from stegcli.training.isgan.networks import Decoder, Encoder, folded
 from stegcli.training.loop.export import Graph
 
 CONTRACT = {"contract": "1", "family": "isgan", "multiple": "1"}
-"""What both files promise (stegcli.models.contract); the halo is each one's own."""
+"""Contract of both files (stegcli.models.contract); each has its own halo."""
 
 
 def trained_generator(content: Mapping[str, Any]) -> Generator:
-    """Checkpoint of a run -> its networks, in evaluation mode."""
+    """Return the networks of a run's checkpoint, in evaluation mode."""
     generator = Generator(content["model"])
     generator.load_state_dict(content["state"]["generator"])
     return generator.eval()
 
 
 def isgan_graphs(content: Mapping[str, Any]) -> list[Graph]:
-    """Both networks with their inputs as hide and reveal feed them.
+    """Return both networks with inputs as in hiding and revealing.
 
-    Raises TrainingError for a model that is a row of the tables only.
+    Raises TrainingError for a model that only serves comparison in the tables.
     """
     if not FAMILIES[content["model"]].in_luma:
         raise TrainingError(
-            f"{content['model']} is a row of the tables, not a way to hide with stegcli",
-            hint="`stegcli evaluate --models RUN` measures it; export a run of isgan, isgan-basic or phase",
+            f"{content['model']} only serves comparison in the tables; stegcli cannot hide with it",
+            hint="measure it with `stegcli evaluate --models RUN`, or export isgan, isgan-basic or phase",
         )
     generator = trained_generator(content)
     planes, stego_luma = torch.rand(1, 2, 64, 64), torch.rand(1, 1, 64, 64)

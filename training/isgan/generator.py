@@ -3,8 +3,8 @@
     cover (RGB) ─ carrier ─┬─ Encoder ─ merge, round to 8 bits ─┬─> stego ─ carrier ─ Decoder ─> revealed
     secret ────────────────┘                                    └─ against cover      └─ against secret
 
-The carrier is what hides: the luma (ISGAN), or the three colour planes (Rehman et al., Baluja). This graph is
-what is compiled and, with several processes, wrapped; a steganalyzer stands outside of it.
+The carrier is what the secret is hidden in: the luma (ISGAN), or the three colour planes (Rehman et al.,
+Baluja). This graph is compiled and, with several processes, wrapped; a steganalyzer is not part of it.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from stegcli.training.isgan.rehman import RehmanDecoder, RehmanEncoder
 
 @dataclass(frozen=True)
 class Family:
-    """A pair of networks and what they hide in."""
+    """A pair of networks, and the carrier that they use."""
 
     encoder: type[nn.Module]
     """(B,C+1,H,W), carrier and secret in 0..1 -> stego carrier (B,C,H,W)."""
     decoder: type[nn.Module]
     """Stego carrier (B,C,H,W) in 0..1 -> revealed (B,1,H,W)."""
     in_luma: bool
-    """Whether the carrier is the luma; else RGB."""
+    """Whether the carrier is the luma; otherwise it is RGB."""
 
 
 FAMILIES = {
@@ -43,18 +43,18 @@ FAMILIES = {
 
 
 class Hidden(NamedTuple):
-    """What a generator returns."""
+    """Output of a generator."""
 
     stego_rgb: Tensor
     """(B,3,H,W) float32, whole numbers 0..255, with a gradient."""
     revealed: Tensor
     """(B,1,H,W) float32, about 0..1, from the rounded stego."""
     terms: dict[str, Tensor]
-    """Of `losses.loss_terms`: cover against stego in the carrier, secret against revealed."""
+    """Terms of `losses.loss_terms`: cover against stego in the carrier, secret against revealed."""
 
 
 class Generator(nn.Module):
-    """The basic model of one family."""
+    """The basic model of a family."""
 
     def __init__(self, model: str) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class Generator(nn.Module):
         self.in_luma = family.in_luma
 
     def forward(self, cover: Tensor, secret: Tensor) -> Hidden:
-        """Cover (B,3,H,W) uint8, secret (B,1,H,W) uint8."""
+        """Hide and reveal; cover (B,3,H,W) uint8, secret (B,1,H,W) uint8."""
         cover_rgb, wanted = cover.float(), secret.float() / 255
         stego_rgb = self.hide(cover_rgb, wanted)
         revealed = self.decoder(self.carrier(stego_rgb))
@@ -77,5 +77,5 @@ class Generator(nn.Module):
         return stego_from_luma(cover_rgb, stego) if self.in_luma else to_8_bits(stego)
 
     def carrier(self, rgb: Tensor) -> Tensor:
-        """(B,3,H,W) in 0..255 -> the planes that hide, in 0..1."""
+        """(B,3,H,W) in 0..255 -> the carrier's planes, in 0..1."""
         return (luma(rgb) if self.in_luma else rgb) / 255

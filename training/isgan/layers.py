@@ -1,16 +1,16 @@
 """Building blocks shared by the networks that hide pictures in pictures.
 
-Batch statistics are where small batches, several processes and exported files usually part ways. Here:
+Batch statistics are where small batches, several processes and exported files usually give different results:
 
-- in training, `BatchNorm` takes its statistics over the batches of all processes, so that two processes with
-  half the batch compute what one computes with the whole;
-- the last steps of a training run use the running statistics in place of the batch's (`freeze_statistics`),
-  so that the weights settle on the very network that is exported;
-- for the export they are folded into the convolutions (`fold_into`), and nothing of them is left. A picture's
-  padded border therefore cannot shift them;
-- a run that begins with exported weights puts the biases back into layers that otherwise change nothing
-  (`become_shift`). Before it uses a batch's statistics these layers are told them once
-  (`measure_statistics`), which leaves the network's values as they are.
+- In training, `BatchNorm` computes statistics over the batches of all processes, so that two processes with
+  half the batch compute what one computes with the whole.
+- The last steps of a training use the running statistics instead of the batch's (`freeze_statistics`), so
+  that the weights settle for the very network that is exported.
+- For the export they are folded into the convolutions (`fold_into`), and nothing is left of them. A
+  picture's padded border therefore cannot shift them.
+- A run that starts from exported weights puts the biases back into layers that otherwise change nothing
+  (`become_shift`). Before a batch's statistics are used, these layers measure them once
+  (`measure_statistics`), which leaves the network's values unchanged.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 
 LEAK = 0.2
-"""Slope of every LeakyReLU below zero (Radford et al. 2016; ISGAN's paper names none)."""
+"""Slope of every LeakyReLU below zero (Radford et al. 2016; ISGAN's paper states none)."""
 
 
 def full_precision(layer: nn.Module, x: Tensor) -> Tensor:
-    """Runs `layer` in float32 even under autocast.
+    """Run `layer` in float32 even under autocast.
 
-    Half precision cannot tell neighbouring grey levels apart: layers that touch pixels must not round to it.
+    Half precision cannot distinguish neighbouring grey levels: layers that touch pixels must not round to it.
     """
     if not torch.is_autocast_enabled(x.device.type):
         return layer(x)
@@ -37,7 +37,7 @@ def full_precision(layer: nn.Module, x: Tensor) -> Tensor:
 
 
 def xavier(module: nn.Module) -> None:
-    """Xavier-initialises one convolution or linear layer, for `Module.apply`; biases start at zero."""
+    """Initialise a convolution or linear layer by Xavier, for `Module.apply`; biases start at zero."""
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.xavier_uniform_(module.weight)
         if module.bias is not None:
@@ -45,7 +45,7 @@ def xavier(module: nn.Module) -> None:
 
 
 class _SumOverProcesses(torch.autograd.Function):
-    """Sum of all processes' tensors; the gradient of each is the sum of all their gradients."""
+    """Sum over the tensors of all processes; the gradient of each is the sum of all their gradients."""
 
     @staticmethod
     def forward(ctx: object, x: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ class _SumOverProcesses(torch.autograd.Function):
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation with the statistics of all processes' batches; can be frozen for the last steps."""
+    """Batch normalisation with the statistics of all processes; can be frozen for the last steps."""
 
     frozen = False
 
@@ -78,13 +78,13 @@ class BatchNorm(nn.BatchNorm2d):
 
     @torch.no_grad()
     def _take_if_finite(self, mean: Tensor, variance: Tensor) -> None:
-        """A batch that overflowed leaves the running statistics as they were: NaN would stay for good."""
+        """Keep the running statistics if a batch overflowed, since NaN would stay for good."""
         finite = torch.isfinite(mean).all() & torch.isfinite(variance).all()
         self.running_mean.copy_(torch.where(finite, mean, self.running_mean))
         self.running_var.copy_(torch.where(finite, variance, self.running_var))
 
     def _over_all_processes(self, x: Tensor) -> Tensor:
-        """As forward in training; every process must hold a batch of the same shape."""
+        """Do the forward pass in training; every process must have a batch of the same shape."""
         wide = x.float()
         local = torch.stack([wide.mean((0, 2, 3)), wide.square().mean((0, 2, 3))])
         mean, square = _SumOverProcesses.apply(local) / distributed.get_world_size()
@@ -98,20 +98,20 @@ class BatchNorm(nn.BatchNorm2d):
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """Updates the running statistics as torch does, with the unbiased variance."""
+        """Update the running statistics as torch does, with the unbiased variance."""
         self._take_if_finite(
             self.running_mean.lerp(mean, self.momentum),
             self.running_var.lerp(variance * count / (count - 1), self.momentum),
         )
 
     def affine_in_eval(self) -> tuple[Tensor, Tensor]:
-        """Scale and shift per channel that this layer applies with its running statistics, each (C,)."""
+        """Return scale and shift per channel that this layer applies with its running statistics, (C,)."""
         scale = self.weight * torch.rsqrt(self.running_var + self.eps)
         return scale, self.bias - self.running_mean * scale
 
     @torch.no_grad()
     def become_shift(self, shift: Tensor) -> None:
-        """Makes this layer add `shift` (C,) in evaluation, and nothing else."""
+        """Make this layer add `shift`, (C,), in evaluation, and do nothing else."""
         self.running_mean.zero_()
         self.running_var.fill_(1 - self.eps)
         self.weight.fill_(1)
@@ -119,7 +119,7 @@ class BatchNorm(nn.BatchNorm2d):
 
     @torch.no_grad()
     def measure(self, x: Tensor) -> None:
-        """Takes x's statistics (B,C,H,W; of all processes) for the running ones; its values stay the same."""
+        """Set the running statistics to those of x, (B,C,H,W), in all processes; the output stays equal."""
         scale, shift = self.affine_in_eval()
         wide = x.float()
         mean, square = _mean_over_processes(
@@ -139,7 +139,7 @@ def _mean_over_processes(x: Tensor) -> Tensor:
 
 
 def measure_statistics(network: nn.Module, forward: Callable[[], object]) -> None:
-    """Makes every BatchNorm of `network` measure what reaches it while `forward` runs; no value changes."""
+    """Make every BatchNorm of `network` measure its input while `forward` runs; no value changes."""
     layers = [module for module in network.modules() if isinstance(module, BatchNorm)]
     hooks = [
         layer.register_forward_pre_hook(lambda layer, inputs: layer.measure(*inputs)) for layer in layers
@@ -155,7 +155,7 @@ def measure_statistics(network: nn.Module, forward: Callable[[], object]) -> Non
 
 
 def freeze_statistics(network: nn.Module, frozen: bool = True) -> None:
-    """Makes `network` normalise with its running statistics, which no longer move, even in training."""
+    """Make `network` normalise with its running statistics, which no longer change, even in training."""
     for module in network.modules():
         if isinstance(module, BatchNorm):
             module.frozen = frozen
@@ -163,14 +163,14 @@ def freeze_statistics(network: nn.Module, frozen: bool = True) -> None:
 
 @torch.no_grad()
 def fold_into(convolution: nn.Conv2d, scale: Tensor, shift: Tensor) -> None:
-    """Makes `convolution` compute scale * convolution(x) + shift, per output channel."""
+    """Make `convolution` compute scale * convolution(x) + shift, per output channel."""
     convolution.weight.mul_(scale[:, None, None, None])
     bias = shift if convolution.bias is None else convolution.bias * scale + shift
     convolution.bias = nn.Parameter(bias.clone())
 
 
 def check_fits(given: Mapping[str, Tensor], network: nn.Module) -> None:
-    """Raise RuntimeError, naming the first, for weights that are missing, too many or of another shape."""
+    """Raise a RuntimeError that names the first weight that is missing, superfluous or misshapen."""
     wanted = network.state_dict()
     for name in sorted(wanted.keys() - given.keys()):
         raise RuntimeError(f"{name} is missing")
@@ -196,14 +196,14 @@ class ConvBlock(nn.Module):
         return F.leaky_relu(self.norm(x), LEAK)
 
     def fold(self) -> None:
-        """Folds the batch normalisation into the convolution."""
+        """Fold the batch normalisation into the convolution."""
         if isinstance(self.norm, BatchNorm):
             fold_into(self.convolution, *self.norm.affine_in_eval())
             self.norm = nn.Identity()
 
     @torch.no_grad()
     def unfold(self, given: ConvBlock) -> None:
-        """Undoes `fold`: the same values as `given`, a folded block, in evaluation."""
+        """Undo `fold`: give the same values as `given`, a folded block, in evaluation."""
         self.convolution.weight.copy_(given.convolution.weight)
         if isinstance(self.norm, BatchNorm) and given.convolution.bias is not None:
             self.norm.become_shift(given.convolution.bias)

@@ -4,8 +4,8 @@
     total   = L(cover, stego) + gamma L(secret, revealed)                      (12); with MSE alone it is (5)
 
 SSIM is that of Wang et al. 2004 (window 11, sigma 1.5, valid area only), MS-SSIM that of Wang et al. 2003.
-All of it is float32 and plain arithmetic on shifted planes: a convolution would be rounded to TF32 on recent
-GPUs, and the variances here are differences of nearly equal numbers. Compiled, the shifts are fused.
+Everything is float32 and plain arithmetic on shifted planes: a convolution would be rounded to TF32 on recent
+GPUs, and the variances here are differences of nearly equal numbers. When compiled, the shifts are fused.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from stegcli.pictures.metrics import SSIM_SIGMA, SSIM_WINDOW
 
 C1 = 0.01**2
 C2 = 0.03**2
-"""Stabilisers of equations (6) and (7) for a range of 1; (8) takes C3 = C2 / 2, as usual."""
+"""Stabilisers of equations (6) and (7) for a range of 1; (8) uses C3 = C2 / 2, as usual."""
 
 FLOOR = 0.05
-"""Below this, a scale's similarity is continued by an exponential, see `_positive`."""
+"""Below this value, a scale's similarity is continued by an exponential; see `_positive`."""
 
 TERMS = ("ssim", "ms_ssim", "mse")
 
 
 @dataclass(frozen=True)
 class LossSettings:
-    """Weights of equations (10) to (12), and which of the three terms count (the rows of Table 4)."""
+    """Weights in equations (10) to (12), and which of the three terms count (the rows of Table 4)."""
 
     alpha: float = 0.5
-    """Share of SSIM against MS-SSIM, 0..1."""
+    """Share of SSIM relative to MS-SSIM, 0..1."""
     beta: float = 0.3
     """Weight of the MSE, whose pixels are in 0..1."""
     gamma: float = 0.85
-    """Weight of the secret's loss against the cover's."""
+    """Weight of the secret's loss relative to the cover's."""
     use_mse: bool = True
     use_ssim: bool = True
     use_ms_ssim: bool = True
@@ -54,7 +54,7 @@ class LossSettings:
             raise ValueError("every term of the loss is switched off")
 
     def weights(self, *, ms_ssim_yet: bool = True) -> dict[str, float]:
-        """Weight of each term in L(a, b); until MS-SSIM is due, SSIM takes its share."""
+        """Return the weight of each term in L(a, b); before MS-SSIM is used, SSIM takes its share."""
         ssim = self.alpha if self.use_ssim else 0.0
         ms_ssim = 1 - self.alpha if self.use_ms_ssim else 0.0
         if not ms_ssim_yet:
@@ -101,17 +101,17 @@ def _luminance_and_structure(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _positive(similarity: Tensor) -> Tensor:
-    """`similarity` where it is at least FLOOR, below it a smooth, ever smaller but never zero continuation.
+    """Return `similarity` where it is at least FLOOR, and below it a smooth, positive continuation.
 
-    At the start of a training a coarse scale is often uncorrelated or worse. Cutting it to zero, as is
-    common, makes MS-SSIM zero without a gradient, and a power of a negative number is none.
+    At the start of a training a coarse scale is often uncorrelated or worse. Clipping it to zero, as is
+    common, makes MS-SSIM zero without a gradient, and a negative number has no real power.
     """
     below = FLOOR * torch.exp(similarity.clamp(max=FLOOR) / FLOOR - 1)
     return torch.where(similarity >= FLOOR, similarity, below)
 
 
 def scales_for(height: int, width: int) -> int:
-    """How many of the five scales a picture allows: the coarsest must still hold a whole window."""
+    """Return how many of the five scales a picture permits: the coarsest must still hold a whole window."""
     side = min(height, width)
     if side < SSIM_WINDOW:
         raise ValueError(f"SSIM needs {SSIM_WINDOW}x{SSIM_WINDOW} pixels at least, not {height}x{width}")
@@ -121,8 +121,8 @@ def scales_for(height: int, width: int) -> int:
 def similarities(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """(N,H,W) each, range 0..1 -> SSIM (N,) and MS-SSIM (N,).
 
-    Small pictures have fewer scales (three at 64, four at 128, five from 176 on); the weights of those they
-    have are scaled to sum to one.
+    Small pictures have fewer scales (three at 64, four at 128, five from 176 on); the weights of these are
+    scaled to sum to one.
     """
     x, y = x.float(), y.float()
     count = scales_for(*x.shape[-2:])
@@ -155,9 +155,9 @@ class Pictures(NamedTuple):
 
 
 def loss_terms(pictures: Pictures) -> dict[str, Tensor]:
-    """Every term as a scalar: `cover_ssim`, `cover_ms_ssim` (both 1 - similarity), `cover_mse`, `secret_...`.
+    """Return every term as a scalar: `cover_ssim`, `cover_ms_ssim` (1 - similarity), `cover_mse`, ...
 
-    Both pairs go through the same kernels at once. The cover's terms depend on the encoder alone.
+    Both pairs share the same kernels. The cover's terms depend on the encoder alone.
     """
     original = torch.cat([pictures.cover.flatten(0, 1), pictures.secret.flatten(0, 1)]).float()
     result = torch.cat([pictures.stego.flatten(0, 1), pictures.revealed.flatten(0, 1)]).float()
@@ -174,7 +174,7 @@ def loss_terms(pictures: Pictures) -> dict[str, Tensor]:
 def weighted_sum(
     terms: dict[str, Tensor], settings: LossSettings, *, ms_ssim_yet: bool = True
 ) -> dict[str, Tensor]:
-    """Equations (10) to (12): `cover_loss`, `secret_loss` and `basic_loss`, their weighted sum."""
+    """Apply equations (10) to (12): `cover_loss`, `secret_loss` and `basic_loss`, their weighted sum."""
     weights = settings.weights(ms_ssim_yet=ms_ssim_yet)
     cover, secret = (
         torch.stack([weight * terms[f"{name}_{term}"] for term, weight in weights.items() if weight]).sum()

@@ -4,7 +4,7 @@
     secret ─────┘
 
 Both are fully convolutional at full resolution: any size from one pixel up, no padding to a multiple. A value
-depends on nothing beyond `HALO` pixels of its place, so tiles that overlap by that much leave no seams.
+depends on nothing beyond `HALO` pixels, so that tiles that overlap by that much leave no seams.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from stegcli.training.isgan.layers import (
 )
 
 HEADROOM = 1.25
-"""The encoder's tanh spans this many times the luma's range, cut to 8 bits later: black and white, which a
-bare tanh could reach only from infinity, cost the network no more than gray."""
+"""Range of the encoder's tanh relative to that of luma, which is clipped to 8 bits later: black and white,
+which a bare tanh reaches only at infinity, are then as easy to output as gray."""
 
 EncoderOrDecoder = TypeVar("EncoderOrDecoder", "Encoder", "Decoder")
 
 
 class InceptionBlock(nn.Module):
-    """Four views of the input, side by side, on top of a projection of it (Fig. 3).
+    """Four branches over the input, side by side, added to a projection of it (Fig. 3).
 
         x ─┬─ 1x1 ────────────── BN, LeakyReLU ─┐
            ├─ 1x1, BN, LeakyReLU ─ 3x3, BN, .. ─┤
@@ -43,12 +43,12 @@ class InceptionBlock(nn.Module):
            ├─ 3x3 max-pool ─ 1x1 ─ BN, ........ ─┘               │
            └─ 1x1 ────────────────────────────────────────────────┘
 
-    Each branch gives a quarter of the output's planes. The figure is drawn, not written out; ours are the
-    widths of the 1x1 layers in front (a quarter, too: the encoder then has 0.41 M parameters) and that
-    nothing follows the sum, so that the cover has a linear way through the whole network.
+    Each branch has a quarter of the output's planes. The paper only draws the figure; our choices are the
+    widths of the leading 1x1 layers (a quarter, too, which gives the encoder 0.41 M parameters) and that
+    nothing follows the sum, so that the cover has a linear path through the whole network.
 
-    The four 1x1 convolutions of x run as one (`entry`), and so do the batch normalisations side by side:
-    the same arithmetic with less memory traffic.
+    The four 1x1 convolutions of x run as one (`entry`), as do the batch normalisations side by side: the same
+    arithmetic with less memory traffic.
     """
 
     def __init__(self, planes_in: int, planes_out: int) -> None:
@@ -76,13 +76,13 @@ class InceptionBlock(nn.Module):
         return torch.cat([one, branches], dim=1) + shortcut
 
     def initialise(self) -> None:
-        """Xavier for each of the convolutions, those inside `entry` one by one."""
+        """Initialise each of the convolutions by Xavier, those inside `entry` one by one."""
         self.apply(xavier)
         for part in self.entry.weight.split(self.splits):
             nn.init.xavier_uniform_(part)
 
     def fold(self) -> None:
-        """Folds both batch normalisations into the convolutions before them."""
+        """Fold both batch normalisations into the convolutions before them."""
         if not isinstance(self.entry_norm, BatchNorm) or not isinstance(self.branch_norm, BatchNorm):
             return
         scale, shift = self.entry_norm.affine_in_eval()
@@ -98,7 +98,7 @@ class InceptionBlock(nn.Module):
 
     @torch.no_grad()
     def unfold(self, given: InceptionBlock) -> None:
-        """Undoes `fold`: the same values as `given`, a folded block, in evaluation."""
+        """Undo `fold`: give the same values as `given`, a folded block, in evaluation."""
         for name in ("entry", "three", "five", "pooled"):
             getattr(self, name).weight.copy_(getattr(given, name).weight)
         normalised = 3 * self.splits[0]
@@ -110,7 +110,7 @@ class InceptionBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Table 1.
+    """The encoder of Table 1.
 
     cover luma, secret (2 planes) ─ 3x3 to 16 ─ InceptionBlocks to 32, 64, 128, 256, 128, 64, 32
         ─ 3x3 to 16 ─ 1x1, tanh ─> stego luma
@@ -118,7 +118,7 @@ class Encoder(nn.Module):
 
     WIDTHS = (16, 32, 64, 128, 256, 128, 64, 32)
     HALO = 1 + 2 * 7 + 1
-    """Pixels: one for each 3x3 convolution, two for each InceptionBlock's 5x5."""
+    """Reach in pixels: one for each 3x3 convolution, two for each InceptionBlock's 5x5."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -133,20 +133,20 @@ class Encoder(nn.Module):
             block.initialise()
 
     def forward(self, planes: Tensor) -> Tensor:
-        """(B,2,H,W), cover luma and secret in 0..1 -> stego luma (B,1,H,W) float32, to 1/8 beyond."""
+        """(B,2,H,W), cover luma and secret in 0..1 -> stego luma (B,1,H,W) float32, in -1/8..9/8."""
         x = self.last(self.blocks(self.first(2 * planes - 1)))
         return 0.5 + 0.5 * HEADROOM * torch.tanh(full_precision(self.output, x))
 
 
 class Decoder(nn.Module):
-    """Table 2.
+    """The decoder of Table 2.
 
     stego luma ─ 3x3 to 32, 64, 128, 64, 32 ─ 1x1, sigmoid ─> revealed
     """
 
     WIDTHS = (1, 32, 64, 128, 64, 32)
     HALO = 5
-    """Pixels: one for each 3x3 convolution."""
+    """Reach in pixels: one for each 3x3 convolution."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -165,7 +165,7 @@ class Decoder(nn.Module):
 
 
 def folded(network: EncoderOrDecoder) -> EncoderOrDecoder:
-    """A copy of `network` for inference: evaluation mode, no batch normalisation left, same values."""
+    """Return a copy of `network` for inference: evaluation mode, no batch normalisation, same values."""
     network = copy.deepcopy(network).eval()
     for module in network.modules():
         if isinstance(module, ConvBlock | InceptionBlock):
@@ -177,7 +177,7 @@ def unfold(network: Encoder | Decoder, weights: Mapping[str, Tensor]) -> None:
     """Undo `folded`: give `network` the values of the folded one with these weights, by name.
 
     Its batch normalisations then only add the biases; measure their statistics before a batch's are used
-    (`layers.measure_statistics`). Raises RuntimeError for weights of another network.
+    (`layers.measure_statistics`). Raises RuntimeError for the weights of another network.
     """
     given = folded(network)
     check_fits(weights, given)

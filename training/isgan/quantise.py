@@ -1,6 +1,6 @@
-"""What a PNG does to a stego, inside the training loop: chroma of the cover, clamping, rounding to 8 bits.
+"""The effect of a PNG on a stego, inside the training loop: the cover's chroma, clamping, rounding to 8 bits.
 
-The rules are those of `stegcli.pictures.luma`, said again for tensors; tests hold the two against each other.
+The rules are those of `stegcli.pictures.luma`, restated for tensors; tests compare the two.
 All values are grey levels (0..255) as float32, planes first.
 """
 
@@ -18,7 +18,7 @@ CHROMA_ZERO = 128.0
 
 
 def luma(rgb: Tensor) -> Tensor:
-    """(B,3,H,W) -> (B,1,H,W): BT.601 luma; of whole numbers it is the float32 nearest to the exact value."""
+    """(B,3,H,W) -> (B,1,H,W): BT.601 luma; for whole numbers, the float32 nearest to the exact value."""
     red, green, blue = (plane * weight for plane, weight in zip(rgb.split(1, dim=1), WEIGHTS, strict=True))
     return (red + green + blue) / MILLI
 
@@ -41,7 +41,7 @@ def ycrcb_to_rgb(ycrcb: Tensor) -> Tensor:
 
 
 def to_8_bits(x: Tensor) -> Tensor:
-    """Clamps to 0..255 and rounds half to even; the gradient passes as if nothing had happened."""
+    """Clamp to 0..255 and round half to even; the gradient passes as if nothing had happened."""
     rounded = x.detach().clamp(0, 255).round()
     return rounded + (x - x.detach())
 
@@ -49,7 +49,7 @@ def to_8_bits(x: Tensor) -> Tensor:
 def stego_from_luma(cover_rgb: Tensor, stego_luma: Tensor) -> Tensor:
     """Cover (B,3,H,W) with its luma replaced by (B,1,H,W) -> 8-bit stego (B,3,H,W), whole numbers in float32.
 
-    With the chroma kept, Y enters R, G and B with weight one: adding the luma's change to all three is the
-    way through YCrCb and back without its rounding errors.
+    Since the chroma is kept, Y enters R, G and B with weight one: adding the change of luma to all three is
+    equivalent to the path through YCrCb and back, without its rounding errors.
     """
     return to_8_bits(cover_rgb + (stego_luma - luma(cover_rgb)))

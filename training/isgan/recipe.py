@@ -1,7 +1,7 @@
 """Settings of the image-in-image networks: ISGAN, its basic model, Rehman et al., Baluja.
 
-Defaults are the paper's where it gives a number (Zhang, Dong, Liu 2019, section 4), its authors' public
-code's where that one does; recipes/*.toml hold what our published models were trained with.
+Defaults are the paper's where it states a number (Zhang, Dong, Liu 2019, section 4), else those of its
+authors' public code; recipes/*.toml have the settings with which our published models were trained.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from stegcli.training.isgan.losses import LossSettings
 
 @dataclass(frozen=True)
 class SteganalyzerSettings:
-    """The adversary of the second stage."""
+    """Settings of the adversary in the second stage."""
 
     high_pass: bool = False
-    """Fixed high-pass filters in front (a stronger judge than the paper's)."""
+    """Whether fixed high-pass filters precede it (stronger than the paper's)."""
     learning_rate: float = 0.01
     momentum: float = 0.9
-    """Of SGD, as the paper chose."""
+    """Momentum of SGD, as in the paper."""
     l2: float = 5e-4
     """Weight of the L2 regularisation."""
     interval: int = 5
-    """Generator steps to one of the steganalyzer's."""
+    """Generator steps per step of the steganalyzer."""
     warmup_steps: int = 200
-    """First steps of the stage in which it learns at every step and the generator does not hear it yet."""
+    """First steps of the stage, in which it learns at every step and the generator does not use it yet."""
     noisy_labels: float = 0.05
-    """Share of labels that are swapped when it learns."""
+    """Share of labels that are swapped in its training."""
     pool_size: int = 50
-    """Past stegos that it meets again, half of each batch; 0 shows fresh ones only."""
+    """Number of past stegos in the pool, which make up half of each batch; 0 shows only fresh ones."""
     gradient_clip: float = 10.0
 
     def __post_init__(self) -> None:
@@ -53,45 +53,45 @@ class SteganalyzerSettings:
 
 @dataclass(frozen=True)
 class IsganRecipe:
-    """One training run. Times are in generator steps; both stages count from the start of the run."""
+    """Settings of a training run. Times are in generator steps; stages count from the start of the run."""
 
     model: str = "isgan"
     name: str = "isgan"
     seed: int = 1
     basic_steps: int = 20_000
-    """First stage: the basic model alone."""
+    """Steps of the first stage: the basic model alone."""
     adversarial_steps: int = 5_000
-    """Second stage: against the steganalyzer (isgan only; 0 for the others)."""
+    """Steps of the second stage, against the steganalyzer (isgan only; 0 for the others)."""
     batch_size: int = 4
     crop: int = 256
-    """Side of the square training crops, pixels."""
+    """Side of the square training crops in pixels."""
     learning_rate: float = 1e-4
     muon_learning_rate: float = 0.0
-    """Of Muon for the inner convolutions (stegcli.training.loop.muon); 0 leaves all to Adam, as the paper."""
+    """Learning rate of Muon for the inner convolutions; 0 uses Adam for everything, as in the paper."""
     muon_weight_decay: float = 0.2
     final_rate: float = 0.05
     """Share of the learning rate that is left at the end."""
     decay_from: float = 0.4
-    """Share of the steps after which the rate falls, along a cosine (the paper: after 20 of 50 epochs)."""
+    """Share of the steps after which the rate decays along a cosine (the paper: after 20 of 50 epochs)."""
     warmup_steps: int = 100
     betas: tuple[float, ...] = (0.5, 0.999)
-    """Of Adam."""
+    """Betas of Adam."""
     l2: float = 1e-6
-    """L2 regularisation of the generator's convolutions."""
+    """Weight of the L2 regularisation of the generator's convolutions."""
     gradient_clip: float = 1.0
     ssim_only_steps: int = 1_000
-    """First steps with SSIM in place of MS-SSIM."""
+    """First steps, with SSIM in place of MS-SSIM."""
     frozen_steps: int = 500
-    """Last steps with frozen batch statistics: what is trained then is what is exported. As many as `steps`
-    leave a run that began with exported weights without batch normalisation throughout."""
+    """Last steps, with frozen batch statistics: what is trained then is what is exported. If it equals
+    `steps`, a run that starts from exported weights has no batch normalisation throughout."""
     adversarial_weight: float = 0.01
-    """Of the generator's adversarial loss against the basic one."""
+    """Weight of the generator's adversarial loss relative to the basic one."""
     flip_labels: bool = True
-    """The generator maximises log D(stego); else it minimises log(1 - D(stego)), as in equation (4)."""
+    """Whether the generator maximises log D(stego); else it minimises log(1 - D(stego)), equation (4)."""
     validate_every: int = 2_000
     checkpoint_every: int = 1_000
     validation_images: int = 64
-    """Held-out pictures per data set that `validate` measures, two to a pair."""
+    """Number of held-out pictures per data set that `validate` measures, two to a pair."""
     loss: LossSettings = field(default_factory=LossSettings)
     steganalyzer: SteganalyzerSettings = field(default_factory=SteganalyzerSettings)
     data: dict[str, float] = field(default_factory=lambda: {"lfw": 1.0})
@@ -128,11 +128,11 @@ class IsganRecipe:
 
     @property
     def steps(self) -> int:
-        """Of both stages."""
+        """Steps of both stages."""
         return self.basic_steps + self.adversarial_steps
 
     def rate(self, step: int) -> float:
-        """Share of `learning_rate` at a step: warm-up, plateau, cosine to `final_rate`."""
+        """Return the share of `learning_rate` at a step: warm-up, plateau, cosine to `final_rate`."""
         warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
         start = self.decay_from * self.steps
         gone = min(1.0, max(0.0, step - start) / max(1.0, self.steps - start))

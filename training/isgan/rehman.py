@@ -5,7 +5,7 @@
 
     stego (3) ─ 3x3 to 16, 16, 8, 8, 3, 3 ─ 3x3 to 1 ─> revealed
 
-The features of the secret join those of the cover after every second layer. No batch normalisation.
+The features of the secret join those of the cover after every second layer. There is no batch normalisation.
 """
 
 from __future__ import annotations

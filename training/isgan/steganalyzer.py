@@ -1,12 +1,12 @@
-"""The judge of cover against stego (Zhang, Dong, Liu 2019, Table 3, after XuNet).
+"""The steganalyzer, which tells covers from stegos (Zhang, Dong, Liu 2019, Table 3, after XuNet).
 
     RGB ─ 3x3, |.|, BN, LeakyReLU, pool ─> 8 x H/2 ─ 3x3, BN, LeakyReLU, pool ─> 16 x H/4
         ─ 1x1, BN, pool ─> 32 x H/8 ─ 1x1, BN, pool ─> 64 x H/16 ─ 1x1, BN, LeakyReLU, pool ─> 128 x H/32
         ─ spatial pyramid 4x4 + 2x2 + 1x1 (2,688 values) ─ 128 ─ 2 logits (cover, stego)
 
-The table names no pooling for its 1x1 blocks, but its sizes halve there; we pool as in the others.
-`high_pass` puts fixed filters in front, which is what makes detectors of small changes learn at all
-(Fridrich & Kodovsky 2012; truncation after Ye, Ni, Yi 2017). The paper's own judge has none.
+The table names no pooling for its 1x1 blocks, but its sizes halve there; we pool as in the other blocks.
+`high_pass` adds fixed filters in front, without which detectors of small changes hardly learn at all
+(Fridrich & Kodovsky 2012; truncation after Ye, Ni, Yi 2017). The paper's own steganalyzer has none.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ PYRAMID = (4, 2, 1)
 """Cells per side of each level of the spatial pyramid (He et al. 2015)."""
 
 TRUNCATION = 3.0
-"""Residuals of the high-pass filters are cut at this many grey levels."""
+"""Residuals of the high-pass filters are truncated at this many grey levels."""
 
 
 def _along(coefficients: tuple[int, ...], step: tuple[int, int]) -> Tensor:
-    """A 5x5 filter with `coefficients` on a line in direction `step`, the largest of them at the centre."""
+    """Return a 5x5 filter with `coefficients` along direction `step`, the largest of them at the centre."""
     kernel = torch.zeros(5, 5)
     centre = max(range(len(coefficients)), key=lambda i: abs(coefficients[i]))
     for i, value in enumerate(coefficients):
@@ -38,7 +38,7 @@ def _along(coefficients: tuple[int, ...], step: tuple[int, int]) -> Tensor:
 
 
 def _turns(kernel: list[list[int]], count: int) -> list[Tensor]:
-    """`kernel`, framed to 5x5, its largest coefficient scaled to 1, in `count` quarter turns."""
+    """Return `kernel`, padded to 5x5 with its largest coefficient scaled to 1, in `count` quarter turns."""
     framed = torch.zeros(5, 5)
     margin = (5 - len(kernel)) // 2
     framed[margin : 5 - margin, margin : 5 - margin] = torch.tensor(kernel, dtype=torch.float32)
@@ -47,7 +47,7 @@ def _turns(kernel: list[list[int]], count: int) -> list[Tensor]:
 
 
 def high_pass_filters() -> Tensor:
-    """(30,1,5,5): the linear filters of the spatial rich model, in all their directions.
+    """Return (30,1,5,5): the linear filters of the spatial rich model, in all their directions.
 
     First (8), second (4) and third (8) differences, the 3x3 and 5x5 squares (1 + 1) and their edges (4 + 4).
     """
@@ -115,7 +115,7 @@ class JudgeBlock(nn.Module):
 
 
 class SpatialPyramid(nn.Module):
-    """Averages over 4x4, 2x2 and 1x1 cells, whatever the size: the judge weighs statistics, not maxima."""
+    """Averages over 4x4, 2x2 and 1x1 cells, whatever the size: detection uses statistics, not maxima."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B,C,h,w) -> (B,21 C)."""
@@ -123,7 +123,7 @@ class SpatialPyramid(nn.Module):
 
 
 class Steganalyzer(nn.Module):
-    """Table 3; pictures of any size from 32x32."""
+    """The network of Table 3, for pictures of any size from 32x32."""
 
     def __init__(self, *, high_pass: bool = False) -> None:
         super().__init__()

@@ -4,7 +4,7 @@
          └ every few steps of the second stage, the steganalyzer: cross entropy, SGD
 
 A steganalyzer that loses (both accuracies near 0.5) shows in the `steganalyzer_*` scalars. One that wins or
-collapses has nothing more to teach: the log says so, and the generator goes on without (`adversary.Watch`).
+collapses has nothing more to teach: the log says so, and training continues without it (`adversary.Watch`).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ADVERSARY_STREAM = 2
 PIXEL_PLANES = 4
 """A convolution from or to at most this many planes reads or writes pixels."""
 RESIDUAL_GAIN = 10
-"""Residuals in the sample grids are shown this many times larger, around gray."""
+"""Factor by which residuals are amplified around gray in the sample grids."""
 
 
 Updated = tuple[Tensor, dict[str, Tensor]]
@@ -47,14 +47,14 @@ Updated = tuple[Tensor, dict[str, Tensor]]
 
 @dataclass(frozen=True)
 class Manner:
-    """What a generator step does that another may not."""
+    """Properties in which generator steps differ."""
 
     frozen: bool
-    """Normalises with the running statistics."""
+    """Whether to normalise with the running statistics."""
     ms_ssim: bool
-    """MS-SSIM has its share of the loss."""
+    """Whether MS-SSIM has its share of the loss."""
     adversary: bool
-    """The steganalyzer is heard."""
+    """Whether the steganalyzer's verdict is used."""
 
 
 class IsganTask:
@@ -81,7 +81,7 @@ class IsganTask:
         )
 
     def step(self, batch: Batch, step: int) -> dict[str, Tensor]:
-        """One generator step, and the steganalyzer's when it is due.
+        """Do a generator step, and the steganalyzer's when it is due.
 
         Scalars: loss, its parts and every term by name, stego_psnr_db and revealed_psnr_db of the batch,
         gradient_norm, rate; in the second stage adversarial_loss and the figures of the steganalyzer's last
@@ -100,7 +100,7 @@ class IsganTask:
         return {name: value.detach() for name, value in scalars.items()}
 
     def _manner(self, step: int) -> Manner:
-        """The steganalyzer is not heard before it has had its own first steps, nor when it has stopped."""
+        """Return the manner of a step: no verdict before the steganalyzer's first steps or after its end."""
         recipe = self.recipe
         heard = step >= recipe.basic_steps + recipe.steganalyzer.warmup_steps
         return Manner(
@@ -117,7 +117,7 @@ class IsganTask:
         return self.updates[manner]
 
     def _update(self, manner: Manner, cover: Tensor, secret: Tensor) -> Updated:
-        """Forward, backward and one step of the optimisers -> stego (B,3,H,W), and scalars by name."""
+        """Do forward, backward and optimiser steps; return the stego (B,3,H,W), and scalars by name."""
         with self.accelerator.autocast():
             hidden = Hidden(*self.forward(cover, secret))
         sums = weighted_sum(hidden.terms, self.recipe.loss, ms_ssim_yet=manner.ms_ssim)

@@ -1,1 +1,1 @@
-"""What every training shares: the loop, checkpoints, export to ONNX, the Muon optimiser."""
+"""Parts shared by all trainings: the loop, checkpoints, export to ONNX, the Muon optimiser."""

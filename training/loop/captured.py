@@ -1,8 +1,8 @@
-"""A training step as one CUDA graph: launching some thousand kernels one by one takes longer than they do.
+"""A training step as one CUDA graph, since launching some thousand kernels singly takes longer than they run.
 
-The first calls run as they are, and are true training steps: networks compile, optimisers take their memory.
-Then a call is recorded, and from then on its inputs are copied into the recording's own buffers, and it is
-replayed.
+The first calls run normally, and are real training steps, in which networks compile and optimisers allocate
+memory. Then a call is recorded; from then on its inputs are copied into the recording's own buffers, and it
+is replayed.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from torch import Tensor
 Outputs = TypeVar("Outputs")
 
 CAPTURED = ("lr", "capturable", "fused")
-"""Settings of an optimiser's groups that belong to how it runs, not to what it has learned."""
+"""Settings of an optimiser's groups that concern how it runs, not what it has learned."""
 
 
 class CapturedStep(Generic[Outputs]):
-    """An update over fixed buffers: called like the update itself.
+    """An update with fixed buffers, which is called like the update itself.
 
-    The update must do the same at every call, must not look at a value on the device, and must not make
-    tensors from values on the host. Its inputs are tensors whose shapes stay.
+    The update must do the same at every call, must not read a value on the device, and must not make
+    tensors from values on the host. Its inputs are tensors with constant shapes.
     """
 
     WARMUP = 3
@@ -36,7 +36,7 @@ class CapturedStep(Generic[Outputs]):
         self.outputs: Outputs
 
     def __call__(self, *inputs: Tensor) -> Outputs:
-        """The update of `inputs`; its results stay valid until the next call."""
+        """Run the update with `inputs`; its results stay valid until the next call."""
         self.calls += 1
         if self.calls <= self.WARMUP:
             return self._on_side_stream(inputs)
@@ -48,7 +48,7 @@ class CapturedStep(Generic[Outputs]):
         return self.outputs
 
     def _on_side_stream(self, inputs: tuple[Tensor, ...]) -> Outputs:
-        """As capturing demands of what runs before it."""
+        """Run on a side stream, as capturing requires of what precedes it."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
@@ -65,9 +65,10 @@ class CapturedStep(Generic[Outputs]):
 
 
 def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, object]) -> None:
-    """`optimiser.load_state_dict(state)`, whatever device the state is of.
+    """Do `optimiser.load_state_dict(state)` for a state from any device.
 
-    How the optimiser runs stays its own (`CAPTURED`): a run that began on a CPU goes on with a captured step.
+    How the optimiser runs does not change (`CAPTURED`): a run that began on a CPU continues with a captured
+    step.
     """
     own = [{name: group[name] for name in CAPTURED if name in group} for group in optimiser.param_groups]
     groups = state["param_groups"]
@@ -79,7 +80,7 @@ def load_optimiser(optimiser: torch.optim.Optimizer, state: dict[str, object]) -
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """The learning rate of all groups; where it is a tensor that a recording reads, in its place."""
+    """Set the learning rate of all groups; in place if it is a tensor that a recording reads."""
     for group in optimiser.param_groups:
         if isinstance(group["lr"], Tensor):
             group["lr"].fill_(rate)

@@ -1,6 +1,6 @@
 """A run's folder: run.json, checkpoints, samples. Everything appears whole or not at all.
 
-RUN/run.json            what was trained, on what, with what, how far
+RUN/run.json            what was trained on what data and hardware, and how far
 RUN/checkpoint.pt       the state to resume from (tensors and plain values; loaded with weights_only)
 RUN/events.*            TensorBoard
 RUN/samples/*.png       picture grids
@@ -32,7 +32,7 @@ from stegcli.pictures.writing import save_text
 
 FORMAT = 1
 OPTIMISERS = ("optimisers", "muon", "adam")
-"""Names that tasks keep their optimisers by."""
+"""Names under which tasks store their optimisers."""
 LIBRARIES = ("torch", "accelerate", "numpy", "pillow", "onnx", "onnxruntime")
 
 
@@ -44,18 +44,18 @@ class Run:
 
     @property
     def checkpoint(self) -> Path:
-        """Where the newest state lies."""
+        """Path of the latest state."""
         return self.folder / "checkpoint.pt"
 
     def save(self, model: str, step: int, recipe: dict[str, Any], state: dict[str, Any]) -> None:
-        """Write the checkpoint of `step` finished steps."""
+        """Write a checkpoint after `step` finished steps."""
         content = {"format": FORMAT, "model": model, "step": step, "recipe": recipe, "state": state}
         self.folder.mkdir(parents=True, exist_ok=True)
         with replacing(self.checkpoint, force=True) as draft, explained(self.checkpoint):
             torch.save(content, draft.file)
 
     def load(self, model: str | None = None, device: str | torch.device = "cpu") -> dict[str, Any]:
-        """The checkpoint's content; TrainingError when it is missing, damaged, or another model's."""
+        """Return the checkpoint's content; TrainingError if it is missing, damaged, or of another model."""
         try:
             content = torch.load(self.checkpoint, map_location=device, weights_only=True)
         except FileNotFoundError:
@@ -63,10 +63,12 @@ class Run:
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
             raise TrainingError(
                 f"{self.checkpoint} cannot be read: {type(error).__name__}",
-                hint="train again, or take a copy of it",
+                hint="train again, or restore a copy of it",
             ) from None
         if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise TrainingError(f"{self.checkpoint} is of another version of stegcli", hint="train it again")
+            raise TrainingError(
+                f"{self.checkpoint} was written by another version of stegcli", hint="train it again"
+            )
         if model is not None and content["model"] != model:
             raise TrainingError(
                 f"{self.checkpoint} holds {content['model']}, not {model}", hint=f"name a run of {model}"
@@ -74,7 +76,7 @@ class Run:
         return content
 
     def without_optimisers(self) -> bytes:
-        """The checkpoint as it would be had its optimisers forgotten everything: a third of the size."""
+        """Return the checkpoint with its optimisers' state cleared: a third of the size."""
         content = self.load()
         state = {name: value for name, value in content["state"].items() if name not in OPTIMISERS}
         file = io.BytesIO()
@@ -82,7 +84,7 @@ class Run:
         return file.getvalue()
 
     def model_id(self) -> str:
-        """An id for what is exported: the folder's name, and 8 digits of the checkpoint's SHA-256."""
+        """Return an id for exported files: the folder's name, and 8 digits of the checkpoint's SHA-256."""
         try:
             digest = hashlib.sha256(self.checkpoint.read_bytes()).hexdigest()
         except OSError:
@@ -91,7 +93,7 @@ class Run:
         return f"{name}-{digest[:8]}"
 
     def facts(self) -> dict[str, Any]:
-        """What run.json says; nothing where there is none."""
+        """Return what run.json says; empty if there is none."""
         path = self.folder / "run.json"
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
@@ -102,7 +104,7 @@ class Run:
         save_text(path, json.dumps({**self.facts(), **facts}, indent=2) + "\n", force=True)
 
     def save_grid(self, name: str, step: int, grid: Tensor) -> None:
-        """A (1 or 3, H, W) grid in 0..1 as samples/NAME-STEP.png."""
+        """Write a (1 or 3, H, W) grid in 0..1 as samples/NAME-STEP.png."""
         folder = self.folder / "samples"
         folder.mkdir(exist_ok=True)
         pixels = (grid.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
@@ -110,7 +112,7 @@ class Run:
 
 
 def environment(device: torch.device) -> dict[str, object]:
-    """Versions, hardware and the commit: what run.json says of where a run ran."""
+    """Return versions, hardware and the commit, for run.json."""
     versions = {"python": platform.python_version()}
     for name in LIBRARIES:
         try:
@@ -121,5 +123,5 @@ def environment(device: torch.device) -> dict[str, object]:
 
 
 def hardware(device: torch.device) -> str:
-    """The card's name, or how many cores there are to train on."""
+    """Return the name of the GPU, or the number of cores."""
     return torch.cuda.get_device_name() if device.type == "cuda" else f"{cores()} CPU cores"

@@ -1,4 +1,4 @@
-"""From a run's checkpoint to the two ONNX files that users load, with their contract and a parity check.
+"""Export a run's checkpoint to the two ONNX files that users load, with contract and parity check.
 
 checkpoint.pt ─> torch modules ─> encoder.onnx, decoder.onnx (+ contract in the metadata) ─> manifest.toml
 """
@@ -27,32 +27,32 @@ from stegcli.pictures.writing import save_bytes, save_text
 
 OPSET = 17
 TOLERANCE = 1e-4
-"""Largest difference between torch and onnxruntime that an export may show, in the network's output units."""
+"""Largest difference between torch and onnxruntime in an export, in the network's output units."""
 HALF_SUFFIX = ".half"
-"""Of an initializer's name where it is stored in half precision, behind a Cast to its own name."""
+"""Suffix of an initializer that is stored in half precision, before a Cast to its own name."""
 SIZES = ((64, 64), (128, 192), (256, 256))
-"""Heights and widths on which parity is checked."""
+"""Heights and widths for which parity is checked."""
 
 
 @dataclass(frozen=True)
 class Graph:
-    """One network to export: its example inputs by name; the first is the picture-like one."""
+    """A network to export, with example inputs by name; the first one is the picture."""
 
     role: str
     module: nn.Module
     inputs: Mapping[str, Tensor]
     output: str
     promises: Mapping[str, str] = field(default_factory=dict)
-    """Of this graph alone, beside the contract of both."""
+    """Metadata of this graph alone, besides the common contract."""
 
 
 def write_model(
     folder: Path, model_id: str, graphs: Sequence[Graph], contract: Mapping[str, str], description: str
 ) -> dict[str, float]:
-    """Write folder/{encoder,decoder}.onnx and folder/manifest.toml; returns the parity errors by role.
+    """Write folder/{encoder,decoder}.onnx and folder/manifest.toml; return the parity errors by role.
 
-    Raises TrainingError when torch and onnxruntime differ by more than TOLERANCE, and ModelError when a graph
-    holds what `hide` and `reveal` would not run.
+    Raises TrainingError if torch and onnxruntime differ by more than TOLERANCE, and ModelError if a graph
+    contains what `hide` and `reveal` refuse to run.
     """
     contents, errors = {}, {}
     for graph in graphs:
@@ -67,9 +67,9 @@ def write_model(
 
 
 def checked(graph: Graph, contract: Mapping[str, str]) -> tuple[bytes, float]:
-    """The file of a graph, and its largest difference from torch.
+    """Return the file of a graph, and its largest difference from torch.
 
-    Raises TrainingError when that is above TOLERANCE, ModelError when `hide` and `reveal` would not run it.
+    Raises TrainingError if that exceeds TOLERANCE, ModelError if `hide` and `reveal` refuse to run it.
     """
     module = graph.module.eval().cpu().to(memory_format=torch.contiguous_format)
     round_weights(module)
@@ -85,13 +85,13 @@ def checked(graph: Graph, contract: Mapping[str, str]) -> tuple[bytes, float]:
 
 @torch.no_grad()
 def round_weights(module: nn.Module) -> None:
-    """Round every weight to the nearest half: what the files hold, so that torch and onnxruntime agree."""
+    """Round every weight to half precision, as in the files, so that torch and onnxruntime agree."""
     for parameter in module.parameters():
         parameter.copy_(parameter.half().float())
 
 
 def to_onnx(module: nn.Module, graph: Graph, contract: Mapping[str, str]) -> bytes:
-    """The serialised graph: float16 weights, float32 arithmetic, free height and width, contract inside."""
+    """Return the serialised graph: float16 weights, float32 arithmetic, any height and width, contract."""
     names = list(graph.inputs)
     free = {2: "height", 3: "width"}
     buffer = io.BytesIO()
@@ -116,7 +116,7 @@ def to_onnx(module: nn.Module, graph: Graph, contract: Mapping[str, str]) -> byt
 
 
 def parity(module: nn.Module, graph: Graph, content: bytes) -> float:
-    """Largest absolute difference between torch and onnxruntime over SIZES."""
+    """Return the largest absolute difference between torch and onnxruntime over SIZES."""
     session = load_runtime().InferenceSession(content, providers=["CPUExecutionProvider"])
     worst = 0.0
     for height, width in SIZES:
@@ -136,7 +136,7 @@ def _example(like: Tensor, height: int, width: int) -> Tensor:
 
 
 def _store_halves(model: onnx.ModelProto) -> None:
-    """Keep float32 initialisers as float16 behind a Cast: half the file, folded away when it is loaded."""
+    """Store float32 initialisers as float16 before a Cast, which is folded on loading: half the file size."""
     graph = model.graph
     for initializer in list(graph.initializer):
         if initializer.data_type != onnx.TensorProto.FLOAT or len(initializer.dims) < 2:

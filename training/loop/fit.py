@@ -1,10 +1,10 @@
-"""The training loop: one for every family.
+"""The training loop, shared by all families.
 
     feed.batch(step) ─> task.step ─> scalars ─> reporter, TensorBoard
                           └ every so often: validate, samples, checkpoint
 
 A batch and all random numbers of a step are functions of (seed, step), and a checkpoint holds the networks
-and their optimisers, so a resumed run is the uninterrupted one.
+and their optimisers, so that a resumed run equals an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -29,85 +29,85 @@ if TYPE_CHECKING:
 
 LOG_EVERY = 50
 LOG_SECONDS = 2.0
-"""Steps, and seconds, after which the scalars are read again: each reading waits for the device."""
+"""Seconds after which the scalars are read again: each reading waits for the device."""
 
 PATIENCE = 3
-"""Readings in a row whose loss is not finite before the run stops: one bad batch is no disaster."""
+"""Consecutive readings with a non-finite loss after which the run stops: a single bad batch is harmless."""
 
 
 Networks = Mapping[str, Mapping[str, Tensor]]
-"""Role ("encoder", "decoder") -> name in the torch module -> float32 weights, as exported files hold them."""
+"""Role ("encoder", "decoder") -> name in the torch module -> float32 weights, as in exported files."""
 
 Batch = Mapping[str, Tensor]
-"""Named tensors; pictures are uint8, (B, C, H, W), on the training device."""
+"""Named tensors on the training device; pictures are uint8, (B, C, H, W)."""
 
 
 class Feed(Protocol):
-    """Batches as a pure function of the step, so that a resumed run sees what an uninterrupted one would."""
+    """Batches as a pure function of the step, so that a resumed run sees the same as an uninterrupted one."""
 
     def batch(self, step: int) -> Batch:
-        """The global batch of this step, or this process's share of it."""
+        """Return the global batch of this step, or this process's share of it."""
         ...
 
     def validation(self) -> Mapping[str, list[Batch]]:
-        """Held-out batches by data set."""
+        """Return held-out batches by data set."""
         ...
 
 
 class Task(Protocol):
-    """A family of networks under training."""
+    """A family of networks in training."""
 
     def step(self, batch: Batch, step: int) -> dict[str, Tensor]:
-        """One optimisation step, backward included; returns named detached scalars."""
+        """Do one optimisation step, including the backward pass; return named detached scalars."""
         ...
 
     def validate(self, batches: Mapping[str, list[Batch]]) -> dict[str, float]:
-        """Mean figures on held-out pictures, from 8-bit rounded pixels; keys as "lfw/revealed_psnr_db"."""
+        """Return mean figures on held-out pictures, for 8-bit pixels; keys like "lfw/revealed_psnr_db"."""
         ...
 
     def samples(self, batch: Batch) -> dict[str, Tensor]:
-        """Named picture grids (3 or 1, H, W) in 0..1 for TensorBoard and the run's folder."""
+        """Return named picture grids (3 or 1, H, W) in 0..1 for TensorBoard and the run's folder."""
         ...
 
     def begin_from(self, state: dict[str, Any]) -> None:
-        """Start a new run where another one of the same model ended."""
+        """Start a new run from the state of another one of the same model."""
         ...
 
     def begin_from_weights(self, networks: Networks) -> None:
-        """Start a new run with the networks of exported files; RuntimeError for those that do not fit."""
+        """Start a new run from the networks of exported files; RuntimeError if they do not fit."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything but the pictures: networks, optimisers, pools."""
+        """Return everything except the pictures: networks, optimisers, pools."""
         ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Undo `state_dict`."""
+        """Inverse of `state_dict`."""
         ...
 
 
 class Reporter(Protocol):
-    """Who tells a person how the training goes."""
+    """Interface that reports progress to a person."""
 
     def progress(self, step: int, steps: int, scalars: Mapping[str, float]) -> None:
-        """After every reading of the scalars."""
+        """Report scalars; called after every reading."""
         ...
 
     def validated(self, step: int, figures: Mapping[str, float]) -> None:
-        """After every validation."""
+        """Report figures; called after every validation."""
         ...
 
 
 class Plain:
-    """A line of text per report."""
+    """Reports one line of text at a time."""
 
     def progress(self, step: int, steps: int, scalars: Mapping[str, float]) -> None:
-        """One line every 1,000 steps."""
+        """Print a line every 1,000 steps."""
         if step % (20 * LOG_EVERY) == 0:
             self._line(f"step {step}/{steps}", scalars)
 
     def validated(self, step: int, figures: Mapping[str, float]) -> None:
-        """One line."""
+        """Print a line."""
         self._line(f"validation at {step}", figures)
 
     @staticmethod
@@ -118,7 +118,7 @@ class Plain:
 
 @dataclass(frozen=True)
 class Plan:
-    """How far a loop goes and how often it looks up."""
+    """How far a loop goes, and how often it validates and saves."""
 
     model: str
     recipe: dict[str, Any]
@@ -126,14 +126,14 @@ class Plan:
     validate_every: int
     checkpoint_every: int
     minutes: float | None = None
-    """Stop with a checkpoint after this many minutes, to be resumed."""
+    """Minutes after which to stop with a checkpoint, to be resumed."""
     writes: bool = True
-    """Whether this process keeps the run's folder: one of several does."""
+    """Whether this process writes the run's folder, as only one of several does."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a loop ended."""
+    """Result of a loop."""
 
     step: int
     finished: bool
@@ -144,7 +144,7 @@ class Outcome:
 def fit(task: Task, feed: Feed, run: Run, plan: Plan, reporter: Reporter, start: int = 0) -> Outcome:
     """Train from step `start` to the end, the time limit, or Ctrl-C; each ends with a checkpoint.
 
-    Raises TrainingError when the loss is not finite (the last good checkpoint stays) or memory runs out.
+    Raises TrainingError if the loss is not finite (the last good checkpoint stays) or memory runs out.
     """
     loop = _Loop(task, feed, run, plan, reporter, start)
     try:
@@ -156,13 +156,13 @@ def fit(task: Task, feed: Feed, run: Run, plan: Plan, reporter: Reporter, start:
 
 @contextmanager
 def memory_checked() -> Iterator[None]:
-    """Memory that runs out, on the device or beside it, becomes a TrainingError that says what to lower."""
+    """Turn a lack of memory, on the device or the host, into a TrainingError that says what to lower."""
     try:
         yield
     except BrokenProcessPool as error:
         raise TrainingError(
-            "a process that reads pictures was ended from outside",
-            hint="memory that runs out is the usual reason: close other programs and run it again",
+            "a process that reads pictures was killed",
+            hint="the usual reason is a lack of memory: close other programs and run it again",
         ) from error
     except (torch.cuda.OutOfMemoryError, MemoryError, RuntimeError) as error:
         # On the CPU torch raises a plain RuntimeError.
@@ -215,18 +215,18 @@ class _Loop:
     def _log_is_due(self) -> bool:
         if self.step % LOG_EVERY == 0 or self.step == self.plan.steps:
             return True
-        # Several processes read together, and their clocks differ.
+        # Several processes must read at the same steps, and their clocks differ.
         return _processes() == 1 and time.monotonic() - self.read_at > LOG_SECONDS
 
     def _is_sound(self) -> bool:
-        """Whether the last step's loss was a number: what it left is worth a checkpoint."""
+        """Whether the last step's loss was finite, so that the state is worth a checkpoint."""
         return not self.scalars or math.isfinite(float(self.scalars["loss"]))
 
     def _not_finite(self) -> TrainingError:
         last = "its last good checkpoint" if self.run.checkpoint.exists() else "the start"
         return TrainingError(
             f"the loss is {float(self.scalars['loss'])} at step {self.step}",
-            hint=f"{self.run.folder} keeps {last}: go on from there with a lower learning_rate",
+            hint=f"{self.run.folder} keeps {last}: resume from there with a lower learning_rate",
         )
 
     def _log(self, scalars: Mapping[str, float]) -> None:
@@ -267,7 +267,7 @@ def _writer(folder: Path) -> SummaryWriter:
 
 
 def _is_interrupted(work: Callable[[], None]) -> bool:
-    """Do the work; whether Ctrl-C ended it."""
+    """Do the work; return whether Ctrl-C ended it."""
     try:
         work()
     except KeyboardInterrupt:
@@ -276,13 +276,13 @@ def _is_interrupted(work: Callable[[], None]) -> bool:
 
 
 def _processes() -> int:
-    """How many train together."""
+    """Return the number of processes that train together."""
     there = distributed.is_available() and distributed.is_initialized()
     return distributed.get_world_size() if there else 1
 
 
 def _summed(values: Sequence[float]) -> list[float]:
-    """Sums over the processes that train together."""
+    """Return sums over the processes that train together."""
     if _processes() == 1:
         return list(values)
     sums = torch.tensor(values, device="cuda" if distributed.get_backend() == "nccl" else "cpu")
@@ -291,11 +291,11 @@ def _summed(values: Sequence[float]) -> list[float]:
 
 
 def _in_any_process(is_so: bool) -> bool:
-    """Whether it is so in one of the processes: all must stop at the same step."""
+    """Whether it is so in any of the processes: all must stop at the same step."""
     return _summed([float(is_so)])[0] > 0
 
 
 def _over_processes(scalars: Mapping[str, Tensor]) -> dict[str, float]:
-    """Means over the processes, each of which has the figures of its own rows."""
+    """Return means over the processes, each of which has the figures of its own rows."""
     sums = _summed([float(value) for value in scalars.values()])
     return {name: total / _processes() for name, total in zip(scalars, sums, strict=True)}

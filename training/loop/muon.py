@@ -1,9 +1,9 @@
 """Muon: momentum whose matrix is orthogonalised before each step (K. Jordan et al., "Muon", 2024).
 
 A convolution's weight is treated as the matrix (out, in * kh * kw). Its momentum is replaced by the nearest
-semi-orthogonal matrix, found by five Newton-Schulz iterations, so that every direction of the layer learns at
-the same pace. For the phase codec this gave about 2 dB over AdamW at equal steps (training/LOG.md).
-Biases and the first and last layers, whose inputs or outputs are pixels, stay with AdamW.
+semi-orthogonal matrix, found by five Newton-Schulz iterations, so that all directions of the layer learn at
+the same pace. For the phase codec this gained about 2 dB over AdamW in the same steps (training/LOG.md).
+Biases and the first and last layers, whose inputs or outputs are pixels, use AdamW.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
-"""Of the quintic iteration, from the same source: fast, not tight (singular values 0.7 to 1.2)."""
+"""Coefficients of the quintic iteration, from the same source: fast, not exact (values 0.7 to 1.2)."""
 
 
 def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
@@ -33,11 +33,11 @@ def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """SGD with Nesterov momentum, orthogonalised; for weights of two or more dimensions.
+    """SGD with orthogonalised Nesterov momentum, for weights with two or more dimensions.
 
-    A step's length is lr * sqrt(max(1, rows / columns)) per unit of spectral norm, whatever the gradient's,
-    so weights would grow without end: decoupled decay keeps their spectral norm below 1 / weight_decay.
-    Weights of one shape are stacked, since some dozens of tiny matrix products would otherwise cost more than
+    The length of a step is lr * sqrt(max(1, rows / columns)) in spectral norm, whatever the gradient's, so
+    that weights would grow without bound: decoupled decay keeps their spectral norm below 1 / weight_decay.
+    Weights of the same shape are stacked, since dozens of tiny matrix products would otherwise cost more than
     the network.
     """
 
@@ -53,7 +53,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One update from the gradients; parameters without a gradient are left alone."""
+        """Update once from the gradients; parameters without a gradient do not change."""
         for group in self.param_groups:
             by_shape: dict[torch.Size, list[Tensor]] = defaultdict(list)
             for parameter in group["params"]:

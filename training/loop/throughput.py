@@ -1,4 +1,4 @@
-"""How fast a model trains on the device at hand, on noise (`python -m stegcli.training throughput`)."""
+"""Measure how fast a model trains on this device, on noise (`python -m stegcli.training throughput`)."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from stegcli.training.isgan.train_step import IsganTask
 from stegcli.training.loop.checkpoint import hardware
 
 WARMUP = 10
-"""Steps before the clock starts: they compile, choose kernels and fill the allocator."""
+"""Steps before timing starts, in which networks compile, kernels are chosen and memory is allocated."""
 
 QUICK = {"cuda": (16, 128, 30), "cpu": (4, 48, 5)}
-"""Batch, crop and steps that take seconds: the crops of the recipes for a GPU, of table 4 without one."""
+"""Batch, crop and steps that take seconds: crops of the recipes on a GPU, of table 4 without one."""
 
 
 @dataclass(frozen=True)
 class Throughput:
-    """What a measurement gave."""
+    """Result of a measurement."""
 
     pairs_per_second: float
     gib: float
@@ -29,14 +29,14 @@ class Throughput:
     model: str
     batch: int
     size: int
-    """Of the crops, pixels a side."""
+    """Side of the crops in pixels."""
     device: str
 
 
 def measure(
     model: str, *, batch: int, size: int, steps: int, precision: str = "no", compiled: bool = False
 ) -> Throughput:
-    """Trains on noise; `isgan` from its second stage on. `precision` is Accelerate's: "no", "bf16"."""
+    """Train on noise; `isgan` in its second stage. `precision` is Accelerate's: "no", "bf16"."""
     accelerator = Accelerator(mixed_precision=precision)
     recipe = IsganRecipe(
         model=model,
@@ -57,7 +57,7 @@ def measure(
 def seconds_per_step(
     recipe: IsganRecipe, accelerator: Accelerator, steps: int, *, warmup: int = 1, compiled: bool = False
 ) -> float:
-    """How long a step of the recipe takes on noise, the steganalyzer's included where it is due."""
+    """Return the time of a step of the recipe on noise, including the steganalyzer's when it is due."""
     task = IsganTask(recipe, accelerator, compiled=compiled)
     shape = (recipe.batch_size, 4, recipe.crop, recipe.crop)
     noise = torch.randint(0, 256, shape, dtype=torch.uint8, device=accelerator.device)

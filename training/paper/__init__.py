@@ -1,1 +1,1 @@
-"""The tables of the paper, measured anew."""
+"""The tables of the paper, reproduced."""

@@ -1,4 +1,4 @@
-"""`python -m stegcli.training.paper`: as `python -m stegcli.training reproduce`."""
+"""`python -m stegcli.training.paper`: the same as `python -m stegcli.training reproduce`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The pairs of tables 4 and 5, and how the lab measures systems on them, from PNG files read again."""
+"""The pairs of tables 4 and 5, and their measurement by the lab, with PNG files that are read again."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ FIGURES = {
     "stego_luma_psnr_db": "stego PSNR (luma)",
     "stego_luma_ssim": "stego SSIM (luma)",
 }
-"""The lab's figures that the tables show, and their heads: the paper's four in its order, then the luma's."""
+"""The lab's figures that the tables show, and their headings: the paper's four in its order, then luma's."""
 
 PAIR_SEED = 5
-"""Who is paired with whom is part of the protocol."""
+"""Seed of the pairing, which is part of the protocol."""
 
 
 def held_out_pairs(covers: str, secrets: str, data_root: Path | None, most: int | None) -> PairSource:
-    """Pairs of pictures that no training of the project sees (photos.splits).
+    """Return pairs of pictures that no training of the project sees (photos.splits).
 
-    No picture is a cover twice, nor a secret. Within one data set each is both: it hides the next one.
+    No picture is a cover twice, nor a secret. Within one data set each is both, and hides the next one.
     """
     first, second = _held_out(covers, data_root), _held_out(secrets, data_root)
     if covers == secrets:
@@ -55,7 +55,7 @@ def _held_out(dataset: str, data_root: Path | None) -> list[photos.ImageRef]:
 
 
 def facts(pairs: PairSource) -> dict[str, object]:
-    """For the JSON: which pictures they are."""
+    """Return a description of the pictures for the JSON file."""
     return {
         **dict(zip(("covers", "secrets"), pairs.datasets, strict=True)),
         "held_out_pairs": len(pairs),
@@ -65,7 +65,7 @@ def facts(pairs: PairSource) -> dict[str, object]:
 
 @dataclass
 class Measurement:
-    """One system on one set of pairs."""
+    """Measurement of a system on a set of pairs."""
 
     rows: list[dict[str, float | None]] = field(default_factory=list)
     shown: list[tuple[Pair, Measured]] = field(default_factory=list)
@@ -73,11 +73,11 @@ class Measurement:
     seconds: float = 0.0
 
     def means(self) -> dict[str, float]:
-        """Mean of every figure."""
+        """Return the mean of every figure."""
         return {name: float(np.mean([row[name] for row in self.rows])) for name in FIGURES}
 
     def intervals(self) -> dict[str, tuple[float, float]]:
-        """95 % interval of every mean, by bootstrap over pairs."""
+        """Return the 95 % interval of every mean, by bootstrap over pairs."""
         columns = {name: np.array([row[name] for row in self.rows], dtype=np.float64) for name in FIGURES}
         return {name: bootstrap_interval(column, 0) for name, column in columns.items()}
 
@@ -85,7 +85,7 @@ class Measurement:
 def measure_pairs(
     system: System, pairs: PairSource, minutes: float | None = None, shown: int = 0
 ) -> Measurement:
-    """Every pair, or as many as fit into `minutes`; at least one. The pictures of the first ones are kept."""
+    """Measure every pair, or at least one and as many as fit into `minutes`; keep the first pictures."""
     begun, found = time.monotonic(), Measurement()
     for number, pair in enumerate(pairs):
         measured = measure(system.hider, pair, str(number), None)

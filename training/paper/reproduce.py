@@ -1,8 +1,8 @@
-"""The paper's tables measured anew: its figure, ours, the budget and the data, as JSON and Markdown.
+"""Reproduce the paper's tables: its figure, ours, the budget and the data, as JSON and Markdown.
 
-`python -m stegcli.training reproduce --help` says what each table takes.
+`python -m stegcli.training reproduce --help` says how long each table takes.
 
-Every figure is of pictures that no training has seen, and of 8-bit pixels; tables 4 and 5 read them from
+All figures are for pictures that no training has seen, and for 8-bit pixels; tables 4 and 5 read them from
 PNG files.
 """
 
@@ -40,23 +40,23 @@ from stegcli.training.paper.systems import System, bundled_systems, open_system,
 from stegcli.training.paper.tables import GAIN, save_sheet
 
 COVERS, TEST_COVERS = 500, 200
-"""Of table 6, where the budget allows as many stegos."""
+"""Covers for table 6, if the budget allows that many stegos."""
 
 TIMED_STEGOS = 2
 
 CPU_CROP, CPU_BATCH = 48, 4
-"""Of the short trainings without a GPU: minutes must give some hundred steps."""
+"""Crop and batch of the short trainings without a GPU: minutes must suffice for some hundred steps."""
 TIMED_STEPS = 3
 VALIDATED = 2
-"""Pictures that a short training itself looks at: what counts is measured from files afterwards."""
+"""Pictures that a short training itself validates on: the figures are measured from files afterwards."""
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the command line asks for."""
+    """Options of the command line."""
 
     budget: float
-    """Minutes; of what, says the head of this file."""
+    """Minutes; the command's help says for what."""
     out: Path
     data_root: Path | None = None
     weights: str | None = None
@@ -75,7 +75,7 @@ class Wishes:
 
     @property
     def torch_device(self) -> str:
-        """The device that will be used: "cpu" or "cuda"."""
+        """Device to use: "cpu" or "cuda"."""
         cuda = torch.cuda.is_available() and self.device != "cpu"
         return "cuda" if cuda else "cpu"
 
@@ -85,7 +85,7 @@ U8 = NDArray[np.uint8]
 
 
 def table_4(wishes: Wishes) -> Row:
-    """Train the basic model with each of the five losses and measure it."""
+    """Train the basic model with each of the five losses, and measure it."""
     pairs = held_out_pairs(wishes.dataset, wishes.dataset, wishes.data_root, wishes.pairs or 64)
     rows = []
     for loss, settings in TABLE_4.items():
@@ -100,11 +100,11 @@ def table_4(wishes: Wishes) -> Row:
 
 
 def table_5(wishes: Wishes) -> Row:
-    """Measure systems on every combination of data sets in the paper's table; figures 4 to 7 beside it."""
+    """Measure systems on every combination of data sets in the paper's table, and draw figures 4 to 7."""
     systems = [open_system(name, wishes.weights, wishes.torch_device) for name in wishes.systems]
     systems = systems or bundled_systems(wishes.weights)
     if not systems:
-        raise TrainingError("there is no model of family isgan here", "give --weights DIR or --system RUN")
+        raise TrainingError("no model of the family isgan is installed", "give --weights DIR or --system RUN")
     rows = []
     for (covers, secrets), theirs in tables.TABLE_5.items():
         name = f"{covers} / {secrets}"
@@ -124,7 +124,7 @@ def table_5(wishes: Wishes) -> Row:
 
 
 def table_6(wishes: Wishes) -> Row:
-    """Train steganalyzers on the basic model's stegos and let them judge every system's."""
+    """Train steganalyzers on the basic model's stegos, and test them on every system's."""
     basic, others = _hiders_of_table_6(wishes)
     learned, judged = load_covers(
         wishes.dataset, wishes.data_root, *_covers_of_table_6([basic, *others], wishes), wishes.side
@@ -153,7 +153,7 @@ def table_6(wishes: Wishes) -> Row:
 
 
 def _covers_of_table_6(systems: Sequence[System], wishes: Wishes) -> tuple[int, int]:
-    """Covers to learn from and to judge: as wished, or as many as the systems hide in within the budget."""
+    """Return covers to train and test on: as requested, or as many as systems hide in within the budget."""
     if wishes.covers and wishes.test_covers:
         return wishes.covers, wishes.test_covers
     few, _ = load_covers(wishes.dataset, wishes.data_root, TIMED_STEGOS, 1, wishes.side)
@@ -171,7 +171,7 @@ def _covers_of_table_6(systems: Sequence[System], wishes: Wishes) -> tuple[int, 
 def _judgements(
     high_pass: bool, pairs: tuple[U8, U8], covers: U8, shown: Mapping[str, U8], wishes: Wishes
 ) -> list[Row]:
-    """A row for each system's stegos, the basic model's first: means over the trainings of a steganalyzer."""
+    """Return a row for each system's stegos, the basic model's first: means over the trainings."""
     right: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in shown}
     steps, own = [], []
     for seed in range(1, wishes.seeds + 1):
@@ -204,7 +204,7 @@ def _judgements(
 
 
 def _hiders_of_table_6(wishes: Wishes) -> tuple[System, list[System]]:
-    """The basic model and what came of it: as given, or trained with the budget."""
+    """Return the basic model and those trained further from it: as given, or trained within the budget."""
     if wishes.basic or wishes.isgan:
         if not (wishes.basic and wishes.isgan):
             raise TrainingError("table 6 compares two stages", "give both --basic and --isgan, or neither")
@@ -216,7 +216,7 @@ def _hiders_of_table_6(wishes: Wishes) -> tuple[System, list[System]]:
 
 
 def _isgan_below_basic(rows: Sequence[Row]) -> dict[str, bool]:
-    """For each steganalyzer: whether every ISGAN's stegos are found less often, by the 95 % interval."""
+    """Return, by steganalyzer, whether all ISGAN stegos are detected less often, by the 95 % interval."""
     found: dict[str, bool] = {}
     for row in rows:
         below = row["below_basic_interval"] is None or row["below_basic_interval"][0] > 0
@@ -236,7 +236,7 @@ def _measured(system: System, found: Measurement) -> Row:
 
 
 def _short_recipe(wishes: Wishes, **changes: Any) -> IsganRecipe:  # noqa: ANN401 - a recipe's settings
-    """The recipe of table 4 with the wished data, as long as the budget allows on this device."""
+    """Return the recipe of table 4 with the requested data, as long as the budget allows on this device."""
     found = config.build(IsganRecipe, config.read_table("table4"))
     if wishes.torch_device == "cpu":
         changes |= {"crop": CPU_CROP, "batch_size": CPU_BATCH}
@@ -250,7 +250,7 @@ def _short_recipe(wishes: Wishes, **changes: Any) -> IsganRecipe:  # noqa: ANN40
 
 
 def _train(recipe: IsganRecipe, folder: Path, wishes: Wishes) -> None:
-    """Train into `folder`; a run that is finished there stays, one that is not goes on."""
+    """Train in `folder`; a finished run is kept, and an unfinished one resumed."""
     options = run.TrainOptions(data_root=wishes.data_root, device=wishes.device)
     if not (folder / "checkpoint.pt").exists():
         run.start(recipe, folder, options)
@@ -259,9 +259,9 @@ def _train(recipe: IsganRecipe, folder: Path, wishes: Wishes) -> None:
 
 
 def _train_both_stages(folder: Path, wishes: Wishes) -> tuple[Path, Path]:
-    """Runs of the basic model, and of ISGAN that went on from it against a steganalyzer, as long again.
+    """Return runs of the basic model, and of ISGAN trained equally long from it against a steganalyzer.
 
-    The steganalyzer's head start is a tenth of its stage at most.
+    The steganalyzer's head start is at most a tenth of its stage.
     """
     basic, isgan = folder / "basic", folder / "isgan"
     first = _short_recipe(wishes, name="table6-basic")
@@ -284,7 +284,7 @@ TABLES = {4: table_4, 5: table_5, 6: table_6}
 
 
 def reproduce(table: int, wishes: Wishes) -> Path:
-    """Measure a table and write table-N.json and table-N.md; returns the Markdown's path."""
+    """Measure a table and write table-N.json and table-N.md; return the path of the Markdown file."""
     wishes.out.mkdir(parents=True, exist_ok=True)
     name = f"table-{table}" if table != 6 else f"table-6-{wishes.dataset.replace(':', '-').replace('/', '-')}"
     name += f"-{wishes.side}" if table == 6 and wishes.side != SIDE else ""

@@ -1,4 +1,4 @@
-"""Table 6's protocol: a steganalyzer learns from covers and the basic model's stegos, then judges ISGAN's.
+"""The protocol of Table 6: a steganalyzer learns from the basic model's stegos, then judges ISGAN's.
 
     covers A ─ basic model ─> stegos A ─┐
     covers A ───────────────────────────┴─> Steganalyzer (SGD)
@@ -28,24 +28,24 @@ U8 = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Covers:
-    """Covers and the secrets that go into them, (N,side,side,3) and (N,side,side) uint8."""
+    """Covers and the secrets to hide in them, (N,side,side,3) and (N,side,side) uint8."""
 
     rgb: U8
     gray: U8
 
     def stegos(self, system: System) -> U8:
-        """(N,side,side,3) uint8: 8-bit pixels, which a PNG keeps as they are."""
+        """Return (N,side,side,3) uint8: 8-bit pixels, which a PNG preserves."""
         return np.stack([system.stego(c, s) for c, s in zip(self.rgb, self.gray, strict=True)])
 
 
 def load_covers(
     dataset: str, data_root: Path | None, train: int, test: int, side: int = photos.SIDE
 ) -> tuple[Covers, Covers]:
-    """Covers A from the training pictures, covers B from the held-out ones, and more where these are few.
+    """Return covers A from the training pictures, covers B from the held-out ones, and more if these are few.
 
-    Secrets are the covers' own pictures, moved on by one. Of each, the central `side` pixels are taken.
+    Secrets are the same pictures, shifted by one. The central `side` pixels of each are used.
 
-    Raises TrainingError when the data set holds too few.
+    Raises TrainingError if the data set has too few pictures.
     """
     training, held_out = datasets.splits(dataset, data_root)
     if len(training) + len(held_out) < train + test:

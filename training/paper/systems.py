@@ -1,4 +1,4 @@
-"""What the tables compare: a model's files as users run them, or the networks of a run.
+"""Systems that the tables compare: a model's files as users run them, or the networks of a run.
 
 cover, secret ─ hide ─> stego.png ─ read again ─ reveal ─> revealed, 8 bits
 """
@@ -33,24 +33,24 @@ class System:
     """One column of a table."""
 
     hider: Hider
-    """As the lab measures it; an exported model writes its header."""
+    """Hider for the lab; an exported model writes its header."""
     stego: Callable[[U8, U8], U8]
-    """Cover (H,W,3), secret (H,W) -> the stego alone, without a header: what a steganalyzer is shown."""
+    """Cover (H,W,3), secret (H,W) -> the stego without a header, as shown to a steganalyzer."""
     like: str
-    """The paper's system that it stands beside: a key of `tables.TABLE_5`'s rows."""
+    """The paper's system to compare with: a key in the rows of `tables.TABLE_5`."""
     facts: dict[str, object]
-    """What it is, for the JSON."""
+    """Description for the JSON file."""
 
     @property
     def name(self) -> str:
-        """As the table shows it."""
+        """Name in the table."""
         return self.hider.name
 
 
 class RunHider:
-    """The networks of a run as the lab measures them, without a header: also those that are not exported.
+    """The networks of a run for the lab, without a header; they need not be exportable.
 
-    Rehman et al.'s and Baluja's change all three colour planes; `stegcli hide` does not know them.
+    The networks of Rehman et al. and Baluja change all three colour planes; `stegcli hide` cannot run them.
     """
 
     def __init__(self, folder: Path, device: str | torch.device = "cpu") -> None:
@@ -64,8 +64,8 @@ class RunHider:
         self.identity = f"checkpoint {hashlib.sha256(Run(folder).checkpoint.read_bytes()).hexdigest()}"
 
     def hide(self, cover_rgb: U8, secret_gray: U8, seed: str, stego_psnr_db: float | None) -> Hidden:
-        """Hide the secret at the cover's own size, the only one that these networks know."""
-        del seed, stego_psnr_db  # nothing is random, nothing can be chosen
+        """Hide the secret at the cover's size, the only one that these networks know."""
+        del seed, stego_psnr_db  # nothing is random, and there is no choice
         shape = (secret_gray.shape[0], secret_gray.shape[1])
         resized = reading.resize_gray(secret_gray, (cover_rgb.shape[0], cover_rgb.shape[1]))
         stego = self.stego(cover_rgb, resized)
@@ -87,19 +87,19 @@ class RunHider:
 
     def _tensor(self, pixels: U8) -> Tensor:
         """(H,W,C) uint8 -> (1,C,H,W) float32."""
-        planes = torch.from_numpy(pixels.copy()).to(self.device)  # a copy: torch wants to own it
+        planes = torch.from_numpy(pixels.copy()).to(self.device)  # copied, as torch wants to own the memory
         return planes.permute(2, 0, 1)[None].float()
 
 
 def run_system(folder: Path, device: str = "cpu") -> System:
-    """The networks of a run as a system."""
+    """Return the networks of a run as a system."""
     hider = RunHider(folder, device)
     facts = {"run": folder.name, "model": hider.model, "step": hider.step, "recipe": hider.recipe}
     return System(hider, hider.stego, hider.model, facts)
 
 
 def open_system(name: str, weights: str | None, device: str = "cpu") -> System:
-    """A run's folder, or the id of a model in `weights` (None: the program's own) -> the system."""
+    """Return a run's folder, or a model by its id in `weights` (None: the program's own), as a system."""
     if Run(Path(name)).checkpoint.is_file():
         return run_system(Path(name), device)
     try:
@@ -111,16 +111,18 @@ def open_system(name: str, weights: str | None, device: str = "cpu") -> System:
 
 
 def bundled_systems(weights: str | None) -> list[System]:
-    """Every model of family isgan in `weights` (None: the program's own)."""
+    """Return every model of the family isgan in `weights` (None: the program's own)."""
     found = store.catalog(weights)
     return [_model_system(files, weights) for files in found if files.entry.family == "isgan"]
 
 
 def _model_system(files: store.ModelFiles, weights: str | None) -> System:
-    """An exported model of family `isgan` as `stegcli hide` runs it."""
+    """Return an exported model of the family `isgan`, as `stegcli hide` runs it."""
     entry = files.entry
     if entry.family != "isgan":
-        raise TrainingError(f"{entry.id} is of family {entry.family}", "the tables are about isgan")
+        raise TrainingError(
+            f"{entry.id} belongs to the family {entry.family}", "name a model of the family isgan"
+        )
     models = Models(weights)
     return System(
         ModelHider(entry.id, weights, "balanced", "auto"),

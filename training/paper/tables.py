@@ -1,7 +1,7 @@
 """Tables 4, 5 and 6 of the paper (Zhang, Dong, Liu 2019), and ours beside them; its figures 4 to 7 as sheets.
 
-Quality is always (stego PSNR in dB, revealed PSNR in dB, stego SSIM, revealed SSIM); None where it gives
-none. The text does not say whether its stego figures are of RGB or of the luma; ours name theirs.
+Quality is always (stego PSNR in dB, revealed PSNR in dB, stego SSIM, revealed SSIM); None if the paper states
+no value. It does not say whether its stego figures are for RGB or for luma; ours do.
 """
 
 from __future__ import annotations
@@ -66,15 +66,15 @@ TABLE_6: dict[str, dict[str, float]] = {
     "voc2012": {"basic": 0.7953, "isgan 50": 0.769, "isgan 100": 0.756, "isgan 150": 0.7438},
     "imagenet": {"basic": 0.7814, "isgan 50": 0.7655, "isgan 100": 0.7462, "isgan 150": 0.7360},
 }
-"""Accuracy of a steganalyzer that learned from 5,000 covers and their basic-model stegos; epochs of ISGAN."""
+"""Accuracy of a steganalyzer trained on 5,000 covers and their basic-model stegos; epochs of ISGAN."""
 
 GAIN = 10
-"""Residuals are shown this many times larger, around gray."""
+"""Factor by which residuals are amplified around gray."""
 _GAP, _HEAD = 4, 22
 
 
 def report(content: Row) -> str:
-    """A table's JSON as Markdown for people: the paper's figures, ours, and what ours cost."""
+    """Return a table's JSON as Markdown: the paper's figures, ours, and what ours cost."""
     where = content["environment"]
     budget = f"{content['steps']} steps" if content["steps"] else f"{content['budget_minutes']:g} minutes"
     parts = [
@@ -92,19 +92,16 @@ def report(content: Row) -> str:
 
 def _quality_rows(rows: Sequence[Row]) -> Iterator[list[str]]:
     yield ["", "system", "", *FIGURES.values(), "pairs"]
+    told = None
     for row in rows:
         what = row.get("loss") or row.get("pairs")
         if "not_measured" in row:
             yield [what, f"not measured: {row['not_measured']}", *[""] * (len(FIGURES) + 2)]
             continue
-        if row["paper"] is not None:
-            yield [
-                what,
-                row.get("paper_system", "isgan-basic"),
-                "paper",
-                *_cells([*row["paper"], None, None]),
-                "",
-            ]
+        theirs = what, row.get("paper_system", "isgan-basic")
+        if row["paper"] is not None and theirs != told:  # once for all models that stand beside it
+            told = theirs
+            yield [*theirs, "paper", *_cells([*row["paper"], None, None]), ""]
         ours = _cells([row["ours"][name] for name in FIGURES])
         for place, name in enumerate(FIGURES):
             low, high = _cells(row["intervals"][name])
@@ -140,7 +137,7 @@ def _accuracies(content: Row) -> list[str]:
 
 
 def _below(row: Row) -> str:
-    """How much less accuracy than on the basic model's stegos, with its 95 % interval over covers."""
+    """Return how far accuracy is below that on the basic model's stegos, with its interval over covers."""
     if row["below_basic_interval"] is None:
         return ""
     low, high = row["below_basic_interval"]
@@ -148,7 +145,7 @@ def _below(row: Row) -> str:
 
 
 def sheet(rows: Sequence[tuple[str, Pair, Measured]]) -> U8:
-    """(H, W, 3) uint8 of (system's name, pair, its figures); the heads name the columns and the gain."""
+    """Draw (system's name, pair, its figures) as (H, W, 3) uint8; headings name the columns and the gain."""
     heads = ("cover", "stego", f"stego - cover, x{GAIN}", "secret", "revealed", f"revealed - secret, x{GAIN}")
     side = rows[0][1].cover_rgb.shape[0]
     step = side + _GAP
@@ -173,5 +170,5 @@ def sheet(rows: Sequence[tuple[str, Pair, Measured]]) -> U8:
 
 
 def save_sheet(path: Path, rows: Sequence[tuple[str, Pair, Measured]]) -> None:
-    """Write a sheet, replacing an older one."""
+    """Write a sheet, replacing an earlier one."""
     writing.save_stego(path, sheet(rows), None, None, None, force=True)

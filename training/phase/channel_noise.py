@@ -1,7 +1,7 @@
-"""The luma-phase channel as training sees it: an additive error on the targets, and destroyed symbols.
+"""The luma-phase channel in training: an additive error on the targets, and destroyed symbols.
 
-The error at spread 1 is the writer's own, tabulated by stegcli.carriers.phases.choice.noise_table, so the
-rule has one home.
+The error at spread 1 is the writer's own, tabulated by stegcli.carriers.phases.choice.noise_table, so that
+the rule is defined only once.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from stegcli.training.config import ChannelSettings
 
 
 class Noise(NamedTuple):
-    """One draw of the channel for a batch: what is added, what is destroyed, what the networks are told."""
+    """A draw of the channel for a batch: what is added, what is destroyed, what the networks are told."""
 
     error: Tensor
-    """(B,1,H,W) float32, grey levels; added to the targets (it holds the destroyed symbols' shift too)."""
+    """(B,1,H,W) float32, grey levels, added to the targets, including the shift of destroyed symbols."""
     sigma: Tensor
-    """(B,) float32, grey levels: rms error of the symbols that were not destroyed."""
+    """(B,) float32, grey levels: root mean square error of the symbols that were not destroyed."""
     damage: Tensor
-    """(B,) float32: share of destroyed symbols, not known as such, as the receiver estimates it."""
+    """(B,) float32: share of symbols destroyed without being known, as the receiver estimates it."""
     erased: Tensor
-    """(B,1,H,W) bool: symbols that the receiver takes for lost."""
+    """(B,1,H,W) bool: symbols that the receiver treats as lost."""
 
 
 class ChannelNoise:
-    """Draws `Noise` for a batch from one torch.Generator, so that a step is a function of its seed."""
+    """Draws `Noise` for a batch from a torch.Generator, so that a step is a function of its seed."""
 
     def __init__(self, settings: ChannelSettings, device: torch.device) -> None:
         self.settings = settings
@@ -39,7 +39,7 @@ class ChannelNoise:
         self.sigmas = self.tables.square().mean(dim=1).sqrt()
 
     def draw(self, batch: int, height: int, width: int, generator: torch.Generator) -> Noise:
-        """Noise as ChannelSettings describes it, for a (batch,1,height,width) map."""
+        """Draw noise according to ChannelSettings for a (batch,1,height,width) map."""
         s, device, shape = self.settings, self.device, (batch, 1, height, width)
         kind = torch.rand(batch, generator=generator, device=device)
         other = torch.randint(len(self.sigmas), (batch,), generator=generator, device=device)
@@ -61,12 +61,12 @@ class ChannelNoise:
             lost, known, 0.02 * known
         )
         damage = damage * (1 - known.flatten())
-        # The receiver counts wrong parity bits, some dozens of them: its estimate is good to about 15 %.
+        # The receiver counts wrong parity bits, a few dozen: its estimate is accurate to about 15 %.
         doubt = torch.exp(0.15 * torch.randn(batch, generator=generator, device=device))
         return Noise(error, sigma, damage * doubt, erased)
 
     def _known(self, damaged: Tensor, generator: torch.Generator) -> Tensor:
-        """(B,) bool -> (B,1,1,1): which share of the destroyed symbols the receiver knows to be so."""
+        """(B,) bool -> (B,1,1,1): share of the destroyed symbols that the receiver knows to be lost."""
         batch, device = len(damaged), self.device
         knows = torch.rand(batch, generator=generator, device=device) < self.settings.known_share
         share = torch.rand(batch, generator=generator, device=device)
@@ -75,7 +75,7 @@ class ChannelNoise:
     def at(
         self, row: int, shape: tuple[int, int, int, int], generator: torch.Generator, damage: float = 0.0
     ) -> Noise:
-        """Noise of `lambdas[row]`, `damage` of the symbols destroyed, for validation."""
+        """Return noise of `lambdas[row]` with `damage` of the symbols destroyed, for validation."""
         residue = torch.randint(self.tables.shape[1], shape, generator=generator, device=self.device)
         sigma = self.sigmas[row].expand(shape[0])
         lost = torch.rand(shape, generator=generator, device=self.device) < damage

@@ -4,13 +4,13 @@
                             └── UNet(+ sigma plane) ── + ───┴─> targets (B,1,H,W), grey levels, unwrapped
     targets + channel error ──> (cos, sin) of 2 pi phi (B,2,H,W) ── UNet(+ sigma, damage planes) ──> revealed
 
-A progressive codec is told besides how many of the map's 64 planes are sent (stegcli.methods.phase.planes)
-and sees them as a mask; phases that are not sent, or known to be lost, are (0, 0).
+A progressive codec is also told how many of the map's 64 planes are sent (stegcli.methods.phase.planes),
+which it sees as a mask; phases that are not sent, or known to be lost, are (0, 0).
 
-Both networks are U-Nets that start at half resolution (pixel-unshuffle 2) and hold no normalisation layer, so
-a tile of any size gives the same values as the whole picture. Neither ever sees a cover: the channel gives
-every codec the same additive, wrapped error, whose strength (sigma) both are told. Only the decoder learns
-which share of the symbols was destroyed, since only the receiver can know.
+Both networks are U-Nets that start at half resolution (pixel-unshuffle 2) and have no normalisation layer, so
+that a tile of any size gives the same values as the whole picture. Neither ever sees a cover: the channel
+adds the same kind of wrapped error to every code, whose strength (sigma) both are told. Only the decoder is
+told which share of the symbols was destroyed, since only the receiver can know.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from stegcli.methods.phase.planes import ALL_PLANES, PLANE_OF_PLACE
 from stegcli.training.config import NetworkSettings
 
 CARRIER_GAIN = 0.8
-"""Slope of the code's linear start: black to white spans 0.8 of the circle, so nothing wraps at step 0."""
+"""Slope of the code's linear start: black to white spans 0.8 of the circle, so nothing wraps initially."""
 
 IN_A_BLOCK = re.compile(r"unet\.(descend|ascend)\.\d+\.\d+\.")
-"""How the names of a residual block's weights begin."""
+"""Beginning of the names of a residual block's weights."""
 
 SIGMA_REFERENCE = 0.0278
-"""Channel error of the balanced setting (grey levels); the sigma plane is 0 there."""
+"""Channel error of the balanced setting in grey levels, at which the sigma plane is 0."""
 
 
 class ResidualBlock(nn.Module):
@@ -131,7 +131,7 @@ class PhaseEncoder(nn.Module):
         self.unet = UNet(2 if progressive else 1, 1, 1, shape)
 
     def forward(self, secret: Tensor, sigma: Tensor, planes: Tensor | None = None) -> Tensor:
-        """As the class says."""
+        """Encode; see the class."""
         centred = secret - 0.5
         seen = (
             centred if self.mask is None else torch.cat([centred, self.mask(_given(planes), secret)], dim=1)
@@ -142,7 +142,7 @@ class PhaseEncoder(nn.Module):
 class PhaseDecoder(nn.Module):
     """phase (B,2,H,W) cos and sin of 2 pi phi, sigma (B,), damage (B,) -> revealed (B,1,H,W), about 0..1.
 
-    A progressive one takes planes (B,), 1..64, too. `damage` counts symbols that are wrong, not missing ones.
+    A progressive one takes planes (B,), 1..64, too. `damage` refers to wrong symbols, not to missing ones.
     """
 
     def __init__(self, shape: NetworkSettings, *, progressive: bool = False) -> None:
@@ -151,7 +151,7 @@ class PhaseDecoder(nn.Module):
         self.unet = UNet(3 if progressive else 2, 2, 1, shape)
 
     def forward(self, phase: Tensor, sigma: Tensor, damage: Tensor, planes: Tensor | None = None) -> Tensor:
-        """As the class says."""
+        """Decode; see the class."""
         conditions = torch.cat([sigma_condition(sigma), damage_condition(damage)], dim=1)
         seen = phase if self.mask is None else torch.cat([phase, self.mask(_given(planes), phase)], dim=1)
         return 0.5 + self.unet(seen, conditions).float()
@@ -170,12 +170,12 @@ def to_phase_planes(targets: Tensor) -> Tensor:
 
 
 def grown(state: dict[str, Tensor], network: PhaseEncoder | PhaseDecoder) -> dict[str, Tensor]:
-    """A smaller network's state -> one for `network`, which does the same at first.
+    """Turn a smaller network's state into one for `network` that initially computes the same.
 
-    Residual blocks that are new keep their start near nothing, and input planes that are new weigh nothing;
-    conditions stay the last inputs.
+    New residual blocks keep their start near zero, and new input planes have zero weights; conditions remain
+    the last inputs.
 
-    Raises RuntimeError where anything else differs.
+    Raises RuntimeError if anything else differs.
     """
     full = network.state_dict()
     for name in full.keys() - state.keys():

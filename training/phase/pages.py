@@ -1,7 +1,7 @@
 """Pages to hide: text, forms, screens, codes and line art, drawn with Pillow from a seed.
 
 People hide documents as often as photographs, and photographs alone teach a codec nothing about sharp black
-strokes on flat white. No page needs anything but Pillow; more fonts make better pages (see `find_fonts`).
+strokes on flat white. Pages need only Pillow; more fonts make better pages (see `find_fonts`).
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ VOWELS = "aeiou"
 
 
 def find_fonts(folders: Sequence[Path]) -> list[Path]:
-    """All TrueType and OpenType files below the folders, sorted by name."""
+    """Return all TrueType and OpenType files below the folders, sorted by name."""
     return sorted(p for f in folders for p in f.rglob("*") if p.suffix.lower() in {".ttf", ".otf"})
 
 
 def draw_page(seed: int, fonts: Sequence[Path] = ()) -> NDArray[np.uint8]:
-    """(256, 256) uint8: the page of this seed. Without `fonts`, Pillow's own is used."""
+    """Return the page of this seed, (256, 256) uint8. Without `fonts`, Pillow's own font is used."""
     rng = random.Random(seed)  # noqa: S311 - drawings, not keys
     paper, ink = _tones(rng)
     image = Image.new("L", (SIDE, SIDE), paper)
@@ -97,7 +97,7 @@ def _screen(image: Image.Image, rng: random.Random, fonts: Sequence[Path], ink: 
 
 
 def _code(image: Image.Image, rng: random.Random, fonts: Sequence[Path], ink: int) -> None:
-    """A two-dimensional code's modules with finder squares, or a bar code: the look, not the meaning."""
+    """Draw the modules of a two-dimensional code with finder squares, or a bar code, without content."""
     del fonts
     noise = np.random.default_rng(rng.randrange(2**32))
     if rng.random() < 0.2:
@@ -170,7 +170,7 @@ def _height(font: Font) -> int:
 
 
 def _scan(image: Image.Image, rng: random.Random) -> NDArray[np.uint8]:
-    """Half of the pages stay as drawn; the others are turned, softened or noisy, as scanners leave them."""
+    """Leave half of the pages as drawn; rotate, soften or add noise to the others, as scanners do."""
     if rng.random() < 0.2:
         fill = image.getpixel((0, 0))
         image = image.rotate(rng.uniform(-8, 8), Image.Resampling.BICUBIC, fillcolor=fill)

@@ -1,4 +1,4 @@
-"""Training of the phase codec: secret -> targets -> channel error -> revealed, no cover in sight."""
+"""Training of the phase codec: secret -> targets -> channel error -> revealed, without any cover."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from stegcli.training.phase.networks import (
 
 NOISE_STREAM = 1
 LOG_FLOOR = 1e-7
-"""Added to the MSE (of 0..1 pictures) inside the logarithm: 70 dB, beyond which nothing is worth learning."""
+"""Added to the MSE (of pictures in 0..1) inside the logarithm: 70 dB, beyond which learning is pointless."""
 
 
 class PhaseCodec(nn.Module):
-    """Encoder, channel and decoder in one graph: what is compiled and, with several processes, wrapped."""
+    """Encoder, channel and decoder in one graph, which is compiled and, with several processes, wrapped."""
 
     def __init__(self, recipe: PhaseRecipe) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class PhaseTask:
         return torch.tensor(value, device=self.device) if self.captures else value
 
     def step(self, batch: Batch, step: int) -> dict[str, Tensor]:
-        """One update from {"secret": (B,1,H,W) uint8}; scalars: loss, psnr_db, gradient_norm, rate."""
+        """Do one update from {"secret": (B,1,H,W) uint8}; scalars: loss, psnr_db, gradient_norm, rate."""
         secret = batch["secret"].float() / 255
         generator = step_generator(
             self.recipe.seed, step, self.device, NOISE_STREAM + 2 * self.accelerator.process_index
@@ -99,7 +99,7 @@ class PhaseTask:
         return self.updates[plain_mse]
 
     def _draw_planes(self, batch: int, generator: torch.Generator) -> Tensor:
-        """(B,) planes sent: all of them for `full_share`, else log-uniform from the fewest on."""
+        """(B,) planes sent: all of them for `full_share` of the crops, else log-uniform from the fewest."""
         full = torch.full((batch,), float(ALL_PLANES), device=self.device)
         if not self.recipe.progressive:
             return full
@@ -111,9 +111,9 @@ class PhaseTask:
     def _update(
         self, plain_mse: bool, secret: Tensor, planes: Tensor, *noise: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Forward, backward, both optimisers -> detached loss, MSE of each picture (B,), gradient norm.
+        """Run forward, backward and both optimisers; return loss, MSE per picture (B,) and gradient norm.
 
-        `noise` are the parts of a Noise.
+        `noise` has the fields of a Noise.
         """
         with self.accelerator.autocast():
             revealed = self.forward(secret, Noise(*noise), planes)
@@ -127,7 +127,7 @@ class PhaseTask:
         return loss.detach(), mse.detach(), norm
 
     def _set_rates(self, step: int) -> float:
-        """Warm-up, then a cosine to zero; the same factor for both optimisers. Returns it."""
+        """Set warm-up, then a cosine to zero, by the same factor for both optimisers; return the factor."""
         warm = min(1.0, (step + 1) / max(1, self.recipe.warmup_steps))
         rate = warm * 0.5 * (1 + math.cos(math.pi * step / self.recipe.steps))
         for optimiser, base in (
@@ -139,9 +139,9 @@ class PhaseTask:
 
     @torch.no_grad()
     def validate(self, batches: Mapping[str, list[Batch]]) -> dict[str, float]:
-        """Mean revealed PSNR (dB, 8-bit) per data set, through the channel at the recipe's first lambda.
+        """Return the mean revealed PSNR (dB, 8-bit) per data set, through the channel at the first lambda.
 
-        Besides the plain case: some symbols destroyed and, where the codec can do that, fewer planes.
+        Apart from the plain case, some symbols are destroyed and, if the codec supports it, planes left out.
         """
         cases = [Case("revealed_psnr_db"), Case("damaged_3_percent_psnr_db", damage=0.03)]
         if self.recipe.progressive:
@@ -168,7 +168,7 @@ class PhaseTask:
 
     @torch.no_grad()
     def samples(self, batch: Batch) -> dict[str, Tensor]:
-        """Rows of secret, targets (one turn per grey cycle) and revealed, of up to four pictures."""
+        """Return rows of secret, targets (one turn per grey cycle) and revealed for up to four pictures."""
         secret = batch["secret"][:4]
         sigma = self.noise.sigmas[:1].expand(len(secret))
         targets = self.codec.encoder(secret.float() / 255, sigma, torch.full_like(sigma, ALL_PLANES))
@@ -178,7 +178,7 @@ class PhaseTask:
         return {"secret_targets_revealed": grid.cpu()}
 
     def begin_from(self, state: dict[str, Any]) -> None:
-        """Start with the networks of another run, grown where these are larger; optimisers start anew."""
+        """Start from the networks of another run, grown if these are larger; optimisers start afresh."""
         networks: dict[str, dict[str, Tensor]] = {"encoder": {}, "decoder": {}}
         for name, value in state["codec"].items():
             role, _, own = name.partition(".")
@@ -186,7 +186,7 @@ class PhaseTask:
         self.begin_from_weights(networks)
 
     def begin_from_weights(self, networks: Networks) -> None:
-        """As `begin_from`, with the networks alone, each by the names in its own module."""
+        """Start from networks alone, as `begin_from`, each by the names in its own module."""
         for part, state in (
             (self.codec.encoder, networks["encoder"]),
             (self.codec.decoder, networks["decoder"]),
@@ -194,7 +194,7 @@ class PhaseTask:
             part.load_state_dict(grown(dict(state), part))
 
     def state_dict(self) -> dict[str, Any]:
-        """Networks and both optimisers."""
+        """Return networks and both optimisers."""
         return {
             "codec": self.codec.state_dict(),
             "muon": self.muon.state_dict(),
@@ -202,7 +202,7 @@ class PhaseTask:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Undo `state_dict`."""
+        """Inverse of `state_dict`."""
         self.codec.load_state_dict(state["codec"])
         load_optimiser(self.muon, state["muon"])
         load_optimiser(self.adam, state["adam"])
@@ -210,7 +210,7 @@ class PhaseTask:
 
 @dataclass(frozen=True)
 class Case:
-    """One way of validating: share of the symbols destroyed, and planes sent."""
+    """A validation case: share of the symbols destroyed, and planes sent."""
 
     name: str
     damage: float = 0.0
@@ -222,7 +222,7 @@ def _layout(device: torch.device) -> torch.memory_format:
 
 
 def _by_optimiser(codec: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
-    """(weights for Muon, the rest for AdamW): first and last layers and biases are the rest."""
+    """Return (weights for Muon, others for AdamW); the others are first and last layers and biases."""
     hidden, edges = [], []
     for name, parameter in codec.named_parameters():
         inner = parameter.ndim == 4 and ".head." not in name and ".tail." not in name

@@ -1,4 +1,4 @@
-"""Which channel carries a picture: `single`, or `joint` where the cover is much larger than the secret."""
+"""The two phase channels: `single`, and `joint`, for covers that are much larger than the secret."""
 
 from __future__ import annotations
 
@@ -12,27 +12,26 @@ import numpy.typing as npt
 from stegcli.carriers.parity import Parity
 from stegcli.carriers.phases import joint, single
 from stegcli.carriers.phases.choice import wrap
+from stegcli.carriers.scatter import TRIAL_KEYS
 from stegcli.carriers.streams import Keys, scaled, words32
 from stegcli.pictures.luma import MILLI
 
 __all__ = ["JOINT", "LUMA_JOINT", "LUMA_PHASE", "PLAIN", "SHARES", "Channel", "numbered", "suited"]
 
 LUMA_PHASE, LUMA_JOINT = 1, 3
-"""How a header names the channel."""
+"""Numbers by which a header names the channels."""
 SHARES: Final = {LUMA_PHASE: 1, LUMA_JOINT: joint.SHARE}
-"""By that number: how many symbols share their pixels."""
-_MAX_SPREAD: Final = (1 << 24) - 1  # it travels in three bytes
+"""By that number, how many symbols share their pixels."""
+_MAX_SPREAD: Final = (1 << 24) - 1  # the header has three bytes for it
 
 _SAMPLE_PIXELS: Final = 1 << 18
 _SAMPLE_GROUPS_MIN, _SAMPLE_GROUPS_MAX = 256, 16384
-# Public and fixed: a prediction shall be the same each time it is asked for.
-_SAMPLE_KEYS: Final = Keys(header=b"h" * 32, keystream=b"k" * 32, permutation=b"p" * 32)
 _SAMPLE_PIXELS_KEY: Final = b"s" * 32
 _SAMPLE_TARGETS_KEY: Final = b"t" * 32
 
 
 class Write(Protocol):
-    """See `single.write`."""
+    """Signature of `single.write`."""
 
     def __call__(
         self,
@@ -45,18 +44,18 @@ class Write(Protocol):
         parity: Parity | None = ...,
         cost: npt.NDArray[np.float32] | None = ...,
     ) -> npt.NDArray[np.uint8]:
-        """Symbols into pixels."""
+        """Write symbols into pixels."""
 
 
 @dataclass(frozen=True)
 class Channel:
-    """Symbols into pixels and out again.
+    """A channel that writes symbols into pixels and reads them again.
 
     Attributes:
-        number: what a header calls it.
-        write: as `single.write`.
-        read: as `single.read`.
-        spoiled: as `single.spoiled`.
+        number: number by which a header names it.
+        write: function with the signature of `single.write`.
+        read: function with the signature of `single.read`.
+        spoiled: function with the signature of `single.spoiled`.
     """
 
     number: int
@@ -65,7 +64,7 @@ class Channel:
     spoiled: Callable[[npt.NDArray[np.bool_], Keys, int, int], npt.NDArray[np.bool_]]
 
     def reach(self, spread: int) -> int:
-        """How many pixels each symbol hangs on: a destroyed one spoils it."""
+        """Return how many pixels each symbol depends on: if one is destroyed, the symbol is lost."""
         return SHARES[self.number] * spread
 
     def predict_sigma(
@@ -76,14 +75,14 @@ class Channel:
         spread: int,
         forced: int = 0,
     ) -> float:
-        """Root mean square phase error, in turns, that `write` will leave, measured on a sample.
+        """Return the root mean square phase error, in turns, that `write` will leave, measured on a sample.
 
         Args:
             pixels: (n, 3) uint8 cover.
             cost: as for `write`.
             lam: as for `write`.
             spread: pixels per symbol.
-            forced: how many of the n pixels will have their parity prescribed.
+            forced: number of the n pixels whose parity will be prescribed.
         """
         count, share = len(pixels), SHARES[self.number]
         symbols = min(count // spread, max(_SAMPLE_PIXELS // spread, _SAMPLE_GROUPS_MIN), _SAMPLE_GROUPS_MAX)
@@ -96,9 +95,9 @@ class Channel:
         parity = positions, (picks[positions] & 1).astype(np.uint8)
         sample_cost = None if cost is None else cost[picks]
         stego = self.write(
-            pixels[picks], targets, _SAMPLE_KEYS, spread=spread, lam=lam, parity=parity, cost=sample_cost
+            pixels[picks], targets, TRIAL_KEYS, spread=spread, lam=lam, parity=parity, cost=sample_cost
         )
-        error = wrap(self.read(stego, _SAMPLE_KEYS, symbols, spread) - targets) / MILLI
+        error = wrap(self.read(stego, TRIAL_KEYS, symbols, spread) - targets) / MILLI
         return float(np.sqrt(np.mean(error**2)))
 
 
@@ -107,7 +106,7 @@ JOINT: Final = Channel(LUMA_JOINT, joint.write, joint.read, joint.spoiled)
 
 
 def suited(room: int, symbols: int) -> tuple[Channel, int]:
-    """The channel for so many symbols in a cover of `room` pixels, and how many of these each symbol gets."""
+    """Return the channel for a number of symbols in a cover of `room` pixels, and its pixels per symbol."""
     spread = min(room // (joint.SHARE * joint.block_count(symbols)), _MAX_SPREAD)
     if spread >= joint.MIN_SPREAD:
         return JOINT, spread
@@ -115,5 +114,5 @@ def suited(room: int, symbols: int) -> tuple[Channel, int]:
 
 
 def numbered(number: int) -> Channel:
-    """The channel that a header names."""
+    """Return the channel that a header names."""
     return {each.number: each for each in (PLAIN, JOINT)}[number]

@@ -1,20 +1,22 @@
-"""Four symbols in the pixels of four: the luma-phase channel where a cover is much larger than its secret.
+"""The joint luma-phase channel, for covers much larger than the secret: four symbols share a block of pixels.
 
     a block      4 * spread pixels, dealt to 16 slots; S[i] = luma summed over slot i
     symbol c     sum over i of MULTIPLIERS[i, c] * S[i] + keystream, modulo 2^16          c = 0..3
 
-Where `single` gives each symbol its own pixels, a step here moves all four symbols of its block, in each
-slot in another direction. So the slot of a step says as much as the step itself, and of all ways of making a
-few steps in a block's cheapest slots, many come near the four phases wanted. The writer compares them all and
-takes the one of least price and error, with a detector in mind: better four steps where nothing shows than
-one where it does. A pixel that the header makes step anyway lets the symbols say how. The reader need not
-know which pixels these were: it only sums. The price is that a destroyed pixel takes four symbols with it.
+Whereas `single` gives each symbol its own pixels, a step here moves all four symbols of its block, in each
+slot in a different direction. The slot of a step therefore carries as much information as the step itself,
+and many of the possible combinations of a few steps in a block's cheapest slots come close to the four wanted
+phases. The writer compares all of them and takes the one with the least price and error. Prices reflect a
+detector: four steps where nothing shows are better than one where it does. Where the header requires a pixel
+to change anyway, the step that suits the symbols is chosen. The reader need not know which pixels changed: it
+only sums. The drawback is that a destroyed pixel destroys four symbols.
 
-A step is one level up or down, of one channel or of several. All this by experiment: see `results/README.md`.
+A step moves one or more channels up or down by one level. The design follows experiments: see
+`results/README.md`.
 
-That positions carry information is as old as matrix embedding (Crandall 1998), and choosing the least visible
-of many solutions is the idea of syndrome-trellis codes (Filler, Judas and Fridrich 2011); halves that meet in
-the middle are Horowitz and Sahni's (1974).
+That positions carry information is known from matrix embedding (Crandall 1998), and choosing the least
+visible of many solutions from syndrome-trellis codes (Filler, Judas and Fridrich 2011); the
+meet-in-the-middle search is Horowitz and Sahni's (1974).
 
 Pixels are always the (n, 3) uint8 array of usable pixels in raster order, as for `single`.
 """
@@ -53,17 +55,17 @@ __all__ = [
 
 
 SHARE: Final = 4
-"""Symbols that share a block."""
+"""Number of symbols that share a block."""
 SLOTS: Final = 16
 MIN_SPREAD: Final = 2
-"""Pixels per symbol that it takes to choose among; from 4 on every slot has one."""
+"""Least number of pixels per symbol that leaves a choice; from 4 on, every slot has a pixel."""
 
 MULTIPLIERS: Final[npt.NDArray[np.uint16]] = (
     (words32(sha256(b"stegcli/1/multipliers").digest(), SLOTS * SHARE) >> np.uint32(16))
     .astype(np.uint16)
     .reshape(SLOTS, SHARE)
 )
-"""(16, 4) uint16 turns in units of 2^-16; public, and nobody's choice."""
+"""(16, 4) uint16 turns in units of 2^-16; public, and derived from a hash so that nobody chose them."""
 
 _TURN_BITS: Final = 16
 _TURN: Final = 1 << _TURN_BITS
@@ -71,22 +73,22 @@ _STEPS: Final = np.array(
     [sign * np.array(moved) for moved in product((0, 1), repeat=3) if any(moved) for sign in (1, -1)]
     + [np.zeros(3, dtype=int)]
 )
-"""(15, 3): one, two or all channels, up or down; last, no step."""
+"""(15, 3): one, two or all channels, up or down; the last row is no step."""
 _NO_STEP: Final = len(_STEPS) - 1
 _MOVED: Final = np.abs(_STEPS).sum(axis=1)
 _WAYS: Final = len(_STEPS) ** 2
-"""Of stepping in two slots. Four slots are searched; more leave less error, but a detector sees no less."""
+"""Combinations of steps in two slots. Four slots are searched; more reduce the error, but not detection."""
 _SEEN: Final = np.array([0, 1, 1, 0.75])[_MOVED]
-"""(15,) what a detector makes of each step at the smallest spread, by the channels moved: channels of a
-photograph share their noise, and it looks where they do not."""
+"""(15,) detectability of each step at the smallest spread, by the number of channels moved: the channels of a
+photograph share their noise, and a detector looks where they differ."""
 _ALL_SEEN: Final = 4
-"""Up to this spread steps cost what a detector makes of them."""
+"""Up to this spread, the price of a step is its detectability."""
 _ALL_DISTANCE: Final = 16
-"""From this spread on they cost what they add to the squared error."""
+"""From this spread on, the price of a step is what it adds to the squared error."""
 _SMALL_PRICES: Final = {2: 2.8, 3: 3.8}
 _PRICE_TIMES_SPREAD: Final = 14.4
-"""What makes `single.LAMBDAS` leave about the errors here that they leave there:
-at small spreads, and times the spread from 4 on."""
+"""Factor with which `single.LAMBDAS` leave about the same errors here as there: applied as it is at small
+spreads, and times the spread from 4 on."""
 _WHITE: Final = 255
 
 
@@ -99,24 +101,24 @@ def _points(turns: npt.NDArray[np.uint16]) -> npt.NDArray[np.complex64]:
 _STEP_TURNS: Final[npt.NDArray[np.uint16]] = (
     MULTIPLIERS[:, None, :] * (_STEPS @ WEIGHTS).astype(np.uint16)[:, None]
 )
-"""(16, 15, 4) uint16: what each step, in each slot, adds to each symbol."""
+"""(16, 15, 4) uint16: what each step in each slot adds to each symbol."""
 _STEP_POINTS: Final = _points(_STEP_TURNS)
 
 _CHUNK_PIXELS: Final = 1 << 18
 _CHUNK_BLOCKS: Final = 256
 _FORCED: Final = np.float32(-1)
-"""Price of a pixel that has to step, as part of its block's search."""
+"""Price of a pixel that must step, as part of the search in its block."""
 _UNABLE: Final = np.float32(1e6)
-"""Cost of a step that would leave 0..255 or spoil a parity."""
+"""Cost of a step that would leave 0..255 or violate a parity."""
 
 
 def block_count(symbols: int) -> int:
-    """Blocks that so many symbols take; the last one may have some to spare."""
+    """Return the number of blocks for a number of symbols; the last one may not be full."""
     return -(-symbols // SHARE)
 
 
 def pad(blocks: int, keys: Keys) -> npt.NDArray[np.uint16]:
-    """(blocks, 4) uint16: the keystream, upper halves of its 32-bit words."""
+    """Return the keystream, (blocks, 4) uint16: the upper halves of its 32-bit words."""
     return (
         (words32(keys.keystream, blocks * SHARE) >> np.uint32(_TURN_BITS))
         .astype(np.uint16)
@@ -137,7 +139,7 @@ def read(pixels: npt.NDArray[np.uint8], keys: Keys, symbols: int, spread: int) -
 
 
 def spoiled(scars: npt.NDArray[np.bool_], keys: Keys, symbols: int, spread: int) -> npt.NDArray[np.bool_]:
-    """(n,) bool pixels that are lost -> (symbols,) bool symbols that are lost with them."""
+    """(n,) bool lost pixels -> (symbols,) bool symbols that are lost with them."""
     blocks = block_count(symbols)
     groups = embedding_groups(len(scars), blocks, SHARE * spread, keys)
     lost = np.empty(blocks, dtype=np.bool_)
@@ -156,20 +158,20 @@ def write(
     parity: Parity | None = None,
     cost: npt.NDArray[np.float32] | None = None,
 ) -> npt.NDArray[np.uint8]:
-    """Write four symbols per block, and the parities, with the least visible steps that do it.
+    """Write four symbols per block, and the parities, with the least visible steps that achieve it.
 
     Args:
         pixels: (n, 3) uint8 cover.
-        target_milli: (N,) integers 0..999, the phases that `read` shall find, in thousandths of a turn.
-        keys: whose permutation and keystream to use.
+        target_milli: (N,) integers 0..999, the phases that `read` is to find, in thousandths of a turn.
+        keys: keys for the permutation and the keystream.
         spread: pixels per symbol, at least `MIN_SPREAD`; 4 * spread * block_count(N) <= n.
-        lam: price of a step against a squared phase error in turns; those of `single.LAMBDAS` leave errors
-            much as large as there.
-        parity: pixels whose R + G + B must have a given parity, and end with it.
-        cost: (n,) float32 > 0, any unit: what a step costs at each pixel; None if the same everywhere.
+        lam: price of a step relative to a squared phase error in turns; the values in `single.LAMBDAS` leave
+            errors about as large as there.
+        parity: pixels whose R + G + B must end up with a given parity.
+        cost: (n,) float32 > 0, any unit, cost of a step at each pixel; None if it is the same everywhere.
 
     Returns:
-        (n, 3) uint8 stego. At most four pixels of each block differ, by one level, besides those forced to.
+        (n, 3) uint8 stego. Apart from forced ones, at most four pixels of each block differ, by one level.
     """
     blocks = block_count(len(target_milli))
     groups = embedding_groups(len(pixels), blocks, SHARE * spread, keys)
@@ -192,7 +194,7 @@ def write(
         missing = wanted[chunk] - _block_turns(luma, groups[chunk])
         slots = _cheapest_of_slots(groups[chunk], price)
         chosen = _best_steps(missing, _step_prices(stego[slots], price[slots], unit, spread))
-        stego[slots] += _STEPS[chosen].astype(np.uint8)  # no sum leaves 0..255: wrapping is exact
+        stego[slots] += _STEPS[chosen].astype(np.uint8)  # no sum leaves 0..255, so that wrapping is exact
 
     with ThreadPoolExecutor(cores()) as pool:  # blocks have no pixel in common
         size = min(_CHUNK_BLOCKS, _CHUNK_PIXELS // (SHARE * spread))
@@ -202,20 +204,20 @@ def write(
 
 
 def _best_steps(missing: npt.NDArray[np.uint16], prices: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
-    """(b, 4) turns that are missing, (b, S, 15) prices of steps -> (b, S) the step to make in each slot.
+    """(b, 4) missing turns, (b, S, 15) prices of steps -> (b, S) the step to make in each slot.
 
-    The ways of stepping in two of the four cheapest slots meet those in the other two. For the errors that
-    matter a squared error is (1 - cos(2 pi error)) / (2 pi^2), and the cosine of a difference of angles is an
-    inner product: one matrix product weighs each way against each other one, prices included.
+    Combinations of steps in two of the four cheapest slots meet those in the other two. For the errors that
+    matter, a squared error is (1 - cos(2 pi error)) / (2 pi^2), and the cosine of a difference of angles is
+    an inner product: one matrix product compares every pair of combinations, prices included.
     """
     cheapest = prices[:, :, :_NO_STEP].min(axis=2).argsort(axis=1)[:, :4]
     pairs = cheapest[:, 0::2], cheapest[:, 1::2]
     steps = [_STEP_POINTS[slots] for slots in pairs]
     steps[0] = steps[0].conj()
-    steps[0][:, 0] *= _points(missing)[:, None]  # what the first pair leaves, the second has to reach
+    steps[0][:, 0] *= _points(missing)[:, None]  # the second pair must reach what the first one leaves
     steps[1][:, 0] *= np.float32(1 / (2 * np.pi**2))
     near, far = (_ways(*each, prices) for each in zip(steps, pairs, strict=True))
-    near[:, :, -1], far[:, :, -2] = 1, 1  # each takes its own price times the other's one
+    near[:, :, -1], far[:, :, -2] = 1, 1  # one column multiplies the price of each by one
     worth = np.empty((_WAYS, _WAYS), dtype=np.float32)
     best = [np.matmul(one, other.T, out=worth).argmax() for one, other in zip(near, far, strict=True)]
     chosen = np.full(prices.shape[:2], _NO_STEP)
@@ -227,12 +229,12 @@ def _best_steps(missing: npt.NDArray[np.uint16], prices: npt.NDArray[np.float32]
 def _ways(
     steps: npt.NDArray[np.complex64], slots: npt.NDArray[np.intp], prices: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
-    """Every way of stepping in two slots, as (b, 225, 10): points on four circles, minus its price twice.
+    """Return all combinations of steps in two slots, (b, 225, 10): points on four circles, and -price twice.
 
     Args:
         steps: (b, 2, 15, 4) points of each slot's steps.
-        slots: (b, 2), which they are.
-        prices: (b, S, 15).
+        slots: (b, 2) indices of the slots.
+        prices: (b, S, 15) prices of steps.
     """
     own = np.take_along_axis(prices, slots[:, :, None], axis=1)
     points = (steps[:, 0, :, None] * steps[:, 1, None, :]).reshape(len(steps), _WAYS, SHARE)
@@ -244,7 +246,7 @@ def _ways(
 
 
 def _blockwise(target_milli: npt.NDArray[np.integer], blocks: int) -> npt.NDArray[np.uint16]:
-    """(N,) thousandths -> (blocks, 4) turns. Symbols of a block are far apart: its loss is thin noise."""
+    """(N,) thousandths -> (blocks, 4) turns. The symbols of a block are far apart, to scatter its loss."""
     full = np.zeros(blocks * SHARE, dtype=np.int64)
     full[: len(target_milli)] = target_milli
     turns = (full * _TURN + MILLI // 2) // MILLI
@@ -260,7 +262,7 @@ def _luma(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
 
 
 def _block_turns(luma: npt.NDArray[np.uint16], groups: npt.NDArray[np.int32]) -> npt.NDArray[np.uint16]:
-    """(n,) luma and (b, 4 * spread) indices -> (b, 4) uint16: the four sums, modulo a turn."""
+    """(n,) luma and (b, 4 * spread) indices -> (b, 4) uint16: the four sums, modulo one turn."""
     members = luma[groups]
     turns = np.zeros((len(groups), SHARE), dtype=np.uint16)
     for slot in range(SLOTS):
@@ -272,7 +274,7 @@ def _block_turns(luma: npt.NDArray[np.uint16], groups: npt.NDArray[np.int32]) ->
 def _cheapest_of_slots(
     groups: npt.NDArray[np.int32], price: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.int32]:
-    """(b, 4 * spread) indices -> (b, S): in each slot that has pixels, the one whose steps are cheapest."""
+    """(b, 4 * spread) indices -> (b, S): the pixel with the cheapest steps in each slot that has pixels."""
     members = price[groups]
     filled = min(SLOTS, groups.shape[1])
     cheapest = np.empty((len(groups), filled), dtype=np.int32)
@@ -286,11 +288,11 @@ def _cheapest_of_slots(
 def _step_prices(
     pixels: npt.NDArray[np.uint8], prices: npt.NDArray[np.float32], unit: float, spread: int
 ) -> npt.NDArray[np.float32]:
-    """(b, S, 3) pixels and (b, S) prices -> (b, S, 15): of every step in every slot, and of none.
+    """(b, S, 3) pixels and (b, S) prices -> (b, S, 15) prices of every step, and of none, in every slot.
 
-    At small spreads a step costs what a detector makes of it, at large ones, where it sees little, what it
-    adds to the squared error. Of a step that the header's parity demands the place is paid for: each that
-    would do brings so much that one is made.
+    At small spreads the price of a step is its detectability, at large ones, where a detector sees little,
+    what it adds to the squared error. If the header's parity requires a step, its place is already paid for:
+    every step that satisfies the parity gets a bonus so large that one of them is made.
     """
     distance = np.clip((spread - _ALL_SEEN) / (_ALL_DISTANCE - _ALL_SEEN), 0, 1)
     sizes = ((1 - distance) * _SEEN + distance * _MOVED).astype(np.float32)
@@ -306,7 +308,7 @@ def _step_prices(
 def _first_of_each_block(
     positions: npt.NDArray[np.int64], groups: npt.NDArray[np.int32], count: int
 ) -> npt.NDArray[np.int64]:
-    """Positions among `count` pixels -> the first of them in each block that has one."""
+    """Positions among `count` pixels -> the first position in each block that has one."""
     block_of = np.full(count, -1, dtype=np.int32)
     block_of[groups] = np.arange(len(groups), dtype=np.int32)[:, None]
     blocks, first = np.unique(block_of[positions], return_index=True)
@@ -314,15 +316,16 @@ def _first_of_each_block(
 
 
 def _turn(pixels: npt.NDArray[np.uint8], wrong: npt.NDArray[np.int64]) -> None:
-    """Give each pixel at these positions a step, in place; its own luma picks which and the sign.
+    """Give each pixel at these positions a step, in place; its own luma decides which step and which sign.
 
-    One half are gray, of which a detector sees less, one half of a single channel, nearer to the cover.
+    Half of the steps are gray, which a detector sees less, and half move a single channel, which keeps closer
+    to the cover.
     """
     values = pixels[wrong]
     pick, upwards = np.divmod(luma_milli(values) % 12, 2)
     moving = (pick[:, None] == np.arange(3)) | (pick >= 3)[:, None]
     low, high = values == 0, values == _WHITE
     between = (moving & low).any(axis=1) & (moving & high).any(axis=1)
-    moving[between] = [False, True, False]  # black and white in one colour: green alone steps
+    moving[between] = [False, True, False]  # black in one channel and white in another: only green can step
     up = (moving & low).any(axis=1) | (upwards == 1) & ~(moving & high).any(axis=1)
     pixels[wrong] = values + moving * np.where(up, 1, _WHITE).astype(np.uint8)[:, None]

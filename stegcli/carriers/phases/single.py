@@ -1,12 +1,12 @@
-"""The luma-phase channel: symbols in and out of pixels, in exact integer arithmetic over Z_1000.
+"""The luma-phase channel: writes symbols into pixels and reads them, in exact integer arithmetic modulo 1000.
 
     writing   symbols -> + keystream -> phases wanted -> one small colour step per group -> stego pixels
     reading   stego pixels -> luma summed per group, modulo one grey level -> - keystream -> symbols
 
 A keyed permutation scatters the usable pixels into groups of `spread`; a group carries one symbol in the
-fraction of its summed luma. One changed pixel serves its whole group, so the writer takes the one where a
-change shows least, and the reader need not know which: an analog wet-paper code. The keystream is a one-time
-pad on the circle: the phases to write are uniform, and a stego is as likely, whatever the symbols are.
+fraction of its summed luma. One changed pixel serves its whole group, so that the writer takes the one whose
+change is least visible, and the reader need not know which: an analogue of a wet-paper code. The keystream is
+a one-time pad on the circle: the written phases are uniform, whatever the symbols are.
 
 Pixels are always the (n, 3) uint8 array of usable pixels in raster order; their places are not needed.
 """
@@ -41,15 +41,15 @@ from stegcli.pictures.luma import MILLI, luma_milli
 __all__ = ["LAMBDAS", "pad", "read", "spoiled", "write"]
 
 LAMBDAS: Final = {"cover": 0.004, "balanced": 0.001, "secret": 0.0002}
-"""Price of a squared colour step against a squared phase error, by whom it favors."""
+"""Price of a squared colour step relative to a squared phase error, by what is favored."""
 
 
 _CHUNK_PIXELS: Final = 1 << 18
-"""Pixels worked on at a time: their temporaries stay in the processor's cache, and memory stays bounded."""
+"""Pixels processed at a time: temporaries stay in the processor's cache, and memory stays bounded."""
 
 
 def pad(symbols: int, keys: Keys) -> npt.NDArray[np.int16]:
-    """(symbols,) int16 in 0..999: the keystream that is added to each phase, 32-bit words scaled."""
+    """Return the keystream that is added to the phases, (symbols,) int16 in 0..999: scaled 32-bit words."""
     pads = np.empty(symbols, dtype=np.int16)
     words = words32(keys.keystream, symbols)
     for chunk in chunks(symbols, _CHUNK_PIXELS):
@@ -69,7 +69,7 @@ def read(pixels: npt.NDArray[np.uint8], keys: Keys, symbols: int, spread: int) -
 
 
 def spoiled(scars: npt.NDArray[np.bool_], keys: Keys, symbols: int, spread: int) -> npt.NDArray[np.bool_]:
-    """(n,) bool pixels that are lost -> (symbols,) bool symbols that are lost with them."""
+    """(n,) bool lost pixels -> (symbols,) bool symbols that are lost with them."""
     groups = embedding_groups(len(scars), symbols, spread, keys)
     lost = np.empty(symbols, dtype=np.bool_)
     for chunk in chunks(symbols, _CHUNK_PIXELS // spread):
@@ -87,19 +87,19 @@ def write(
     parity: Parity | None = None,
     cost: npt.NDArray[np.float32] | None = None,
 ) -> npt.NDArray[np.uint8]:
-    """Write one symbol per group, and the parities, with the smallest changes that do it.
+    """Write one symbol per group, and the parities, with the smallest changes that achieve it.
 
     Args:
         pixels: (n, 3) uint8 cover.
-        target_milli: (N,) integers 0..999, the phases that `read` shall find, in thousandths of a grey level.
-        keys: whose permutation and keystream to use.
+        target_milli: (N,) integers 0..999, the phases that `read` is to find, in thousandths of a grey level.
+        keys: keys for the permutation and the keystream.
         spread: pixels per symbol; N * spread <= n.
-        lam: price of a squared colour step against a squared phase error, see `LAMBDAS`.
-        parity: pixels whose R + G + B must have a given parity; they keep it whatever else they carry.
-        cost: (n,) float32 > 0, any unit: what a step costs at each pixel; None if the same everywhere.
+        lam: price of a squared colour step relative to a squared phase error; see `LAMBDAS`.
+        parity: pixels whose R + G + B must have a given parity, whatever else they carry.
+        cost: (n,) float32 > 0, any unit, cost of a step at each pixel; None if it is the same everywhere.
 
     Returns:
-        (n, 3) uint8 stego. At most one pixel of each group differs from the cover, besides those forced to.
+        (n, 3) uint8 stego. Apart from forced ones, at most one pixel of each group differs from the cover.
     """
     groups = embedding_groups(len(pixels), len(target_milli), spread, keys)
     wanted = target_milli.astype(np.int32) - pad(len(target_milli), keys)
@@ -116,7 +116,7 @@ def write(
 
 
 def _modulo(milli: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """`milli` modulo 1000; numpy divides by a constant much faster than it takes remainders."""
+    """Return `milli` modulo 1000; numpy divides by a constant much faster than it computes remainders."""
     return milli - milli // MILLI * MILLI
 
 
@@ -140,7 +140,7 @@ def _group_sums(luma: npt.NDArray[np.int16], groups: npt.NDArray[np.int32]) -> n
 def _pixel_kinds(
     pixels: npt.NDArray[np.uint8], levels: npt.NDArray[np.uint16] | None, parity: Parity | None
 ) -> npt.NDArray[np.uint16]:
-    """(n,) uint16: what each pixel may do and how dear it is, as `choice` numbers it."""
+    """(n,) uint16: the offsets allowed to each pixel and its cost level, as numbered in `choice`."""
     kinds = np.empty(len(pixels), dtype=np.uint16)
     for chunk in chunks(len(pixels), _CHUNK_PIXELS):
         kinds[chunk] = free_kinds(pixels[chunk])
@@ -152,7 +152,7 @@ def _pixel_kinds(
 
 
 def _occurring(kinds: npt.NDArray[np.uint16]) -> npt.NDArray[np.intp]:
-    """The kinds that an image needs choices for, with the smallest step of every odd one."""
+    """Return the kinds for which an image needs choices, with the smallest-step kind of every odd one."""
     occurs = np.zeros(KINDS, dtype=np.bool_)
     for chunk in chunks(len(kinds), _CHUNK_PIXELS):
         occurs[kinds[chunk]] = True
@@ -162,7 +162,7 @@ def _occurring(kinds: npt.NDArray[np.uint16]) -> npt.NDArray[np.intp]:
 
 
 def _smallest_step_kinds(kinds: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
-    """The same pixels at the level where only the size of a step counts."""
+    """Return the same kinds at the cost level where only the size of a step counts."""
     return (kinds - kinds % COST_LEVELS + CHEAPEST_LEVEL).astype(np.intp)
 
 
@@ -172,10 +172,10 @@ def _take_forced_steps(
     kinds: npt.NDArray[np.uint16],
     table: ChoiceTable,
 ) -> None:
-    """Give each pixel that must change parity its smallest step, in `moves` and `luma`.
+    """Give each pixel whose parity must change its smallest step, in `moves` and `luma`.
 
-    Its own luma picks among equally small steps, so that no channel or sign is preferred; its group may still
-    choose a better one.
+    Its own luma decides between equally small steps, so that no channel or sign is preferred; a better step
+    may still be chosen when its group is written.
     """
     odd = np.flatnonzero(kinds >= FIRST_ODD_KIND)
     moves[odd] = table.offset[_smallest_step_kinds(kinds[odd]) * MILLI + luma[odd]]
@@ -189,7 +189,7 @@ def _move_one_pixel_per_group(
     kinds: npt.NDArray[np.uint16],
     table: ChoiceTable,
 ) -> None:
-    """In each group, set the one move that cancels the residue at the least price. Changes `moves`."""
+    """In each group, set the one move that cancels the residue at the least price, in `moves`."""
     if groups.shape[1] == 1:
         pixels = groups[:, 0]
     else:
@@ -206,10 +206,10 @@ def _prices(
     kinds: npt.NDArray[np.uint16],
     table: ChoiceTable,
 ) -> npt.NDArray[np.float32]:
-    """(g, spread) float32: the price of leaving a group's residue to each of its pixels."""
+    """(g, spread) float32: the price of cancelling a group's residue with each of its pixels."""
     group_kinds = kinds[groups].astype(np.int64)
     prices: npt.NDArray[np.float32] = table.price[group_kinds * MILLI + residues[:, None]]
-    # Pixels with a forced step take it back and choose anew, so theirs is another residue and a lower price.
+    # Pixels with a forced step undo it and choose again, which changes their residue and lowers their price.
     rows, columns = np.nonzero(group_kinds >= FIRST_ODD_KIND)
     kind, move = group_kinds[rows, columns], moves[groups[rows, columns]]
     own_residues = _modulo(residues[rows] - LUMA_STEPS[move])
@@ -219,7 +219,7 @@ def _prices(
 
 
 def _moved(pixels: npt.NDArray[np.uint8], moves: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """(n, 3) uint8 pixels moved by their offsets; no sum leaves 0..255, so wrapping arithmetic is exact."""
+    """Move (n, 3) uint8 pixels by their offsets; no sum leaves 0..255, so that wrapping is exact."""
     wrapping_offsets = OFFSETS.view(np.uint8)
     stego = np.empty_like(pixels)
     for chunk in chunks(len(pixels), _CHUNK_PIXELS):

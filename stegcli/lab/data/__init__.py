@@ -1,1 +1,1 @@
-"""Photographs to measure on: data sets, covers, pairs of cover and secret."""
+"""Photographs for measurements: data sets, covers, and pairs of cover and secret."""

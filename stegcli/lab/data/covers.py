@@ -1,4 +1,4 @@
-"""Pictures made into covers that a detector is shown: from JPEG, shrunk by a quarter, 256x192."""
+"""Turn pictures into covers for detectors: from JPEG, shrunk by a quarter, 256x192."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ __all__ = [
 U8 = NDArray[np.uint8]
 
 SHRINK: Final = 0.75
-"""A JPEG's block grid is gone after this."""
+"""Shrinking by this factor removes the block grid of a JPEG."""
 COVER_SHAPE: Final = (192, 256)
 MIN_COVERS: Final = 20
 LEARNED: Final = ("imagenet", "voc2012")
-"""Data sets that the costs of `phase-v1` learned from."""
+"""Data sets on which the costs of `phase-v1` were trained."""
 JUDGING_SHARE: Final = 0.4
-"""A detector needs more covers than the tenth of a data set that codecs leave out of their training."""
+"""Share of a data set for detectors, which need more covers than the tenth held out from codecs."""
 
 
 def covers_of(refs: Sequence[photos.ImageRef], count: int, shrink: float = SHRINK) -> list[photos.ImageRef]:
-    """The first pictures that can be decoded and are large enough for `COVER_SHAPE` after shrinking.
+    """Return the first pictures that can be decoded and are large enough for `COVER_SHAPE` after shrinking.
 
     Raises:
-        UsageError: fewer than `MIN_COVERS` are.
+        UsageError: there are fewer than `MIN_COVERS`.
     """
     least = (COVER_SHAPE[0] / shrink, (COVER_SHAPE[1] - 1) / shrink)
     found = list(islice(photos.decodable(refs, least), count))
@@ -60,49 +60,49 @@ def covers_of(refs: Sequence[photos.ImageRef], count: int, shrink: float = SHRIN
 def learning_and_judging(
     dataset: str, data_root: Path | None
 ) -> tuple[list[photos.ImageRef], list[photos.ImageRef]]:
-    """A data set's pictures for costs to learn from, and for detectors to judge what they learned.
+    """Split a data set into pictures to train costs on, and pictures to judge the result with.
 
-    The latter hold the pictures that no model of the project learns from (`photos.splits`), and more.
+    The latter include the pictures on which no model of the project is trained (`photos.splits`), and more.
     """
     return photos.split(photos.find(dataset, data_root), JUDGING_SHARE, photos.SPLIT_SEED)
 
 
 def unlearned(dataset: str, data_root: Path | None) -> list[photos.ImageRef]:
-    """Pictures of a data set that no costs learned from: of a known one the judging part, else all."""
+    """Return pictures on which no costs were trained: the judging part of a known data set, else all."""
     if dataset in LEARNED:
         return learning_and_judging(dataset, data_root)[1]
     return photos.find(dataset, data_root)
 
 
 def judging_covers(data_root: Path | None, count: int | None = None) -> list[photos.ImageRef]:
-    """Covers of `LEARNED` that no costs learned from, in an order that is always the same; None for all."""
+    """Return covers of `LEARNED` on which no costs were trained, in a fixed order; None for all."""
     refs = [ref for name in LEARNED for ref in unlearned(name, data_root)]
     random.Random(0).shuffle(refs)  # noqa: S311 - repeatable on purpose
     return covers_of(refs, len(refs) if count is None else count)
 
 
 def load_cover(ref: photos.ImageRef, shrink: float = SHRINK) -> U8:
-    """(192, 256, 3) uint8: see `cut`; ImageError if the picture cannot be read."""
+    """Load a cover, (192, 256, 3) uint8, as by `cut`; ImageError if the picture cannot be read."""
     try:
         with ref.open() as opened:
             return cut(opened, shrink)
     except DECODER_ERRORS as error:
         raise ImageError(
             f"{ref.key}: cannot be read ({one_line(error)})",
-            "Remove it from the pictures, or get a whole copy.",
+            "Remove it from the pictures, or get an undamaged copy.",
         ) from error
 
 
 def cut(picture: Image.Image, shrink: float = SHRINK) -> U8:
-    """(192, 256, 3) uint8: the centre of a picture shrunk so far or more, portraits laid on a side.
+    """Return the centre, (192, 256, 3) uint8, of a picture shrunk at least so far; portraits are rotated.
 
-    At 1 its pixels are as they are, and the block grid of a JPEG with them; above, it is enlarged.
+    At 1 the pixels stay as they are, including the block grid of a JPEG; above 1 the picture is enlarged.
     """
     image = picture.convert("RGB")
     if image.width < image.height:
         image = image.transpose(Image.Transpose.ROTATE_90)
     height, width = COVER_SHAPE
-    # Much larger ones are shrunk further, so that a cover shows a scene and not a wall.
+    # Much larger pictures are shrunk further, so that a cover shows a whole scene.
     fits = max(height / image.height, width / image.width)
     scale = shrink if shrink >= 1 else min(shrink, fits)
     size = (max(width, round(image.width * scale)), max(height, round(image.height * scale)))
@@ -112,7 +112,7 @@ def cut(picture: Image.Image, shrink: float = SHRINK) -> U8:
 
 
 def middle(picture: U8, part: float) -> U8:
-    """(H, W, ...) -> its middle, `part` of each side: as many pixels less, and the same pixels."""
+    """(H, W, ...) -> its centre, with `part` of each side: fewer of the same pixels."""
     height, width = (round(side * part) for side in picture.shape[:2])
     top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
     return np.ascontiguousarray(picture[top : top + height, left : left + width])

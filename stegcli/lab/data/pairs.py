@@ -1,4 +1,4 @@
-"""Covers and secrets to measure with: from a folder of pairs, or drawn from a data set by a seed."""
+"""Pairs of covers and secrets to measure with: from a folder of pairs, or drawn from a data set by a seed."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _ROLES = ("cover", "secret")
 
 @dataclass(frozen=True)
 class Pair:
-    """One measurement's pictures.
+    """The pictures of one measurement.
 
     Attributes:
-        name: of both files.
+        name: name of both files.
         cover_rgb: (H, W, 3) uint8.
         secret_gray: (h, w) uint8.
     """
@@ -39,23 +39,24 @@ class Pair:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over both pictures' pixels."""
+        """SHA-256 over the pixels of both pictures."""
         shapes = repr((self.cover_rgb.shape, self.secret_gray.shape)).encode()
         return hashlib.sha256(shapes + self.cover_rgb.tobytes() + self.secret_gray.tobytes()).hexdigest()
 
     def with_secret_side(self, share: float) -> Pair:
-        """The same with the secret's sides reduced to this share of their length."""
+        """Return the pair with the sides of the secret reduced to this share of their length."""
         height, width = (max(1, round(side * share)) for side in self.secret_gray.shape)
         return Pair(self.name, self.cover_rgb, reading.resize_gray(self.secret_gray, (height, width)))
 
 
 @dataclass(frozen=True)
 class PairSource:
-    """Where pairs come from; decoded one at a time.
+    """A source of pairs, which are decoded one at a time.
 
     Attributes:
-        description: the data set's name, for reports.
-        datasets: of covers and secrets, by which they are cut square; empty for pictures used as they are.
+        description: name of the data set, for reports.
+        datasets: data sets of covers and secrets, which determine how they are cropped; empty to crop
+            nothing.
         members: (cover, secret) of each pair.
     """
 
@@ -77,7 +78,7 @@ class PairSource:
 
 
 def rgb_square(dataset: str, ref: photos.ImageRef) -> Array:
-    """(256, 256, 3) uint8, cut as the data set's protocol says.
+    """Return a picture as (256, 256, 3) uint8, cropped by the data set's protocol.
 
     Raises:
         ImageError: the picture cannot be decoded.
@@ -86,17 +87,17 @@ def rgb_square(dataset: str, ref: photos.ImageRef) -> Array:
         with ref.open() as image:
             return np.asarray(photos.square(dataset, image.convert("RGB")))
     except DECODER_ERRORS as error:
-        raise ImageError(f"{ref.key}: cannot be decoded", "Take it out of the data set.") from error
+        raise ImageError(f"{ref.key}: cannot be decoded", "Remove it from the data set.") from error
 
 
 def from_dataset(dataset: str, data_root: Path | None, count: int, seed: int) -> PairSource:
-    """Pairs of 256x256 squares: of a known data set only from its held-out pictures; no picture twice.
+    """Draw pairs of 256x256 squares, from a known data set only its held-out pictures; none is used twice.
 
     Args:
         dataset: "lfw", "voc2012", "imagenet" or "folder:PATH".
-        data_root: where the known ones lie.
-        count: at most this many pairs.
-        seed: which of them.
+        data_root: folder of the known data sets.
+        count: largest number of pairs.
+        seed: determines which pairs.
 
     Raises:
         UsageError: there are fewer than two pictures that can be decoded.
@@ -106,21 +107,23 @@ def from_dataset(dataset: str, data_root: Path | None, count: int, seed: int) ->
     else:
         refs = photos.find(dataset, data_root)
     if len(refs) < 2:
-        raise UsageError(f"{dataset} holds {len(refs)} pictures", "Give at least two: a cover and a secret.")
+        raise UsageError(
+            f"{dataset} holds {len(refs)} pictures", "At least two are needed: cover and secret."
+        )
     random.Random(seed).shuffle(refs)  # noqa: S311 - repeatable on purpose
     refs = list(islice(photos.decodable(refs), 2 * min(count, len(refs) // 2)))
     if len(refs) < 2:
-        raise UsageError(f"{dataset} holds no two pictures that can be decoded", "Give whole pictures.")
+        raise UsageError(f"{dataset} holds no two pictures that can be decoded", "Give undamaged pictures.")
     half = len(refs) // 2
     name = Path(dataset.removeprefix("folder:")).name
     return PairSource(name, (dataset, dataset), tuple(zip(refs[:half], refs[half : 2 * half], strict=True)))
 
 
 def from_folder(folder: Path) -> PairSource:
-    """Pairs as they are: DIR/cover/NAME with DIR/secret/NAME, or DIR/NAME.cover.png with DIR/NAME.secret.png.
+    """Return pairs unchanged: DIR/cover/NAME with DIR/secret/NAME, or DIR/NAME.cover.png with .secret.png.
 
     Raises:
-        UsageError: there are none that can be decoded.
+        UsageError: there are no pairs that can be decoded.
     """
     refs = photos.find(f"folder:{folder}", None)
     found: dict[str, dict[str, photos.ImageRef]] = {role: {} for role in _ROLES}
@@ -139,5 +142,5 @@ def from_folder(folder: Path) -> PairSource:
     pairs = [(found["cover"][name], found["secret"][name]) for name in names]
     members = tuple(pair for pair in pairs if len(list(photos.decodable(pair))) == len(pair))
     if not members:
-        raise UsageError(f"no pair of {folder} can be decoded", "Give whole pictures.")
+        raise UsageError(f"no pair in {folder} can be decoded", "Give undamaged pictures.")
     return PairSource(folder.name, (), members)

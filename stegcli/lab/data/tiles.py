@@ -1,8 +1,8 @@
-"""Covers cut out of large photographs: several of each, in the size of the lab's covers.
+"""Covers cropped from large photographs: several from each, in the size of the lab's covers.
 
     photograph ─(shrunk by a third)─> tiles that do not overlap, far apart
 
-Tiles of one photograph share its camera and its noise: whoever compares them keeps them together.
+Tiles of a photograph share its camera and its noise: comparisons must keep them together.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["SHRINK", "Tile", "tiles_of"]
 U8 = NDArray[np.uint8]
 
 SHRINK: Final = 2 / 3
-"""What the photograph's own JPEG and its demosaicing left in the pixels is gone after this."""
+"""Shrinking by this factor removes the traces of the photograph's own JPEG and of demosaicing."""
 LEAST_PHOTOGRAPHS: Final = 5
 _DECODED: Final = 2
 """Photographs that a process keeps: that of the cover and that of the secret."""
@@ -33,12 +33,12 @@ _DECODED: Final = 2
 
 @dataclass(frozen=True)
 class Tile:
-    """A part of a photograph that is decoded when it is its turn.
+    """A part of a photograph, which is decoded when it is needed.
 
     Attributes:
-        photograph: of which it is.
-        top: its first row in the shrunk photograph.
-        left: its first column there.
+        photograph: the photograph.
+        top: first row in the shrunk photograph.
+        left: first column in the shrunk photograph.
         shrink: the factor.
     """
 
@@ -49,18 +49,18 @@ class Tile:
 
     @property
     def key(self) -> str:
-        """The photograph's, and the place."""
+        """Key of the photograph, with the position."""
         return f"{self.photograph.key}@{self.top},{self.left}"
 
     def load(self) -> U8:
-        """(192, 256, 3) uint8."""
+        """Return the tile, (192, 256, 3) uint8."""
         height, width = COVER_SHAPE
         rgb = _shrunk(self.photograph, self.shrink)
         return np.ascontiguousarray(rgb[self.top : self.top + height, self.left : self.left + width])
 
 
 def tiles_of(refs: Sequence[photos.ImageRef], each: int, shrink: float = SHRINK) -> list[Tile]:
-    """Tiles of photographs, in their order, `each` of one; those that have not so many are left out.
+    """Return `each` tiles from every photograph, in order; photographs with less room are left out.
 
     Raises:
         UsageError: fewer than five photographs are large enough.
@@ -85,7 +85,7 @@ def tiles_of(refs: Sequence[photos.ImageRef], each: int, shrink: float = SHRINK)
 
 @lru_cache(maxsize=_DECODED)
 def _shrunk(ref: photos.ImageRef, shrink: float) -> U8:
-    """(H, W, 3) uint8, by Pillow's own resampling."""
+    """(H, W, 3) uint8, shrunk by Pillow's resampling."""
     with ref.open() as opened:
         size = round(opened.width * shrink), round(opened.height * shrink)
         return np.asarray(opened.convert("RGB").resize(size, Image.Resampling.LANCZOS))

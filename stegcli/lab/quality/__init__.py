@@ -1,1 +1,1 @@
-"""How good stegos and revealed pictures are, and how much damage they bear."""
+"""Quality of stegos and revealed pictures, and how much damage they survive."""

@@ -1,4 +1,4 @@
-"""What a user could pick instead of a network: the secret raw, or as a WebP or AVIF file, written by LSBs.
+"""Baselines that a user could choose instead of a network: the secret as it is, or as a file, in LSBs.
 
 | name | what is written | how |
 |---|---|---|
@@ -7,9 +7,9 @@
 | webp-hill, avif-hill | best file that keeps the stego's PSNR | ideal coder with HILL costs, simulated |
 | avif-lsbm-40, avif-hill-40 | smallest file that reveals at 40 dB, or the best that fits | as above |
 
-"avif" is the program's own codec: AVIF tuned for PSNR, without its container, or lossless WebP where that is
-smaller. So a rival of the family `coded` writes the same bits. "webp" is a file as Pillow writes it.
-Encrypted with ChaCha20. No error correction: that is how these are used.
+"avif" is the program's own codec: AVIF tuned for PSNR, without its container, or lossless WebP if that is
+shorter, so that a baseline writes the same bits as the family `coded`. "webp" is a file as Pillow writes it.
+Encryption uses ChaCha20. There is no error correction, since these are used without.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Decode = Callable[[bytes], U8 | None]
 _BEST_QUALITY: Final = 100
 _LENGTH_BITS: Final = 32
 _DEFAULT_PSNR: Final = 52.0
-"""Stego PSNR to aim at, in dB, when no model goes before: that of `phase` at spread 1."""
+"""Stego PSNR in dB to aim at if no model precedes the baselines: that of `phase` at spread 1."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class RawBaseline:
     identity: str = "raw 8 bits per pixel in LSB 3-3-2, ChaCha20"
 
     def hide(self, cover_rgb: U8, secret_gray: U8, seed: str, stego_psnr_db: float | None) -> Hidden:
-        """Reduced to fit, as `hide` does, if the secret is larger than the cover."""
-        del stego_psnr_db  # it has its own
+        """Hide the secret, reduced to fit, as `hide` does, if it is larger than the cover."""
+        del stego_psnr_db  # it has no choice
         room = cover_rgb.shape[0] * cover_rgb.shape[1]
         share = min(1.0, (room / secret_gray.size) ** 0.5)
         height, width = (max(1, int(side * share)) for side in secret_gray.shape)
@@ -77,8 +77,8 @@ class FileBaseline:
     Attributes:
         name: as in the table above.
         codec: "WEBP", or "AVIF" for the program's own codec.
-        adaptive: the ideal coder with HILL costs instead of LSB matching.
-        revealed_psnr_db: smallest file that reveals at this; None for the best one at the stego's PSNR.
+        adaptive: whether to use the ideal coder with HILL costs instead of LSB matching.
+        revealed_psnr_db: PSNR of the smallest file to write; None for the best file at the stego's PSNR.
     """
 
     name: str
@@ -88,7 +88,7 @@ class FileBaseline:
 
     @property
     def identity(self) -> str:
-        """What the name stands for."""
+        """Description of what the name stands for."""
         how = "ideal coder, HILL, simulated" if self.adaptive else "LSB matching"
         codec = "codecs of stegcli" if self.codec == "AVIF" else self.codec
         return f"{codec} by {how}, ChaCha20, Pillow {PIL.__version__}"
@@ -97,14 +97,14 @@ class FileBaseline:
         """Choose the file, then write it."""
         changes = _changes(cover_rgb, _DEFAULT_PSNR if stego_psnr_db is None else stego_psnr_db)
         coder = writing.IdealCoder.on(cover_rgb) if self.adaptive else None
-        # LSB matching changes every second sample that it writes to.
+        # LSB matching changes every second sample that it writes.
         room = min(2 * changes, cover_rgb.size) if coder is None else coder.capacity(changes)
         everything = cover_rgb.size if coder is None else coder.capacity(cover_rgb.size)
         content, decode = self._file(secret_gray, int(room) - _LENGTH_BITS, int(everything) - _LENGTH_BITS)
         bits = 8 * len(content) + _LENGTH_BITS
         if coder is not None:
             stego = coder.write(bits, random_numbers(seed, "changes"))
-            # The draw stands for a stego that carries the file, so what is revealed is the file.
+            # The draw represents a stego that carries the file, so that the file is what is revealed.
             return Hidden(stego, lambda _: decode(content), 0, bits, simulated=True)
         if bits > cover_rgb.size:
             raise UsageError(f"{self.name}: the smallest file does not fit the cover", "Take larger covers.")
@@ -117,9 +117,9 @@ class FileBaseline:
         return Hidden(stego, partial(_reveal_file, places, seed, decode), 0, bits)
 
     def _file(self, gray: U8, bits: int, most_bits: int) -> tuple[bytes, Decode]:
-        """The file to write, and its decoder: within `bits`, or as small as its quality allows.
+        """Return the file to write, and its decoder: within `bits`, or as small as its quality allows.
 
-        `most_bits` hold the latter, or else it is the best within these.
+        If the latter exceeds `most_bits`, it is the best file within these.
         """
         if self.codec == "AVIF":
             found = self._encoded(gray, bits // 8, most_bits // 8)
@@ -147,10 +147,10 @@ NAMES: Final = tuple(each.name for each in _TABLE)
 
 
 def baseline(name: str) -> RawBaseline | FileBaseline:
-    """By name.
+    """Return a baseline by name.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is none with that name.
     """
     for each in _TABLE:
         if each.name == name:
@@ -159,19 +159,19 @@ def baseline(name: str) -> RawBaseline | FileBaseline:
 
 
 def choose(text: str) -> list[RawBaseline | FileBaseline]:
-    """Baselines by "all", "none" or names with commas between them."""
+    """Return baselines by "all", "none" or names separated by commas."""
     if text in ("", "none"):
         return []
     return [baseline(name) for name in (NAMES if text == "all" else text.split(","))]
 
 
 def _changes(cover_rgb: U8, psnr_db: float) -> float:
-    """How many samples may change by one."""
+    """Return how many samples may change by one at a PSNR."""
     return metrics.PEAK**2 / 10 ** (psnr_db / 10) * cover_rgb.size
 
 
 def _encrypted(data: U8, seed: str) -> U8:
-    """Data xor keystream; the same function decrypts."""
+    """Return data xor keystream; the same function decrypts."""
     stream = streams.words32(seed_bytes(seed, "file"), -(-data.size // 4)).view(np.uint8)[: data.size]
     return data ^ stream
 
@@ -183,7 +183,7 @@ def _encode(gray: U8, quality: int) -> bytes:
 
 
 def _best_within(encode: Callable[[int], bytes], bits: int) -> bytes:
-    """The file of highest quality within so many bits; the smallest one if none fits."""
+    """Return the file of highest quality within a number of bits; the smallest one if none fits."""
     low, high, best = 0, _BEST_QUALITY, encode(0)
     while low <= high:
         middle = (low + high) // 2
@@ -196,7 +196,7 @@ def _best_within(encode: Callable[[int], bytes], bits: int) -> bytes:
 
 
 def _decode_payload(found: Encoded, shape: tuple[int, int], payload: bytes) -> U8 | None:
-    """(h, w) uint8 of a payload of the program's codec, or None if it is damaged."""
+    """Decode a payload of the program's codec to (h, w) uint8; None if it is damaged."""
     try:
         decoded = choice.decode(int(found.codec_id), payload, found.shape)
     except SecretError:
@@ -205,7 +205,7 @@ def _decode_payload(found: Encoded, shape: tuple[int, int], payload: bytes) -> U
 
 
 def _decode(content: bytes, shape: tuple[int, int]) -> U8 | None:
-    """(h, w) uint8, or None for a file that is damaged."""
+    """Decode a file to (h, w) uint8; None if it is damaged."""
     try:
         with Image.open(io.BytesIO(content), formats=("WEBP",)) as image:
             gray = np.asarray(image.convert("L"))
@@ -222,7 +222,7 @@ def _reveal_raw(
 
 
 def _reveal_file(places: NDArray[np.int64], seed: str, decode: Decode, stego_rgb: U8) -> U8 | None:
-    # The stream is decrypted whole: how long the file is stands in its first bits.
+    # The whole stream is decrypted, since its first bits state the length of the file.
     everything = writing.bytes_of(writing.read_lsb(stego_rgb, places))
     message = _encrypted(np.frombuffer(everything, np.uint8), seed).tobytes()
     length = int.from_bytes(message[: _LENGTH_BITS // 8], "big")

@@ -1,7 +1,7 @@
-"""How many bytes a secret takes: the program's own encodings, each made once for all that are compared.
+"""How many bytes a secret takes with the program's own codec; each encoding is made only once.
 
-By the codec's drafts: 5 to 10 % longer than what `hide` writes, in a tenth of the time. So a figure errs
-against what is judged, and against its rivals alike.
+Drafts of the codec are used: 5 to 10 % longer than what `hide` writes, in a tenth of the time. Figures thus
+err against the method that is judged, and against its rivals alike.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ __all__ = ["smallest"]
 U8 = NDArray[np.uint8]
 
 _KEPT = 16
-"""Encodings: those of one cover's secret at a few spreads."""
+"""Number of encodings kept: those of one cover's secret at a few spreads."""
 
 
 def smallest(gray: U8, goal: Target) -> Encoded:
-    """(h, w) uint8 -> about the fewest bytes that reveal it as well: see `codecs.base.Wishes.quick`."""
+    """(h, w) uint8 -> about the fewest bytes for a quality: see `codecs.base.Wishes.quick`."""
     return _smallest(gray.tobytes(), gray.shape, goal)
 
 

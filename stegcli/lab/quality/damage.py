@@ -1,15 +1,15 @@
-"""What is still revealed after a stego was damaged: ours beside the baselines.
+"""What can still be revealed after a stego was damaged, for models and baselines.
 
-    stego file ─> damage ─> file ─> reveal ─> against the secret
+    stego file ─> damage ─> file ─> reveal ─> compared with the secret
 
-Where nothing opens, the receiver's picture counts as flat gray. Simulated stegos (the ideal coder) cannot be
-read and take no part; real syndrome coding spreads one wrong bit over many.
+If nothing can be revealed, a flat gray picture is scored instead. Simulated stegos (the ideal coder) cannot
+be read and are left out; real syndrome coding spreads one wrong bit over many.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from stegcli.crew.base import HERE, Crew
 from stegcli.errors import UsageError
 from stegcli.lab.data.pairs import Pair, PairSource
+from stegcli.lab.quality.chains import Chain, rows_of
 from stegcli.lab.quality.evaluate import settings_of
 from stegcli.lab.quality.hiders import Hider, seed_bytes
 from stegcli.lab.quality.journal import Journal
@@ -36,12 +38,12 @@ Apply = Callable[[U8, float, np.random.Generator], U8]
 
 @dataclass(frozen=True)
 class Damage:
-    """One way of harming a file.
+    """One way of damaging a file.
 
     Attributes:
-        name: as users ask for it.
-        axis: what its level means.
-        levels: mild to hard; 0, no damage, is measured once for all.
+        name: name on the command line.
+        axis: what the level means.
+        levels: from mild to severe; 0, no damage, is measured once for all.
         apply: (H, W, 3) uint8, level, random numbers -> (H, W, 3) uint8.
     """
 
@@ -53,14 +55,14 @@ class Damage:
 
 @dataclass(frozen=True)
 class DamageRow:
-    """One hider under one damage at one level.
+    """Result of one hider under one damage at one level.
 
     Attributes:
-        hider: its name.
+        hider: name of the hider.
         damage: name of the damage, "none" for no damage.
-        level: as its axis says.
-        revealed_psnr_db: over all pairs, flat gray where nothing opened.
-        opened: share of the pairs of which something was revealed.
+        level: level on the damage's axis.
+        revealed_psnr_db: over all pairs; flat gray where nothing could be revealed.
+        opened: share of the pairs from which something was revealed.
     """
 
     hider: str
@@ -71,14 +73,14 @@ class DamageRow:
 
 
 def _overwrite(rgb: U8, share: float, rng: np.random.Generator) -> U8:
-    """Random pixels get random colours."""
+    """Overwrite random pixels with random colours."""
     hit = rng.random(rgb.shape[:2]) < share
     damaged: U8 = np.where(hit[..., None], rng.integers(256, size=rgb.shape, dtype=np.uint8), rgb)
     return damaged
 
 
 def _stripes(rgb: U8, share: float, rng: np.random.Generator) -> U8:
-    """Eight horizontal bands are painted black."""
+    """Paint eight horizontal bands black."""
     del rng
     damaged = rgb.copy()
     height = len(rgb)
@@ -90,7 +92,7 @@ def _stripes(rgb: U8, share: float, rng: np.random.Generator) -> U8:
 
 
 def _zero_plane(rgb: U8, channel: float, rng: np.random.Generator) -> U8:
-    """The last bit of one channel is cleared."""
+    """Clear the last bit of one channel."""
     del rng
     damaged = rgb.copy()
     damaged[..., int(channel) - 1] &= 254
@@ -98,7 +100,7 @@ def _zero_plane(rgb: U8, channel: float, rng: np.random.Generator) -> U8:
 
 
 def _noise(rgb: U8, share: float, rng: np.random.Generator) -> U8:
-    """That share of the samples moves by one, up or down."""
+    """Move that share of the samples by one, up or down."""
     hit = rng.random(rgb.shape) < share
     steps = np.where(rng.random(rgb.shape) < 0.5, -1, 1) * hit
     moved: U8 = np.clip(rgb.astype(np.int16) + steps, 0, 255).astype(np.uint8)
@@ -125,7 +127,7 @@ def _recoded(rgb: U8, codec: str, quality: int, subsampling: int | None = None) 
 
 
 def _resize(rgb: U8, scale: float, rng: np.random.Generator) -> U8:
-    """To this scale and back."""
+    """Resize by this factor and back."""
     del rng
     image = Image.fromarray(rgb)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
@@ -154,31 +156,34 @@ def assess(
     favor: str = "balanced",
     seed: int = 0,
     journal: Path | None = None,
+    crew: Crew = HERE,
     progress: Progress | None = None,
 ) -> list[DamageRow]:
-    """Every hider under every damage; arguments as for `quality.evaluate`."""
+    """Measure every hider under every damage; arguments as for `quality.evaluate`."""
     settings = settings_of(hiders, source, [spread], favor, seed) | {"what": "damage"}
     book = Journal(journal, settings, names=("stego_psnr_db", "levels"))
+    chains = _chains(source, spread, seed)
+    rows = rows_of(hiders, chains, _one, count=len(source), book=book, crew=crew, progress=progress)
     found: dict[tuple[str, str, float], list[list[float]]] = {}
-    for number, pair in enumerate(source):
-        small = pair.with_secret_side(spread**-0.5)
-        target: float | None = None
-        for hider in hiders:
-            row = book.get(key := f"{small.digest}/{hider.name}")
-            if row is None:
-                row = book.add(key, _one(hider, small, f"{seed}/{number}", target))
-            target = row["stego_psnr_db"] if target is None else target
-            for name, level, psnr, opened in row["levels"]:
+    for hider in hiders:
+        for row in rows:
+            for name, level, psnr, opened in row[hider.name]["levels"]:
                 found.setdefault((hider.name, name, level), []).append([psnr, opened])
-        if progress is not None:
-            progress("measure", (number + 1) / len(source))
     if not found:
-        raise UsageError("none of these can be read after damage", "Name a model or another baseline.")
+        raise UsageError(
+            "none of these methods can be read after damage", "Name a model or another baseline."
+        )
     return [_row(key, np.array(values), seed) for key, values in found.items()]
 
 
+def _chains(source: PairSource, spread: int, seed: int) -> Iterator[Chain]:
+    for number, pair in enumerate(source):
+        small = pair.with_secret_side(spread**-0.5)
+        yield Chain(small.digest, small, f"{seed}/{number}")
+
+
 def _one(hider: Hider, pair: Pair, seed: str, target: float | None) -> dict[str, Any]:
-    """Revealed PSNR and whether anything opened, of one stego under all damages; none if it is simulated."""
+    """Return PSNR and whether anything opened, for one stego under all damages; empty if it is simulated."""
     measured = measure(hider, pair, seed, target)
     levels: list[list[Any]] = []
     for damage in () if measured.hidden.simulated else (NO_DAMAGE, *DAMAGES):

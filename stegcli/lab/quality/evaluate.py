@@ -1,9 +1,9 @@
-"""Quality of models and baselines over many pairs, at one or several spreads."""
+"""Measure the quality of models and baselines over many pairs, at one or several spreads."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,28 +11,30 @@ from typing import Any
 import numpy as np
 
 from stegcli._version import __version__
+from stegcli.crew.base import HERE, Crew
 from stegcli.lab.data.pairs import Pair, PairSource
+from stegcli.lab.quality.chains import Chain, rows_of
 from stegcli.lab.quality.hiders import Hider, identities
 from stegcli.lab.quality.journal import Journal
 from stegcli.lab.quality.measure import FIGURES, Measured, measure
 from stegcli.lab.statistics import Summary, summarise
 from stegcli.progress import Progress
 
-__all__ = ["Evaluation", "Line", "evaluate", "samples", "target_of"]
+__all__ = ["Evaluation", "Line", "evaluate", "samples"]
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Line:
-    """One hider at one spread.
+    """Result of one hider at one spread.
 
     Attributes:
-        hider: its name.
+        hider: name of the hider.
         spread: cover pixels per pixel of the secret.
         simulated: see `Hidden`.
-        summaries: by the names of `FIGURES`.
-        values: the same, one value per pair.
+        summaries: summaries by the names of `FIGURES`.
+        values: single values by the same names, one per pair.
     """
 
     hider: str
@@ -48,8 +50,8 @@ class Evaluation:
 
     Attributes:
         settings: everything that it depends on.
-        pairs: names and digests.
-        lines: hiders in the order given, spreads rising.
+        pairs: names and digests of the pairs.
+        lines: hiders in the given order, spreads ascending.
     """
 
     settings: Row
@@ -57,7 +59,7 @@ class Evaluation:
     lines: tuple[Line, ...]
 
     def as_json(self) -> Row:
-        """Summaries and what they rest on; the values of single pairs are the journal's."""
+        """Return summaries and what they are based on; values of single pairs are in the journal."""
         return {
             **self.settings,
             "pairs": len(self.pairs),
@@ -78,7 +80,7 @@ class Evaluation:
 def settings_of(
     hiders: Sequence[Hider], source: PairSource, spreads: Sequence[int], favor: str, seed: int
 ) -> Row:
-    """What two runs must have in common to be one."""
+    """Return what two runs must share for one to continue the other."""
     return {
         "what": "quality",
         "source": source.description,
@@ -98,32 +100,37 @@ def evaluate(
     favor: str = "balanced",
     seed: int = 0,
     journal: Path | None = None,
+    crew: Crew = HERE,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Measure every hider on every pair.
 
     Args:
-        hiders: the first is the one whose stego PSNR the baselines aim at.
+        hiders: baselines aim at the stego PSNR of the first one.
         source: the pairs.
         spreads: the secret's sides are divided by the square root of each.
-        favor: of the models, for the record.
-        seed: whatever is random follows from it.
-        journal: finished rows; those that it holds are not measured again.
-        progress: told the share of the work done.
+        favor: setting of the models, for the record.
+        seed: determines everything random.
+        journal: file of finished rows, which are not measured again.
+        crew: who measures; the figures are the same but for the seconds, which others at work make longer.
+        progress: called with the share of the work done.
     """
     settings = settings_of(hiders, source, spreads, favor, seed)
     book = Journal(journal, settings, names=("simulated", *FIGURES))
-    rows: dict[tuple[str, int], list[Row]] = {}
     names: list[tuple[str, str]] = []
-    for number, pair in enumerate(source):
-        names.append((pair.name, pair.digest))
-        for spread in spreads:
-            for hider, row in _pair_rows(hiders, pair, spread, f"{seed}/{number}", book):
-                rows.setdefault((hider, spread), []).append(row)
-        if progress is not None:
-            progress("measure", (number + 1) / len(source))
+    found = rows_of(
+        hiders,
+        _chains(source, spreads, seed, names),
+        _row,
+        count=len(source) * len(spreads),
+        book=book,
+        crew=crew,
+        progress=progress,
+    )
     lines = [
-        _line(hider.name, spread, rows[hider.name, spread], seed) for hider in hiders for spread in spreads
+        _line(hider.name, spread, [row[hider.name] for row in found[place :: len(spreads)]], seed)
+        for hider in hiders
+        for place, spread in enumerate(spreads)
     ]
     return Evaluation(settings, tuple(names), tuple(lines))
 
@@ -131,7 +138,7 @@ def evaluate(
 def samples(
     hiders: Sequence[Hider], source: PairSource, count: int, spread: int, seed: int
 ) -> list[tuple[Pair, list[tuple[str, Measured]]]]:
-    """The pictures of the first pairs, made again: everything follows from the seed."""
+    """Make the pictures of the first pairs again: everything follows from the seed."""
     found = []
     for number, pair in zip(range(count), source, strict=False):
         small = pair.with_secret_side(spread**-0.5)
@@ -143,24 +150,20 @@ def samples(
     return found
 
 
-def target_of(first: Row | None) -> float | None:
-    """The stego PSNR that the hiders after the first aim at."""
-    return None if first is None else _number(first["stego_psnr_db"])
+def _chains(
+    source: PairSource, spreads: Sequence[int], seed: int, names: list[tuple[str, str]]
+) -> Iterator[Chain]:
+    """Every pair at every spread; name and digest of each pair are noted."""
+    for number, pair in enumerate(source):
+        names.append((pair.name, pair.digest))
+        for spread in spreads:
+            small = pair.with_secret_side(spread**-0.5)
+            yield Chain(f"{small.digest}/{spread}", small, f"{seed}/{number}/{spread}")
 
 
-def _pair_rows(
-    hiders: Sequence[Hider], pair: Pair, spread: int, seed: str, book: Journal
-) -> Iterable[tuple[str, Row]]:
-    small = pair.with_secret_side(spread**-0.5)
-    first: Row | None = None
-    for hider in hiders:
-        key = f"{small.digest}/{spread}/{hider.name}"
-        row = book.get(key)
-        if row is None:
-            measured = measure(hider, small, f"{seed}/{spread}", target_of(first))
-            row = book.add(key, {"pair": pair.name, "hider": hider.name, **measured.row()})
-        first = first or row
-        yield hider.name, row
+def _row(hider: Hider, pair: Pair, seed: str, stego_psnr_db: float | None) -> Row:
+    measured = measure(hider, pair, seed, stego_psnr_db)
+    return {"pair": pair.name, "hider": hider.name, **measured.row()}
 
 
 def _line(hider: str, spread: int, rows: list[Row], seed: int) -> Line:

@@ -1,7 +1,7 @@
-"""Everything that can hide a picture, behind one door: the program's models and the baselines.
+"""Everything that can hide a picture, behind one interface: the program's models and the baselines.
 
-A hider gives a stego and a way to read it. Baselines are for measurement alone: they carry no header, know
-the secret's size, and their keys come from a seed.
+A hider returns a stego and a function to read it. Baselines are only for measurement: they have no header,
+know the secret's size, and derive their keys from a seed.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class Hidden:
 
     Attributes:
         stego_rgb: (H, W, 3) uint8.
-        reveal: stego pixels, maybe damaged -> (h, w) uint8 at the secret's size, or None if nothing opens.
-        spread: cover pixels per hidden pixel, or 0 where that says nothing.
-        written_bits: bits of a file that were written; 0 where the picture is not a file.
-        simulated: whether the stego is a draw of what an ideal coder would write, and so cannot be read.
+        reveal: stego pixels, perhaps damaged -> (h, w) uint8 in the secret's size, or None if nothing opens.
+        spread: cover pixels per hidden pixel, or 0 where that has no meaning.
+        written_bits: bits of the file that was written; 0 if the picture is not written as a file.
+        simulated: whether the stego simulates an ideal coder, and so cannot be read.
     """
 
     stego_rgb: Array
@@ -56,20 +56,20 @@ class Hider(Protocol):
 
     @property
     def name(self) -> str:
-        """As users ask for it."""
+        """Name on the command line."""
 
     @property
     def identity(self) -> str:
-        """What makes two runs comparable: a checksum or a description of its settings."""
+        """What makes two runs comparable: a checksum, or a description of the settings."""
 
     def hide(self, cover_rgb: Array, secret_gray: Array, seed: str, stego_psnr_db: float | None) -> Hidden:
-        """Hide.
+        """Hide a secret.
 
         Args:
             cover_rgb: (H, W, 3) uint8.
             secret_gray: (h, w) uint8.
-            seed: whatever is random follows from it.
-            stego_psnr_db: what a hider that can choose aims at: that of the model it is compared with.
+            seed: determines everything random.
+            stego_psnr_db: PSNR of the model it is compared with, for hiders that can choose theirs.
         """
 
 
@@ -78,8 +78,8 @@ class _Renamed:
     """A hider under another name.
 
     Attributes:
-        hider: which one.
-        name: as it stands in the tables.
+        hider: the hider.
+        name: its name in the tables.
     """
 
     hider: Hider
@@ -87,18 +87,18 @@ class _Renamed:
 
     @property
     def identity(self) -> str:
-        """The hider's."""
+        """Identity of the hider."""
         return self.hider.identity
 
     def hide(self, cover_rgb: Array, secret_gray: Array, seed: str, stego_psnr_db: float | None) -> Hidden:
-        """As the hider does."""
+        """Hide as the hider does."""
         return self.hider.hide(cover_rgb, secret_gray, seed, stego_psnr_db)
 
 
 def distinct(hiders: Sequence[Hider]) -> list[Hider]:
-    """The same hiders, each under a name of its own, none twice: rows of a table are told apart by it.
+    """Return the hiders with unique names and no duplicates, since names identify the rows of a table.
 
-    Two trainings may have given their models one id; then part of a checksum says which is which.
+    Two trainings may have given their models the same id; then part of a checksum is added.
     """
     identities_of: dict[str, list[str]] = {}
     for hider in hiders:
@@ -116,26 +116,26 @@ _DIGITS = 6
 
 
 def identities(hiders: Sequence[Hider]) -> dict[str, str]:
-    """Name -> identity of every hider, for the record.
+    """Return the identity of every hider by name, for the record.
 
     Raises:
-        UsageError: two have one name, so that their rows would be merged.
+        UsageError: two have the same name, so that their rows would be merged.
     """
     found = {hider.name: hider.identity for hider in hiders}
     if len(found) < len(hiders):
         names = sorted(hider.name for hider in hiders)
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise UsageError(f"two of them are called {', '.join(twice)}", "Give each model an id of its own.")
+        raise UsageError(f"two models are called {', '.join(twice)}", "Give each model an id of its own.")
     return found
 
 
 def seed_bytes(seed: str, purpose: str, count: int = 32) -> bytes:
-    """At most 32 bytes that follow from the seed."""
+    """Derive at most 32 bytes from the seed."""
     return hashlib.sha256(f"{purpose}/{seed}".encode()).digest()[:count]
 
 
 def random_numbers(seed: str, purpose: str) -> np.random.Generator:
-    """A generator that follows from the seed; for measurement alone, never for keys."""
+    """Return a generator derived from the seed; for measurement only, never for keys."""
     return np.random.default_rng(int.from_bytes(seed_bytes(seed, purpose, 16), "big"))
 
 
@@ -143,15 +143,15 @@ def _decibels(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise UsageError(f"{text!r} is no number of dB", "Write ID@DB, as phase@40.") from None
+        raise UsageError(f"{text!r} is not a number of dB", "Write ID@DB, such as phase@40.") from None
 
 
 class ModelHider:
     """A model of the program, run as `hide` and `reveal` run it.
 
     Args:
-        model: id, family or folder of weights; "ID@DB" asks for revealed pictures of so many dB and no more.
-        weights: folder or hub address where an id is looked for; None for the program's own.
+        model: id, family or folder of weights; "ID@DB" sets a target for the revealed pictures in dB.
+        weights: folder or Hub address in which an id is sought; None for the program's own models.
         favor: as for `stegcli hide`.
         device: as for `stegcli hide`.
     """
@@ -165,23 +165,28 @@ class ModelHider:
         self._method, self._model = table.chosen(wanted, self._models, progressive=self._target is not None)
         self._favor = "balanced" if self._method.family == "isgan" else favor
         self._keyring = Keyring(None)
+        self._asked = model, weights, favor, device
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel to another process as what was asked for: there it loads networks of its own."""
+        return type(self), self._asked
 
     @property
     def name(self) -> str:
-        """The model's id, whatever name found it, and the target."""
+        """The model's id, whatever name was given, and the target."""
         name = self._method.family if self._model is None else self._model.id
         return name + ("" if self._target is None else f"@{self._target:g}")
 
     @property
     def identity(self) -> str:
-        """Checksums of its graphs; the version where there are none."""
+        """Checksums of its graphs, or the program's version if it has none."""
         if self._model is None:
             return f"{self._method.family} of stegcli {__version__}"
         return " ".join(f"{role} {digest}" for role, digest in sorted(self._model.files.entry.sha256.items()))
 
     def hide(self, cover_rgb: Array, secret_gray: Array, seed: str, stego_psnr_db: float | None) -> Hidden:
-        """Hide with the public key; the salt follows from the seed."""
-        del stego_psnr_db  # a model has its own
+        """Hide with the public key; the salt is derived from the seed."""
+        del stego_psnr_db  # a model has no choice
         made = self._method.hide(
             Job(
                 Cover(cover_rgb),

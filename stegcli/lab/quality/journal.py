@@ -1,7 +1,7 @@
-"""What a long measurement has finished, one JSON line each, so that it can be cut off and go on.
+"""The finished rows of a long measurement, one JSON line each, so that it can be interrupted and resumed.
 
-A run that is killed, or whose disk is full, leaves a torn line. Lines that are no rows of this measurement
-are passed over, and measured again.
+A run that is killed, or whose disk is full, leaves an incomplete line. Lines that are not rows of this
+measurement are ignored, and measured again.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Row = dict[str, Any]
 
 
 class Journal:
-    """Rows by key, in memory and, if there is a path, in a file that grows by one line at a time.
+    """Rows by key, in memory and, if a path is given, in a file that grows by one line at a time.
 
     Args:
         path: the file, or None.
-        settings: everything that the rows depend on; a file of other settings is refused.
-        fresh: forget what the file holds.
-        names: what every row must hold.
+        settings: everything on which the rows depend; a file with other settings is refused.
+        fresh: discard what the file holds.
+        names: names that every row must have.
 
     Raises:
         UsageError: the file belongs to another measurement.
@@ -42,9 +42,9 @@ class Journal:
         if b"\n" in content:
             self._load(path, content, settings)
             if not content.endswith(b"\n"):
-                self._append(b"\n")  # or the next line would be torn, too
+                self._append(b"\n")  # otherwise the next line would be damaged, too
             return
-        # Nothing, or a first line that was not finished: there is no row to lose.
+        # Empty, or an incomplete first line: there is no row to lose.
         if content and not content.startswith(b'{"'):
             raise _foreign(path)
         self._append(json.dumps({"settings": settings}).encode() + b"\n", anew=True)
@@ -53,11 +53,11 @@ class Journal:
         return len(self._rows)
 
     def get(self, key: str) -> Row | None:
-        """The row of a finished piece of work."""
+        """Return the row of a finished piece of work."""
         return self._rows.get(key)
 
     def add(self, key: str, row: Row) -> Row:
-        """Note a finished piece of work; the row as it will be read again.
+        """Record a finished piece of work; return the row as it will be read again.
 
         Raises:
             OutputError: it cannot be written.
@@ -84,7 +84,7 @@ class Journal:
             return b""
         except OSError as error:
             raise OutputError(
-                f"{path}: cannot be read ({one_line(error)})", "Remove it, or name another report."
+                f"{path}: cannot be read ({one_line(error)})", "Remove it, or choose another report."
             ) from error
 
     def _load(self, path: Path, content: bytes, settings: Row) -> None:
@@ -101,7 +101,7 @@ class Journal:
 
 
 def _parsed(line: bytes) -> object:
-    """None for what is no JSON."""
+    """Parse a line; None if it is not JSON."""
     try:
         return json.loads(line)
     except (ValueError, RecursionError):
@@ -110,5 +110,5 @@ def _parsed(line: bytes) -> object:
 
 def _foreign(path: Path) -> UsageError:
     return UsageError(
-        f"{path} holds another measurement", "Remove it, name another report, or start anew with --fresh."
+        f"{path} holds another measurement", "Remove it, choose another report, or start over with --fresh."
     )

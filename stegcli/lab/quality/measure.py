@@ -1,4 +1,4 @@
-"""Figures of one pair under one hider, all from files that were written and read again."""
+"""Measure one hider on one pair, with files that are written and read again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["FIGURES", "NOTHING_GRAY", "Measured", "gray_instead", "measure"]
 Array = NDArray[np.uint8]
 
 NOTHING_GRAY = 128
-"""When nothing can be revealed, the receiver's picture counts as flat gray of this level."""
+"""Grey level of the flat picture that is scored if nothing can be revealed."""
 
 FIGURES = {
     "stego_psnr_db": "stego PSNR, RGB (dB)",
@@ -39,7 +39,7 @@ FIGURES = {
     "hide_seconds": "seconds to hide",
     "reveal_seconds": "seconds to reveal",
 }
-"""Names of a row's figures and what they are. Luma is the 8-bit one."""
+"""Names of a row's figures, and their meaning. Luma is rounded to 8 bits."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ class Measured:
     """One row, and the pictures behind it.
 
     Attributes:
-        figures: by the names of `FIGURES`; None where one has no meaning.
+        figures: values by the names of `FIGURES`; None where one has no meaning.
         stego_rgb: (H, W, 3) uint8, as read from the file.
         revealed_gray: (h, w) uint8, as read from the file.
-        hidden: what the hider gave.
+        hidden: what the hider returned.
     """
 
     figures: dict[str, float | None]
@@ -59,13 +59,13 @@ class Measured:
     hidden: Hidden
 
     def row(self) -> dict[str, Any]:
-        """The figures and facts as JSON knows them; an infinite PSNR is the text "inf"."""
+        """Return figures and facts as JSON values; an infinite PSNR is the text "inf"."""
         plain = {k: "inf" if v is not None and math.isinf(v) else v for k, v in self.figures.items()}
         return {**plain, "spread": self.hidden.spread, "simulated": self.hidden.simulated}
 
 
 def measure(hider: Hider, pair: Pair, seed: str, stego_psnr_db: float | None) -> Measured:
-    """Hide, write, read, reveal, write, read, compare. Arguments as for `Hider.hide`."""
+    """Hide, write, read, reveal, write, read and compare. Arguments as for `Hider.hide`."""
     start = time.perf_counter()
     hidden = hider.hide(pair.cover_rgb, pair.secret_gray, seed, stego_psnr_db)
     with TemporaryDirectory() as folder:
@@ -87,7 +87,7 @@ def measure(hider: Hider, pair: Pair, seed: str, stego_psnr_db: float | None) ->
 
 
 def gray_instead(revealed: Array | None, secret_gray: Array) -> Array:
-    """(h, w) uint8: what the receiver sees; flat gray if nothing opened."""
+    """Return what the receiver sees, (h, w) uint8; flat gray if nothing opened."""
     return np.full_like(secret_gray, NOTHING_GRAY) if revealed is None else revealed
 
 

@@ -1,1 +1,1 @@
-"""Tables, charts and pages of what was measured."""
+"""Reports of measurements: tables, charts and pages."""

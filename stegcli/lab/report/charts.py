@@ -1,4 +1,4 @@
-"""Charts, drawn by matplotlib, as pictures that a page can hold."""
+"""Charts drawn with matplotlib, as pictures that a page can embed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stegcli.lab.extras import load
 
 __all__ = ["Curve", "curves", "histogram"]
 
-# Okabe and Ito's eight colours, which the colour-blind tell apart, and two more.
+# Okabe and Ito's eight colours, which colour-blind people can distinguish, and two more.
 _COLOURS: Final = (
     *("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9"),
     *("#e69f00", "#000000", "#999999", "#7a5195", "#8c6d31"),
@@ -29,17 +29,17 @@ _STYLE: Final = {
     "axes.axisbelow": True,
     "grid.color": "#e4e4e4",
     "legend.frameon": False,
-    "svg.hashsalt": "stegcli",  # the same chart gives the same bytes
+    "svg.hashsalt": "stegcli",  # the same chart always gives the same bytes
 }
 _SIZE: Final = (7.4, 3.2)  # inches
 _BINS: Final = 24
 _FEW: Final = 20
-"""Points of a line that are still marked one by one."""
+"""Up to this many points of a line are marked individually."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A line of a chart: points (x, y), and y's interval where it is known."""
+    """A line in a chart: points (x, y), and intervals of y if they are known."""
 
     name: str
     points: Sequence[tuple[float, float]]
@@ -47,7 +47,7 @@ class Curve:
 
 
 def curves(x_title: str, y_title: str, lines: Sequence[Curve], *, log_x: bool = False) -> str:
-    """A chart of lines with their points and intervals, as a data: address; "" where there are no points."""
+    """Return a chart of lines with points and intervals as a data: URI; "" if there are no points."""
     lines = [line for line in lines if line.points]
 
     def draw(axes: Any) -> None:  # noqa: ANN401 - matplotlib's
@@ -65,7 +65,7 @@ def curves(x_title: str, y_title: str, lines: Sequence[Curve], *, log_x: bool = 
 
 
 def histogram(x_title: str, samples: Sequence[tuple[str, Sequence[float]]]) -> str:
-    """How the values of each name are spread, as step lines over common bins; as `curves`."""
+    """Return the distributions of several sets of values as step lines over common bins; as `curves`."""
     every = [value for _, values in samples for value in values]
 
     def draw(axes: Any) -> None:  # noqa: ANN401

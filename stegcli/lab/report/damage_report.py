@@ -1,4 +1,4 @@
-"""Damage as tables and curves."""
+"""Reports of damage as tables and curves."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _NOTE = (
 
 
 def markdown_report(heading: str, rows: Sequence[DamageRow]) -> str:
-    """One table per damage."""
+    """Return one table for each kind of damage."""
     tables = [f"## {damage.name}\n\n{markdown(_table(damage, rows))}" for damage in DAMAGES]
     return markdown_page(heading, [_NOTE, *tables])
 
 
 def html(heading: str, rows: Sequence[DamageRow]) -> str:
-    """Curves and tables on one page."""
+    """Return a page of curves and tables."""
     sections = [(damage.name, [_chart(damage, rows)], _table(damage, rows)) for damage in DAMAGES]
     return render("sections", heading=heading, notes=_NOTE, sections=sections)
 

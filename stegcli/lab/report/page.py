@@ -1,4 +1,4 @@
-"""One HTML page that holds everything: tables, charts and pictures, nothing beside it."""
+"""Render a self-contained HTML page with tables, charts and pictures."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ _PURPOSE = "a report as a page"
 
 
 def check_extra() -> None:
-    """Before anything long is measured: whether a page could be made of it.
+    """Check, before anything long is measured, that a page can be made of it.
 
     Raises:
-        MissingExtraError: it could not.
+        MissingExtraError: it cannot.
     """
     for module in ("jinja2", "matplotlib"):
         load(module, _PURPOSE)
 
 
 def render(template: str, **values: object) -> str:
-    """The page of a template of this room, by its name and the values that it shows; text is escaped.
+    """Render a template of this package, given the values that it shows; text is escaped.
 
     Raises:
         MissingExtraError: `stegcli[lab]` is not installed.

@@ -1,4 +1,4 @@
-"""Pictures for a report: residuals made visible, and files as text that a page can hold."""
+"""Pictures for a report: visible residuals, and files as text that a page can embed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ U8 = NDArray[np.uint8]
 
 _MIDDLE = 128
 _SHOWN_SHARE = 0.998
-"""A few outliers must not hide the rest; they are cut."""
+"""A few outliers must not hide the rest; they are clipped."""
 
 
 def amplified(first: U8, second: U8) -> tuple[U8, int]:
-    """Second minus first, multiplied until all but one in 500 fit, around mid-gray; and the factor.
+    """Return second minus first around mid-gray, multiplied until all but one in 500 fit; and the factor.
 
-    The factor stands in the upper left corner of the picture as well, for pictures get cut out of pages.
+    The factor is also written in the upper left corner, since pictures get separated from their pages.
     """
     residual = second.astype(np.int16) - first.astype(np.int16)
     largest = float(np.quantile(np.abs(residual), _SHOWN_SHARE)) or float(np.abs(residual).max())
@@ -30,13 +30,13 @@ def amplified(first: U8, second: U8) -> tuple[U8, int]:
 
 
 def residual_picture(first: U8, second: U8, gain: int) -> U8:
-    """Second minus first, `gain` times, around mid-gray; what is larger is cut."""
+    """Return second minus first, times `gain`, around mid-gray; larger values are clipped."""
     residual = second.astype(np.int16) - first.astype(np.int16)
     return np.clip(residual * gain + _MIDDLE, 0, 255).astype(np.uint8)
 
 
 def data_uri(pixels: U8, *, exact: bool = True) -> str:
-    """A WebP picture as a data: address; without loss, or a third as large."""
+    """Return a WebP picture as a data: URI; lossless, or a third as large."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "WEBP", lossless=exact, quality=80, method=4)
     return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode("ascii")

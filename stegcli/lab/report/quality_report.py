@@ -1,4 +1,4 @@
-"""Quality as tables, curves over the spread, histograms and pictures."""
+"""Reports of quality as tables, curves over the spread, histograms and pictures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Charts = list[tuple[str, str]]
 
 
 def markdown_report(evaluation: Evaluation) -> str:
-    """The evaluation as a Markdown page."""
+    """Return the evaluation as a Markdown page."""
     details = [f"## {_told(line)}\n\n{markdown(_detail_table(line))}" for line in evaluation.lines]
     return markdown_page(
         _heading(evaluation), [markdown(summary_table(evaluation)), _notes(evaluation), *details]
@@ -36,10 +36,10 @@ def markdown_report(evaluation: Evaluation) -> str:
 
 
 def html(evaluation: Evaluation, sheets: Sequence[tuple[Pair, list[tuple[str, Measured]]]]) -> str:
-    """The evaluation as a page.
+    """Return the evaluation as an HTML page.
 
     Args:
-        evaluation: its figures.
+        evaluation: the evaluation.
         sheets: pairs to show, each with the hiders' results.
     """
     facts = [f"{name}: {identity}" for name, identity in evaluation.settings["hiders"].items()]
@@ -60,7 +60,7 @@ def html(evaluation: Evaluation, sheets: Sequence[tuple[Pair, list[tuple[str, Me
 
 
 def summary_table(evaluation: Evaluation) -> Table:
-    """Means with their 95 % intervals, for reading at a glance."""
+    """Return means with their 95 % intervals, as an overview."""
     head = ["", "spread", *(FIGURES[name] for name in _BRIEF)]
     return [
         head,
@@ -72,7 +72,7 @@ def summary_table(evaluation: Evaluation) -> Table:
 
 
 def _detail_table(line: Line) -> Table:
-    """Every figure of one hider at one spread."""
+    """Return every figure of one hider at one spread."""
     rows = [
         [FIGURES[name], *(f"{value:.{_digits(name)}f}" for value in (s.mean, s.low, s.high, s.median, s.p5))]
         for name, s in line.summaries.items()
@@ -81,13 +81,13 @@ def _detail_table(line: Line) -> Table:
 
 
 def _heading(evaluation: Evaluation) -> str:
-    """What was measured, in a line."""
+    """Return a line that says what was measured."""
     source, favor, seed = (evaluation.settings[name] for name in ("source", "favor", "seed"))
     return f"{len(evaluation.pairs)} pairs of {source}, favor {favor}, seed {seed}"
 
 
 def _notes(evaluation: Evaluation) -> str:
-    """How to read the tables."""
+    """Return how to read the tables."""
     text = (
         "All figures are of 8-bit files, written and read again. In brackets: 95 % interval of the mean by "
         f"bootstrap over pairs. A PSNR of equal pictures counts as {LOSSLESS_DB:.0f} dB in a mean. Spread: "
@@ -102,7 +102,7 @@ def _notes(evaluation: Evaluation) -> str:
 
 
 def _sections(evaluation: Evaluation) -> Iterator[tuple[str, Charts]]:
-    """Titles, and the charts below them."""
+    """Yield titles, with the charts below them."""
     spreads = evaluation.settings["spreads"]
     if len(spreads) > 1:
         yield (
@@ -146,7 +146,7 @@ def _histogram(evaluation: Evaluation, name: str, spread: int) -> str:
 
 
 def _figures(pair: Pair, measured: Measured) -> Charts:
-    """Captions and pictures of one hider's row."""
+    """Return captions and pictures of one hider's result."""
     residual, gain = amplified(pair.cover_rgb, measured.stego_rgb)
     secret_residual, secret_gain = amplified(pair.secret_gray, measured.revealed_gray)
     return [
@@ -166,7 +166,7 @@ def _decibel(value: float | None) -> str:
 
 
 def _label(line: Line) -> str:
-    """The hider's name, marked if its stegos are simulated."""
+    """Return the hider's name, marked if its stegos are simulated."""
     return line.hider + SIMULATED_MARK * line.simulated
 
 

@@ -1,4 +1,4 @@
-"""Security as a table and ROC curves."""
+"""Reports of security as a table and ROC curves."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _NOTE = (
     "every sample, or nsF5 in JPEG files, must be caught. avif-hill: an ideal coder, simulated."
 )
 _ROCS = 8
-"""In one chart."""
+"""Largest number of ROC curves in one chart."""
 
 
 def markdown_report(result: SecurityResult) -> str:
-    """The table and how to read it."""
+    """Return the table and how to read it."""
     accuracies = [markdown(_accuracy_table(result))] if result.accuracies else []
     return markdown_page(_heading(result), [markdown(_table(result)), _NOTE, *accuracies])
 
 
 def html(result: SecurityResult) -> str:
-    """The table, and the ROC of each subject."""
+    """Return the table, and the ROC of each subject."""
     lines = [Curve(row.subject, [(x, y) for x, y in row.roc]) for row in result.rows]
     charts = [
         curves("false alarms", "detections", lines[start : start + _ROCS])
@@ -47,7 +47,7 @@ def _heading(result: SecurityResult) -> str:
 
 
 def _table(result: SecurityResult) -> Table:
-    """Detection errors and areas under the ROC, with their 95 % intervals."""
+    """Return detection errors and areas under the ROC, with their 95 % intervals."""
     head = ["", "pairs", "stego PSNR (dB)", "P_E (0.5: never told apart)", "ROC AUC"]
     pooled = [_pooled(row) for row in result.rows]
     if not any(pooled):
@@ -57,7 +57,7 @@ def _table(result: SecurityResult) -> Table:
 
 
 def _pooled(row: SecurityRow) -> str:
-    """By the mean score of a photograph's parts; empty where covers are no parts."""
+    """Return P_E by the mean score of a photograph's parts; empty if covers are not parts."""
     if row.pooled_error is None:
         return ""
     return f"{row.pooled_error:.3f} ({row.pooled_low:.3f} to {row.pooled_high:.3f})"

@@ -1,1 +1,1 @@
-"""How often detectors err about stegos."""
+"""Security: how often detectors err on stegos."""

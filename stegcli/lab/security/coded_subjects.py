@@ -1,7 +1,7 @@
-"""Coded bits as a detector is shown them, and their rival: an ideal coder over HILL costs.
+"""Coded bits as shown to a detector, and their rival: an ideal coder with HILL costs.
 
-A body is a ciphertext, as good as random: random bytes, as many as the secret would take, give stegos of the
-same distribution as `stegcli hide --model coded`, without a codec where the number of bits is given.
+A body is a ciphertext, which looks random: as many random bytes as the secret would take give stegos with the
+same distribution as `stegcli hide --model coded`, and need no codec where the number of bits is given.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["CodedSubject", "HillSubject"]
 U8 = NDArray[np.uint8]
 
 _TAG_BYTES = 16
-"""Of the body's seal."""
+"""Bytes of the body's seal."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class CodedSubject:
     """Coded bits with their head, as `stegcli hide` writes them.
 
     Attributes:
-        name: as it stands in the table.
-        goal: the quality that the secret is revealed at, or the bits of body for each of its pixels. What
-            does not fit is cut off, as `hide` takes the best quality that fits.
+        name: name in the table.
+        goal: the quality at which the secret is revealed, or bits of body for each of its pixels. What
+            does not fit is cut off, just as `hide` takes the best quality that fits.
         spread: cover pixels per pixel of the secret.
-        cost: (H, W) luma in grey levels -> costs; the program's own unless another is being tried.
+        cost: (H, W) luma in grey levels -> costs; the program's own unless others are being tried.
     """
 
     name: str
@@ -49,11 +49,11 @@ class CodedSubject:
     cost: Cost = program_cost
 
     def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
-        """The secret says how many bits there are, and no more."""
+        """Return a stego; the secret only determines the number of bits."""
         return self.write(cover_rgb, self.body_bytes(secret_gray), seed)
 
     def write(self, cover_rgb: U8, body_bytes: int, seed: str) -> U8:
-        """(H, W, 3) uint8 stego with a head and so many bytes of body, or as many as fit."""
+        """Return a stego, (H, W, 3) uint8, with a head and a number of body bytes, or as many as fit."""
         pixels = np.ascontiguousarray(cover_rgb).reshape(-1, 3)
         levels = luma.luma_levels(cover_rgb)
         rho, precision = self.cost(levels).reshape(-1), colour_precision(cover_rgb)
@@ -70,7 +70,7 @@ class CodedSubject:
         return stego.reshape(cover_rgb.shape)
 
     def body_bytes(self, secret_gray: U8) -> int:
-        """(H, W) uint8 secret before it is reduced to its share of the cover -> what its body takes."""
+        """Return the body bytes for an (H, W) uint8 secret, which is first reduced by the spread."""
         secret_gray = smaller(secret_gray, self.spread)
         if isinstance(self.goal, Rate):
             return round(self.goal.bits_per_pixel * secret_gray.size / 8)
@@ -79,10 +79,10 @@ class CodedSubject:
 
 @dataclass(frozen=True)
 class HillSubject:
-    """Bits by an ideal coder over HILL costs, one channel at a time: what it would write, drawn at random.
+    """Bits written by an ideal coder with HILL costs, one channel at a time, simulated at random.
 
     Attributes:
-        name: as it stands in the table.
+        name: name in the table.
         rate: bits per cover pixel.
     """
 
@@ -90,7 +90,7 @@ class HillSubject:
     rate: float
 
     def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
-        """The secret plays no part."""
+        """Return a stego; the secret is not used."""
         del secret_gray
         bits = self.rate * cover_rgb[..., 0].size
         return writing.IdealCoder.on(cover_rgb).write(bits, random_numbers(seed, "changes"))

@@ -1,8 +1,8 @@
-"""A detector that learns: Fisher discriminants on random subspaces, voting.
+"""An ensemble detector: Fisher discriminants on random subspaces that vote.
 
 Kodovsky, Fridrich and Holub, "Ensemble classifiers for steganalysis of digital media", IEEE TIFS 7(2), 2012.
 Each learner sees a bootstrap sample of the pairs and a random subset of the features; the size of the subset
-is the one with the least error on pairs that a learner did not see.
+is the one with the least error on pairs that a learner did not see (out of bag).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ F32 = NDArray[np.float32]
 LEARNERS: Final = 61
 """Odd, so that no vote is a draw."""
 TRIAL_LEARNERS: Final = 15
-"""Enough to choose the size of the subspaces by."""
+"""Number of learners for choosing the size of the subspaces."""
 SUBSPACES: Final = (50, 100, 200, 350, 500)
-_RIDGE: Final = 1e-3  # of the mean variance: keeps a covariance of few pairs invertible
+_RIDGE: Final = 1e-3  # of the mean variance: keeps the covariance invertible if there are few pairs
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Learner:
     """One discriminant.
 
     Attributes:
-        chosen: (k,) features that it sees.
-        weights: (k,).
-        threshold: above it, stego.
-        spread: standard deviation of what `threshold` is compared with, over the training pictures.
+        chosen: (k,) indices of its features.
+        weights: (k,) weights of these features.
+        threshold: a projection above it means stego.
+        spread: standard deviation of the projection over the training pictures.
     """
 
     chosen: NDArray[np.int64]
@@ -43,7 +43,7 @@ class Learner:
     spread: float
 
     def votes(self, values: F32) -> F64:
-        """(n, d) -> (n,) 1 for stego, -1 for cover."""
+        """(n, d) -> (n,) votes: 1 for stego, -1 for cover."""
         above = values[:, self.chosen] @ self.weights > self.threshold
         votes: F64 = np.where(above, 1.0, -1.0)
         return votes
@@ -54,9 +54,9 @@ class Ensemble:
     """A trained detector.
 
     Attributes:
-        centre: (d,) subtracted from features.
-        scale: (d,) then divided by.
-        learners: who vote.
+        centre: (d,) subtracted from the features.
+        scale: (d,) by which they are then divided.
+        learners: the voting learners.
     """
 
     centre: F64
@@ -70,15 +70,15 @@ class Ensemble:
         return mean
 
     def margins(self, values: F32) -> F64:
-        """(n, d) features -> (n,) how sure it is: above 0 stego, in standard deviations of its learners.
+        """(n, d) features -> (n,) mean distance from the thresholds in standard deviations; above 0 is stego.
 
-        Where all learners vote alike, these still tell which picture is more like a stego.
+        If all learners vote alike, this still tells which picture looks more like a stego.
         """
         weights, offset = self.folded()
         return values.astype(np.float64) @ weights + offset
 
     def folded(self) -> tuple[F64, float]:
-        """(d,) weights of raw features, and an offset: the mean margin of the learners, which is linear."""
+        """Return (d,) weights of raw features and an offset that give the mean margin, which is linear."""
         weights, offset = np.zeros_like(self.centre), 0.0
         for learner in self.learners:
             weights[learner.chosen] += learner.weights / learner.spread
@@ -88,12 +88,12 @@ class Ensemble:
 
 
 def train(covers: F32, stegos: F32, seed: int) -> Ensemble:
-    """Learn from pairs.
+    """Train a detector on pairs.
 
     Args:
         covers: (n, d) features.
         stegos: (n, d) features of the same pictures with something hidden, in the same order.
-        seed: of the random subspaces and bootstrap samples.
+        seed: seed of the random subspaces and bootstrap samples.
     """
     both = np.concatenate([covers, stegos])
     centre, scale = both.mean(axis=0, dtype=np.float64), both.std(axis=0, dtype=np.float64)
@@ -112,7 +112,7 @@ def _normal(values: F32, centre: F64, scale: F64) -> F32:
 def _grow(
     covers: F32, stegos: F32, size: int, learner_count: int, seed: int
 ) -> tuple[float, tuple[Learner, ...]]:
-    """Out-of-bag error, and the learners on subspaces of this size."""
+    """Return the out-of-bag error, and the learners on subspaces of this size."""
     rng = np.random.default_rng([seed, size])
     count, dimensions = covers.shape
     learners = []
@@ -130,7 +130,7 @@ def _grow(
 
 
 def _discriminant(covers: F32, stegos: F32, chosen: NDArray[np.int64]) -> Learner:
-    """Fisher's direction, and the threshold of least error on the same pairs."""
+    """Return Fisher's direction, and the threshold with the least error on the same pairs."""
     a, b = covers[:, chosen], stegos[:, chosen]
     mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
     deviations = np.concatenate([a - mean_a, b - mean_b])
@@ -138,12 +138,12 @@ def _discriminant(covers: F32, stegos: F32, chosen: NDArray[np.int64]) -> Learne
     within[np.diag_indices_from(within)] += np.float32(_RIDGE) * np.trace(within) / np.float32(len(chosen))
     weights = np.linalg.solve(within, mean_b - mean_a)
     below, above = a @ weights, b @ weights
-    spread = float(np.concatenate([below, above]).std()) or 1.0  # 0 where no feature tells any two apart
+    spread = float(np.concatenate([below, above]).std()) or 1.0  # 0 if no feature distinguishes any pictures
     return Learner(chosen, weights, _threshold(below, above), spread)
 
 
 def _threshold(covers: F32, stegos: F32) -> float:
-    """Between two values, where (false alarms + missed detections) is least."""
+    """Return the threshold, between two values, at which (false alarms + missed detections) is least."""
     values = np.concatenate([covers, stegos])
     order = np.argsort(values, kind="stable")
     is_stego = order >= len(covers)

@@ -1,31 +1,28 @@
-"""How well a trained detector tells stegos from covers.
+"""Measure how well a trained detector distinguishes stegos from covers.
 
 covers ─(from JPEG, shrunk by a quarter)─> pairs (cover, stego) ─> features ─> folds by pair ─> ensemble ─>
 scores
 
-A pair is never split between training and test, nor are the tiles of one photograph. The detection error P_E
-is that of detectors which did not see the pair, at the threshold that they chose in training: (false alarms +
-missed detections) / 2. Two controls stand in every table: covers against other covers, where only 0.5 is
-honest, and LSB matching of every sample, which must be caught.
+Neither a pair nor the tiles of one photograph are ever split between training and test. The detection error
+P_E is that of detectors that did not see the pair, at the threshold chosen in training: (false alarms +
+missed detections) / 2. Every table has two controls: covers against other covers, for which only 0.5 is
+plausible, and LSB matching of every sample, which must be detected.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stegcli.cores import cores
+from stegcli.crew.base import Crew
 from stegcli.lab.data import photos
 from stegcli.lab.data.covers import SHRINK, covers_of, load_cover, middle
 from stegcli.lab.data.tiles import Tile
@@ -38,13 +35,13 @@ from stegcli.progress import Progress
 
 __all__ = [
     "COVER_CONTROL",
+    "PROCESSES",
     "SHRINK",
     "Cover",
     "SecurityRow",
     "assess",
     "covers_of",
     "held_out",
-    "in_processes",
     "load_cover",
     "pixels",
 ]
@@ -58,6 +55,9 @@ _Case = tuple[F32, F32, I64 | None, Sequence[int]]
 
 FOLDS: Final = 5
 
+PROCESSES: Final = Crew()
+"""One for each core, of one thread each."""
+
 
 def assess(
     subjects: Sequence[Subject],
@@ -69,29 +69,29 @@ def assess(
     seed: int = 0,
     trainings: int = 1,
     kept: Path | None = None,
-    workers: int | None = None,
+    crew: Crew = PROCESSES,
     progress: Progress | None = None,
 ) -> list[SecurityRow]:
     """Judge every subject on the same covers; the control of covers against covers comes first.
 
     Args:
-        subjects: what is compared.
-        refs: pictures for the covers, as `covers_of` or `tiles_of` gives them; secrets are the same ones in
-            another order, for tiles those of another photograph.
+        subjects: the subjects.
+        refs: pictures for the covers, as returned by `covers_of` or `tiles_of`; the secrets are the same
+            pictures in another order, for tiles those of another photograph.
         feature_set: one of `features.FEATURES`, or its `SUITE`.
-        shrink: at least so far; 1 leaves a JPEG's block grid in the covers. Tiles say for themselves.
-        part: of each side of the covers that is kept, for smaller ones with the same pixels.
-        seed: of embedding, folds and ensembles.
-        trainings: of each detector, with other folds and ensembles each time; their errors are averaged.
-        kept: folder of what was looked at already, so that a run that was cut short goes on from there.
-        workers: processes; None for one per core.
-        progress: told the share of the work done.
+        shrink: least shrinking; 1 keeps a JPEG's block grid in the covers. Tiles have their own factor.
+        part: share of each side of the covers that is kept, for smaller covers with the same pixels.
+        seed: seed of embedding, folds and ensembles.
+        trainings: number of trainings of each detector, each with other folds and ensembles, averaged.
+        kept: folder that stores features, so that an interrupted run can be resumed.
+        crew: who does it; all but `HERE` give the same figures to the last digit.
+        progress: called with the share of the work done.
     """
     detectors = features.detectors(feature_set)
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
     extracts = tuple(dict.fromkeys(name for names in detectors.values() for name in names))
-    values, psnr = _collect(subjects, refs, _Look(extracts, shrink, part, kept), seed, workers, progress)
+    values, psnr = _collect(subjects, refs, _Look(extracts, shrink, part, kept), seed, crew, progress)
     seeds = [seed + FOLDS * 1000 * number for number in range(trainings)]
     groups = _photographs(refs)
     work: list[_Case] = [
@@ -100,8 +100,8 @@ def assess(
         for names in detectors.values()
     ]
     scores = []
-    for found in in_processes(_held_out_scores, work, workers, batch=1):
-        scores.append(found)
+    for pair in crew.map(_held_out_scores, work):
+        scores.append(pair)
         if progress is not None:
             progress("train", len(scores) / len(work))
     means = [None, *(float(mean) for mean in psnr.mean(axis=0))]
@@ -120,7 +120,7 @@ def assess(
 
 
 def _photographs(refs: Sequence[Cover]) -> I64 | None:
-    """(n,) number of each tile's photograph; None where every cover is a picture of its own."""
+    """Return (n,) the number of each tile's photograph; None if every cover is a picture of its own."""
     keys = [ref.photograph.key for ref in refs if isinstance(ref, Tile)]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return np.array([numbers[key] for key in keys]) if keys else None
@@ -136,12 +136,12 @@ def _classes(values: Sequence[F32], index: int, groups: I64 | None) -> tuple[F32
 
 
 def _those(groups: I64 | None, index: int) -> I64 | None:
-    """Of the pairs that `_classes` gives: of two covers, the group of the first."""
+    """Return the groups of the pairs that `_classes` returns: for two covers, the group of the first."""
     return groups[: _half(len(groups), groups)] if groups is not None and index == 0 else groups
 
 
 def _half(count: int, groups: I64 | None) -> int:
-    """Of the covers, in whole photographs."""
+    """Return half the number of covers, in whole photographs."""
     each = _largest(groups)
     return count // (2 * each) * each
 
@@ -152,7 +152,7 @@ def _largest(groups: I64 | None) -> int:
 
 @dataclass(frozen=True)
 class _Look:
-    """How pictures are looked at: features by name, see `assess` for the rest."""
+    """How pictures are examined: features by name, see `assess` for the rest."""
 
     extracts: tuple[str, ...]
     shrink: float
@@ -165,10 +165,10 @@ def _collect(
     refs: Sequence[Cover],
     look: _Look,
     seed: int,
-    workers: int | None,
+    crew: Crew,
     progress: Progress | None,
 ) -> tuple[dict[str, F32], F64]:
-    """(n, 1 + subjects, d) features by name, covers first; (n, subjects) stego PSNR."""
+    """Return (n, 1 + subjects, d) features by name, covers first; and (n, subjects) stego PSNR."""
     groups = _photographs(refs)
     apart = _largest(groups)
     secrets = [*refs[apart:], *refs[:apart]]
@@ -176,9 +176,7 @@ def _collect(
         (f"{seed}/{i}", cover, secret) for i, (cover, secret) in enumerate(zip(refs, secrets, strict=True))
     ]
     rows, psnr = [], []
-    for done, (row, quality) in enumerate(
-        in_processes(partial(_examine, tuple(subjects), look), work, workers, batch=4), start=1
-    ):
+    for done, (row, quality) in enumerate(crew.map(partial(_examine, tuple(subjects), look), work), start=1):
         rows.append(row)
         psnr.append(quality)
         if progress is not None:
@@ -186,36 +184,12 @@ def _collect(
     return {name: np.stack([row[name] for row in rows]) for name in look.extracts}, np.array(psnr)
 
 
-def in_processes(
-    function: Callable[[Any], Any], work: list[Any], workers: int | None, batch: int
-) -> Iterator[Any]:
-    """Like map, in order, over processes of one thread each; `batch` pieces of work travel together."""
-    workers = cores() if workers is None else workers
-    if workers == 1:
-        yield from map(function, work)
-        return
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))  # one process per core, so one thread per process
-    try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            yield from pool.map(function, work, chunksize=batch)
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-_THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-
-
 def _examine(
     subjects: Sequence[Subject],
     look: _Look,
     item: tuple[str, Cover, Cover],
 ) -> tuple[dict[str, F32], list[float]]:
-    """Features of one cover and of its stegos by name, and their PSNR."""
+    """Return features of one cover and of its stegos by name, and the PSNR of the stegos."""
     seed, *refs = item
     cover, secret = (middle(pixels(ref, look.shrink), look.part) for ref in refs)
     asked = (seed, *(ref.key for ref in refs), look.shrink, look.part)
@@ -228,7 +202,7 @@ def _examine(
 def _seen(
     subject: Subject | None, look: _Look, asked: tuple[object, ...], cover: U8, secret: U8
 ) -> Mapping[str, NDArray[np.floating[Any]]]:
-    """Features of a stego by name, and its PSNR; of the cover for None. From what was kept, if it was."""
+    """Return features of a stego by name, with its PSNR, or of the cover for None; from the store if kept."""
     path = None if look.kept is None else look.kept / _name(subject, look, asked)
     if path is not None and path.is_file():
         with np.load(path) as kept:

@@ -1,9 +1,9 @@
-"""How well detectors tell JPEG files that carry from those that do not.
+"""Measure how well detectors distinguish JPEG files that carry from those that do not.
 
 photographs ─(shrunk)─> squares ─(quality)─> JPEG ─> stegos ─> DCTR, GFR ─> folds by photograph ─> ridge
 
-Squares of one photograph are never split between training and test: they share their noise. Shrinking takes
-away what the photograph's own JPEG left in it. Of the detectors, the one that errs least counts.
+Squares of one photograph are never split between training and test, since they share their noise. Shrinking
+removes the traces of the photograph's own JPEG. The detector with the least error counts.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from PIL import Image
 
 from stegcli.carriers.jpeg_fresh import fresh_cover
 from stegcli.carriers.jpeg_scan import JpegCover
+from stegcli.crew.base import Crew
 from stegcli.errors import UsageError
 from stegcli.lab.data import photos
 from stegcli.lab.security import jpeg_features, ridge, verdicts
-from stegcli.lab.security.evaluate import in_processes
+from stegcli.lab.security.evaluate import PROCESSES
 from stegcli.lab.security.jpeg_subjects import CodedJpegSubject, JpegSubject, NsF5Subject
 from stegcli.lab.security.verdicts import COVER_CONTROL, SecurityRow
 from stegcli.pictures.writing import save_bytes
@@ -43,7 +44,7 @@ _SIDE: Final = 512
 _CONTROL_RATE: Final = 0.4
 _LEAST_PHOTOGRAPHS: Final = ridge.FOLDS
 _CONTROLS: Final = 4
-"""Ways to part the photographs in two for the control of covers."""
+"""Number of random halvings of the photographs in the control of covers."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,11 @@ class CoverSet:
     """Files that a detector learns from and judges together.
 
     Attributes:
-        quality: of the files.
-        shrink: factor by which photographs are shrunk first. The less, the smoother are the squares, and the
-            more there are.
-        rates: of coded bits, per AC coefficient of luma that is not zero.
-        informed: rates with side information, as in a file that the program makes itself.
-        one_in: of how many squares one is taken.
+        quality: quality of the files.
+        shrink: factor by which photographs are shrunk first; the closer to 1, the more squares there are.
+        rates: coded bits per non-zero AC coefficient of luma.
+        informed: the same with side information, as for a file that the program itself makes.
+        one_in: every how-manieth square is used.
     """
 
     quality: int
@@ -72,7 +72,7 @@ COVER_SETS: Final = (
     CoverSet(75, 2 / 3, rates=(0.1,)),
     CoverSet(90, 2 / 3, rates=(0.1, 0.4), informed=(0.4,)),
 )
-"""Nine tenths leave nearly what users have, two thirds nothing of a photograph's own JPEG."""
+"""Shrinking to two thirds removes a photograph's own JPEG; nine tenths is close to what users have."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ class Square:
 
     Attributes:
         rgb: (512, 512, 3) uint8.
-        photograph: its number.
-        name: of the photograph and the place in it.
+        photograph: number of the photograph.
+        name: name of the photograph, and the position in it.
     """
 
     rgb: U8
@@ -92,7 +92,7 @@ class Square:
 
 @dataclass(frozen=True)
 class _Look:
-    """How squares are looked at; see `assess`."""
+    """How squares are examined; see `assess`."""
 
     subjects: tuple[JpegSubject, ...]
     covers: CoverSet
@@ -101,7 +101,7 @@ class _Look:
 
 
 def squares(refs: Sequence[photos.ImageRef], shrink: float, most: int | None) -> Iterator[Square]:
-    """Parts of each photograph, `most` at most, that do not overlap and lie as far apart as they can.
+    """Yield parts of each photograph, at most `most`, that do not overlap and are as far apart as possible.
 
     Raises:
         UsageError: too few photographs are large enough.
@@ -127,7 +127,7 @@ def squares(refs: Sequence[photos.ImageRef], shrink: float, most: int | None) ->
 
 
 def subjects_of(covers: CoverSet) -> list[JpegSubject]:
-    """What is judged in files of one set, the control that must be caught first."""
+    """Return what is judged in files of one set; the control that must be detected comes first."""
     quality = f"q{covers.quality}"
     return [
         NsF5Subject(f"nsF5, {quality}, {_CONTROL_RATE:g} bpnzAC", _CONTROL_RATE),
@@ -145,25 +145,25 @@ def assess(
     *,
     seed: int = 0,
     kept: Path | None = None,
-    workers: int | None = None,
+    crew: Crew = PROCESSES,
     progress: Progress | None = None,
 ) -> list[SecurityRow]:
     """Judge every subject on the same files; the control of covers against covers comes first.
 
     Args:
-        covers: what is judged in which files.
-        parts: of which the files are made, of eight photographs at least.
-        seed: of embedding and folds.
-        kept: folder of what was looked at already, so that a run that was cut short goes on from there.
-        workers: processes; None for one per core.
-        progress: told the share of the work done.
+        covers: what is judged, in which files.
+        parts: squares for the files, from at least eight photographs.
+        seed: seed of embedding and folds.
+        kept: folder that stores features, so that an interrupted run can be resumed.
+        crew: as for `security.assess`.
+        progress: called with the share of the work done.
     """
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
     parts, subjects = parts[:: covers.one_in], subjects_of(covers)
     rows, psnr = [], []
     look = partial(_examine, _Look(tuple(subjects), covers, seed, kept))
-    for features, decibels in in_processes(look, list(parts), workers, batch=1):
+    for features, decibels in crew.map(look, list(parts)):
         rows.append(features)
         psnr.append(decibels)
         if progress is not None:
@@ -185,7 +185,7 @@ def assess(
 
 
 def _examine(look: _Look, part: Square) -> tuple[F32, list[float]]:
-    """(1 + subjects, d) features of one file and of its stegos, and the PSNR of their luma."""
+    """Return (1 + subjects, d) features of one file and of its stegos, and the PSNR of their luma."""
     fresh = cache(lambda: fresh_cover(part.rgb, look.covers.quality))
     found = [_seen(subject, look, part.name, fresh) for subject in (None, *look.subjects)]
     return np.stack([features for features, _ in found]), [psnr for _, psnr in found[1:]]
@@ -194,7 +194,7 @@ def _examine(look: _Look, part: Square) -> tuple[F32, list[float]]:
 def _seen(
     subject: JpegSubject | None, look: _Look, name: str, fresh: Callable[[], tuple[JpegCover, F32]]
 ) -> tuple[F32, float]:
-    """Features and PSNR of a stego, or of the cover for None. From what was kept, if it was."""
+    """Return features and PSNR of a stego, or of the cover for None; from the store if kept."""
     asked = (subject and subject.name, name, look.covers.quality, look.seed, look.covers.shrink, _SIDE)
     path = look.kept and look.kept / f"{hashlib.sha256(repr(asked).encode()).hexdigest()[:32]}.npz"
     if path and path.is_file():
@@ -212,7 +212,7 @@ def _seen(
 
 
 def _psnr(cover: JpegCover, luma: NDArray[np.int16]) -> float:
-    """Of decoded luma, before it is rounded: the transform is orthonormal. Infinite for the cover."""
+    """Return the PSNR of decoded luma before rounding: the transform is orthonormal."""
     steps = (luma - cover.luma).astype(np.float64) * cover.luma_quantization
     with np.errstate(divide="ignore"):
         return float(10 * np.log10(255**2 / (np.square(steps).sum() / luma.size)))
@@ -227,10 +227,10 @@ def _pair_scores(covers: F32, stegos: F32, photographs: I64, seed: int) -> tuple
 
 
 def _control(covers: F32, photographs: I64, seed: int, name: str) -> SecurityRow:
-    """Covers of one half of the photographs against those of the other, which nothing tells apart.
+    """Judge covers of half of the photographs against those of the other half: a control.
 
-    Several halves, for photographs are few. Each serves twice, the halves changing places, which turns the
-    detector's scores round: so every cover is once one kind and once the other.
+    Photographs are few, so they are halved several times. Swapping the two halves negates the detector's
+    scores, so each halving gives every cover a score as one kind and as the other.
     """
     scores = {
         each: _halves(covers[:, columns], photographs, seed) for each, columns in jpeg_features.SETS.items()
@@ -239,7 +239,7 @@ def _control(covers: F32, photographs: I64, seed: int, name: str) -> SecurityRow
 
 
 def _halves(covers: F32, photographs: I64, seed: int) -> tuple[F64, F64]:
-    """(halves, n) scores of each cover as one kind, and as the other."""
+    """Return (halvings, n) scores of each cover as one kind, and as the other."""
     found = []
     for number in range(_CONTROLS):
         half = np.random.default_rng([seed, number]).permutation(photographs.max() + 1) % 2

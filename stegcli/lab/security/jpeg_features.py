@@ -1,12 +1,12 @@
-"""What detectors of changed JPEG coefficients look at: DCTR and GFR, 17,000 numbers a picture.
+"""Features for detectors of changed JPEG coefficients: DCTR and GFR, 17,000 numbers per picture.
 
     decoded luma ─> 64 cosines and 128 Gabor filters at every pixel ─> magnitudes, quantised, at most four
-    ─> counted by place in the block, places that mirror each other together ─> shares
+    ─> counted by position in the block, mirrored positions merged ─> shares
 
 Holub and Fridrich, "Low-complexity features for JPEG steganalysis using undecimated DCT", IEEE TIFS 10(2),
 2015 (DCTR); Song, Liu, Yang, Luo and Zhang, "Steganalysis of adaptive JPEG steganography using 2D Gabor
 filters", IH&MMSec 2015 (GFR), here with 16 directions, and zero mean as in the authors' own code. The numbers
-are those of sealwatch, in a tenth of its time.
+agree with those of sealwatch, at a fraction of its time.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ I64 = NDArray[np.int64]
 
 _CUT: Final = 4
 _MERGED: Final = 5
-"""Rows of a block that differ when mirrored ones count as one; columns likewise."""
+"""Rows of a block that remain distinct when mirrored ones are merged; columns likewise."""
 _BINS: Final = _MERGED**2 * (_CUT + 1)
-"""Numbers of one filter."""
+"""Number of features of one filter."""
 _DIRECTIONS: Final = 16
 _SCALES: Final = {0.5: 0.5, 0.75: 1.0, 1.0: 1.5, 1.25: 2.0}
-"""Standard deviation of a Gabor filter -> by how many steps its magnitudes are quantised."""
+"""Standard deviation of a Gabor filter -> quantisation step of its magnitudes, in units of DCTR's step."""
 _DCTR: Final = dct.SIDE**2 * _BINS
 _GFR: Final = 2 * len(_SCALES) * (_DIRECTIONS // 2 + 1) * _BINS
 SIZE: Final = _DCTR + _GFR
 SETS: Final = {"DCTR": slice(_DCTR), "DCTR + GFR": slice(SIZE)}
-"""Name -> where the features of a detector are. GFR alone finds less than either."""
+"""Detector -> indices of its features. GFR alone finds less than either."""
 
 
 def features(luma: I16, table: NDArray[np.int32], step: float) -> F32:
-    """Features of a JPEG.
+    """Return the features of a JPEG.
 
     Args:
         luma: (R, C, 8, 8) quantised coefficients, vertical frequency first.
-        table: (8, 8) their steps.
-        step: by which magnitudes are quantised: 4 for quality 75, 1.6 for quality 90; DCTR's paper has
-            8 (2 - quality / 50) from quality 50, and GFR's steps for quality 75 are scaled alike.
+        table: (8, 8) quantisation table.
+        step: quantisation step of magnitudes: 4 for quality 75, 1.6 for quality 90; in DCTR's paper
+            8 (2 - quality / 50) from quality 50 on, with which GFR's steps are scaled here.
 
     Returns:
-        (17000,) float32: shares, of 5 values for each of 25 places, and of those for each filter.
+        (17000,) float32 shares: of 5 values, at each of 25 positions, for each filter.
     """
     picture = dct.join_blocks(dct.inverse(luma.astype(np.float32) * table.astype(np.float32)))
     halves = (_KERNELS / step)[:, : dct.SIDE**2 // 2].astype(np.float32)
@@ -84,11 +84,11 @@ _HALF: Final = 0.499
 """Nearly: in step with the blocks, responses are multiples of the table's steps, and many of these lie half
 way between two magnitudes, where the last bit would choose."""
 _ROWS: Final = 255
-"""At once: as many as a byte counts, and few enough to stay in the cache."""
+"""Patches at once: as many as a byte can count, and few enough to stay in the cache."""
 
 
 def _mirrored(shares: F64) -> F64:
-    """(128, 25, 5) -> (2, 4, 9, 25, 5): directions that mirror each other together."""
+    """(128, 25, 5) -> (2, 4, 9, 25, 5): with mirrored directions merged."""
     each = shares.reshape(2, len(_SCALES), _DIRECTIONS, _MERGED**2, _CUT + 1)
     half = _DIRECTIONS // 2
     merged = each[:, :, : half + 1].copy()
@@ -97,7 +97,7 @@ def _mirrored(shares: F64) -> F64:
 
 
 def _gabor(scale: float, direction: float, phase: float) -> F64:
-    """(8, 8): a wave of length scale / 0.56, half as long along its crests as across faded, of mean zero."""
+    """(8, 8): a wave of length scale / 0.56 under a Gaussian twice as long along its crests, mean 0."""
     places = np.arange(dct.SIDE) - (dct.SIDE - 1) / 2
     across = places * np.cos(direction) - places[:, None] * np.sin(direction)
     along = -places * np.sin(direction) - places[:, None] * np.cos(direction)
@@ -108,7 +108,7 @@ def _gabor(scale: float, direction: float, phase: float) -> F64:
 
 
 def _kernels() -> F64:
-    """(192, 64): all filters for a step of one, pixels in rows."""
+    """Return (192, 64) all filters for a step of 1, one per row."""
     cosines = [np.outer(vertical, horizontal) for vertical in dct.BASIS for horizontal in dct.BASIS]
     waves = [
         _gabor(scale, np.pi * turn / _DIRECTIONS, phase) / steps
@@ -121,7 +121,7 @@ def _kernels() -> F64:
 
 _KERNELS: Final = _kernels()
 _EVEN: Final = (_KERNELS * _KERNELS[:, ::-1]).sum(axis=1) > 0
-"""Filters that are themselves when turned by half a turn; the others are then their own negative. Half of the
-pixels, added to or taken from those opposite, are enough for either."""
+"""Filters that rotation by 180 degrees leaves unchanged; it negates the others. Half of the pixels, plus or minus
+those opposite, are enough for either."""
 _ORDER: Final = np.argsort(np.concatenate([np.flatnonzero(_EVEN), np.flatnonzero(~_EVEN)]))
-"""Where each filter's counts are, with even ones before odd ones."""
+"""Index of each filter's counts, which list even filters before odd ones."""

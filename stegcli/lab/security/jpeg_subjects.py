@@ -1,4 +1,4 @@
-"""What a detector of JPEG files is shown: coded bits as the program writes them, and nsF5, which is found."""
+"""Subjects in JPEG files: coded bits as the program writes them, and nsF5, which must be detected."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ class JpegSubject(Protocol):
 
     @property
     def name(self) -> str:
-        """As it stands in the table."""
+        """Name in the table."""
 
     def stego(self, cover: JpegCover, error: F32, seed: str) -> I16:
-        """A cover and what rounding took from its luma -> (R, C, 8, 8) int16, luma of the stego."""
+        """Return the stego's luma, (R, C, 8, 8) int16, given a cover and the rounding error of its luma."""
 
 
 @dataclass(frozen=True)
 class CodedJpegSubject:
-    """Coded bits with their head, as `stegcli hide` writes them; a body is as good as random bytes.
+    """Coded bits with their head, as `stegcli hide` writes them; random bytes replace the body.
 
     Attributes:
-        name: as it stands in the table.
-        rate: bits, of head and body together, per AC coefficient of luma that is not zero.
-        informed: whether it knows what rounding took away, as for a file that the program makes itself.
+        name: name in the table.
+        rate: bits, of head and body together, per non-zero AC coefficient of luma.
+        informed: whether the rounding errors are known, as for a file that the program itself makes.
     """
 
     name: str
@@ -55,7 +55,7 @@ class CodedJpegSubject:
         places = head.COEFFICIENTS.draw(len(values), locator)
         rest = np.ones(len(values), dtype=np.bool_)
         rest[places] = False
-        # In a few smooth squares the head alone is more than the rate allows.
+        # In a few smooth squares the head alone exceeds the rate.
         body = rng.bytes(max(0, coefficients.most_bytes(cover, self.rate) - head.MESSAGE_BYTES))
         stego = np.empty_like(values)
         free = Prices(prices.up[rest], prices.down[rest])
@@ -68,14 +68,14 @@ class CodedJpegSubject:
 
 @dataclass(frozen=True)
 class NsF5Subject:
-    """Magnitudes that shrink by one at random places: what a coder without loss would write.
+    """Magnitudes decreased by one at random positions: a simulation of nsF5 with a coder without loss.
 
     Fridrich, Pevny and Kodovsky, "Statistically undetectable JPEG steganography: dead ends, challenges, and
-    opportunities", 2007: F5 with wet paper codes, so that no bit is lost where a coefficient becomes zero.
+    opportunities", 2007: F5 with wet paper codes, so that no bit is lost if a coefficient becomes zero.
 
     Attributes:
-        name: as it stands in the table.
-        rate: bits per AC coefficient of luma that is not zero.
+        name: name in the table.
+        rate: bits per non-zero AC coefficient of luma.
     """
 
     name: str
@@ -94,7 +94,7 @@ class NsF5Subject:
 
 
 def _flips(bits: float) -> float:
-    """The probability, up to a half, of a change whose binary entropy is so many bits."""
+    """Return the probability, up to a half, of a change whose binary entropy is that many bits."""
     low, high = 0.0, 0.5
     for _ in range(50):
         middle = (low + high) / 2

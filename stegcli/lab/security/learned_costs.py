@@ -1,6 +1,6 @@
-"""The program's costs, and those of a network that is being tried, as functions that a subject can carry.
+"""The program's costs, and those of a network under test, as functions that a subject can hold.
 
-Processes that compare subjects each open the network anew.
+Each process that compares subjects opens the network itself.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def _program() -> Loader:
 
 @dataclass(frozen=True)
 class LearnedCost:
-    """Costs by an ONNX file that `python -m stegcli.training costs --export` wrote.
+    """Costs from an ONNX file that `python -m stegcli.training costs --export` wrote.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
     """
 
     path: str
@@ -54,6 +54,6 @@ def _opened(path: str) -> Network:
     if network.contract.role != COST:
         raise UsageError(
             f"{path} is a {network.contract.role}, not a network of costs",
-            "Take a file that `python -m stegcli.training costs --export` wrote.",
+            "Give a file that `python -m stegcli.training costs --export` wrote.",
         )
     return network

@@ -1,4 +1,4 @@
-"""Ready-made security evaluations: which covers, which subjects, which detectors."""
+"""Predefined security evaluations: covers, subjects and detectors."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stegcli._version import __version__
 from stegcli.codecs.base import Rate, Target
+from stegcli.crew.base import Crew
 from stegcli.lab.data import photos, tiles
 from stegcli.lab.data.covers import unlearned
 from stegcli.lab.quality.baselines import baseline
@@ -29,20 +30,20 @@ __all__ = ["JPEG", "PRESETS", "Preset", "SecurityResult", "run", "run_jpeg"]
 
 U8 = NDArray[np.uint8]
 Steganalyzer = Callable[[U8, U8, int], float]
-"""(N, H, W, 3) covers, their stegos and a seed -> its accuracy on those that it did not learn from."""
+"""(N, H, W, 3) covers, their stegos and a seed -> accuracy on pairs that were not trained on."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """How much to look at.
+    """Extent of an evaluation.
 
     Attributes:
-        covers: at most so many.
-        spreads: of the phase channel.
-        rivals: (baseline, spread) to judge beside it.
+        covers: largest number of covers.
+        spreads: spreads of the phase channel.
+        rivals: (baseline, spread) to judge as well.
         coded: spreads of coded bits, revealed at `CODED_DB`.
         rates: bits per cover pixel of coded bits, and of an ideal coder with HILL costs.
-        tiled: whether covers are tiles, as many of each of a few large photographs.
+        tiled: whether covers are tiles, the same number from each of a few large photographs.
     """
 
     covers: int
@@ -54,7 +55,7 @@ class Preset:
 
 
 MODEL_SPREADS: Final = (1, 4)
-"""At which models are judged with real secrets."""
+"""Spreads at which models are judged with real secrets."""
 
 CODED_DB: Final = 40.0
 _HILL_40: Final = "avif-hill-40"
@@ -75,7 +76,7 @@ PRESETS: Final = {
 }
 
 JPEG: Final = "jpeg"
-"""The preset of `run_jpeg`."""
+"""Name of the preset of `run_jpeg`."""
 
 
 @dataclass(frozen=True)
@@ -84,14 +85,14 @@ class SecurityResult:
 
     Attributes:
         sources: data sets.
-        covers: how many.
-        covers_sha256: over their names.
-        feature_set: of the detectors.
-        shrink: how far pictures were shrunk to become covers, at least.
-        seed: of everything random.
+        covers: number of covers.
+        covers_sha256: SHA-256 over their names.
+        feature_set: features of the detectors.
+        shrink: least shrinking of pictures to covers.
+        seed: seed of everything random.
         models: name -> checksums.
-        rows: controls first.
-        accuracies: of the paper's steganalyzer, by subject; empty if it was not asked for.
+        rows: results, controls first.
+        accuracies: accuracy of the paper's steganalyzer by subject; empty if it was not requested.
     """
 
     sources: tuple[str, ...]
@@ -105,7 +106,7 @@ class SecurityResult:
     accuracies: dict[str, float]
 
     def as_json(self) -> dict[str, Any]:
-        """Everything."""
+        """Return all fields as JSON values."""
         return {"what": "security", "version": __version__, **asdict(self)}
 
 
@@ -122,25 +123,25 @@ def run(
     seed: int = 0,
     trainings: int = 1,
     kept: Path | None = None,
-    workers: int | None = None,
+    crew: Crew = evaluate.PROCESSES,
     progress: Progress | None = None,
 ) -> SecurityResult:
     """Judge the phase channel, coded bits, their rivals and the given models on photographs.
 
     Args:
         preset: one of `PRESETS`.
-        datasets: as for `photos.find`; of those that costs learned from, the part that they did not see.
-        data_root: where the known ones lie.
-        models: also judged, with real secrets.
+        datasets: as for `photos.find`; of those on which costs were trained, only the unseen part is used.
+        data_root: folder of the known data sets.
+        models: models to judge as well, with real secrets.
         feature_set: one of `features.FEATURES`, or its `SUITE`.
-        covers: how many instead of the preset's; of tiles about so many, as many of each photograph.
-        shrink: as for `security.assess`; tiles are shrunk by a third.
-        steganalyzer: the paper's, if it shall judge too.
-        seed: of everything random.
-        trainings: as for `security.assess`.
-        kept: likewise.
-        workers: processes; None for one per core.
-        progress: told the stage and its share.
+        covers: number of covers instead of the preset's; of tiles about as many, equally many per photograph.
+        shrink: as for `evaluate.assess`; tiles are shrunk by a third.
+        steganalyzer: the paper's steganalyzer, if it is to judge, too.
+        seed: seed of everything random.
+        trainings: as for `evaluate.assess`.
+        kept: as for `evaluate.assess`.
+        crew: as for `security.assess`.
+        progress: called with the stage and the share of it that is done.
     """
     chosen = PRESETS[preset]
     refs = [ref for dataset in datasets for ref in unlearned(dataset, data_root)]
@@ -154,7 +155,7 @@ def run(
         seed=seed,
         trainings=trainings,
         kept=kept,
-        workers=workers,
+        crew=crew,
         progress=progress,
     )
     accuracies = {}
@@ -182,20 +183,19 @@ def run_jpeg(
     covers: int | None = None,
     seed: int = 0,
     kept: Path | None = None,
-    workers: int | None = None,
+    crew: Crew = evaluate.PROCESSES,
     progress: Progress | None = None,
 ) -> SecurityResult:
-    """Judge coded bits in fresh JPEG files of `jpeg_evaluate.COVER_SETS`, of eight large photographs or more.
+    """Judge coded bits in new JPEG files of `jpeg_evaluate.COVER_SETS`, from at least eight photographs.
 
     Args:
         datasets: as for `photos.find`.
-        data_root: where the known ones lie.
-        covers: about how many squares of each size of photographs, as many of each one; all that there are
-            if None.
-        seed: of everything random.
+        data_root: folder of the known data sets.
+        covers: about how many squares at each shrink factor, equally many per photograph; None for all.
+        seed: seed of everything random.
         kept: as for `jpeg_evaluate.assess`.
-        workers: processes; None for one per core.
-        progress: told the stage and its share.
+        crew: as for `security.assess`.
+        progress: called with the stage and the share of it that is done.
     """
     refs = [ref for dataset in datasets for ref in photos.find(dataset, data_root)]
     each = None if covers is None else max(1, round(covers / max(1, len(refs))))
@@ -207,7 +207,7 @@ def run_jpeg(
         row
         for chosen in jpeg_evaluate.COVER_SETS
         for row in jpeg_evaluate.assess(
-            chosen, parts[chosen.shrink], seed=seed, kept=kept, workers=workers, progress=progress
+            chosen, parts[chosen.shrink], seed=seed, kept=kept, crew=crew, progress=progress
         )
     ]
     return SecurityResult(
@@ -237,7 +237,7 @@ def _names(datasets: Sequence[str]) -> tuple[str, ...]:
 
 
 def _stegos(subject: Subject, covers: U8, seed: int) -> U8:
-    """(N, H, W, 3): each cover with the luma of the next one in it."""
+    """Return (N, H, W, 3): each cover with the luma of the next one hidden in it."""
     secrets = [luma.gray(cover) for cover in np.roll(covers, -1, axis=0)]
     pairs = zip(covers, secrets, strict=True)
     return np.stack([subject.stego(*pair, f"{seed}/{number}") for number, pair in enumerate(pairs)])

@@ -1,9 +1,9 @@
-"""The requantisation attack: who sees that a cover was a JPEG sees what was changed in its pixels.
+"""The requantisation attack: detects changes in the pixels of a cover that was decoded from a JPEG.
 
-pictures ─> lattice of the JPEG ─> share of pixels that move when quantised again ─> threshold ─> verdicts
+pictures ─> lattice of the JPEG ─> share of pixels that change when quantised again ─> threshold ─> verdicts
 
-Nothing is learned but the threshold, on other photographs than those that it judges. Where a picture shows no
-lattice the attack has nothing to say, and the score is that of an unchanged one.
+Only the threshold is learned, on other photographs than those that are judged. If a picture shows no lattice,
+the attack knows nothing, and the score is that of an unchanged picture.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stegcli.carriers.jpeg_traces import excess, find_traces
+from stegcli.crew.base import Crew
 from stegcli.lab import statistics
 from stegcli.lab.security import verdicts
-from stegcli.lab.security.evaluate import FOLDS, in_processes
+from stegcli.lab.security.evaluate import FOLDS, PROCESSES
 from stegcli.lab.security.verdicts import COVER_CONTROL, SecurityRow
 from stegcli.pictures import metrics
 from stegcli.progress import Progress
@@ -34,11 +35,11 @@ _BLOCK: Final = 8
 
 @dataclass(frozen=True)
 class Part:
-    """A cover that was cut out of a photograph.
+    """A cover cropped from a photograph.
 
     Attributes:
         rgb: (H, W, 3) uint8.
-        photograph: its number; threshold and verdict never come from one and the same.
+        photograph: number of the photograph; threshold and verdict never come from the same one.
     """
 
     rgb: U8
@@ -46,18 +47,18 @@ class Part:
 
 
 class Write(Protocol):
-    """What is judged; any `Subject` will do."""
+    """The interface of what is judged; any `Subject` will do."""
 
     @property
     def name(self) -> str:
-        """As it stands in the table."""
+        """Name in the table."""
 
     def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
         """(H, W, 3) and (H, W) uint8 -> (H, W, 3) uint8."""
 
 
 def parts(photographs: Sequence[Callable[[], U8]], side: int, count: int) -> Iterator[Part]:
-    """Up to `count` squares of each photograph, along a diagonal, in step with its blocks."""
+    """Yield up to `count` squares of each photograph along a diagonal, aligned with its blocks."""
     for number, load in enumerate(photographs):
         rgb = load()
         tops, lefts = (
@@ -69,7 +70,7 @@ def parts(photographs: Sequence[Callable[[], U8]], side: int, count: int) -> Ite
 
 
 def score(rgb: U8) -> float:
-    """(H, W, 3) uint8 -> share of its pixels that look changed; 0 where no JPEG shows."""
+    """(H, W, 3) uint8 -> share of its pixels that look changed; 0 if there are no traces of a JPEG."""
     traces = find_traces(rgb)
     return 0.0 if traces is None else excess(rgb, traces)
 
@@ -79,21 +80,21 @@ def assess(
     covers: Sequence[Part],
     *,
     seed: int = 0,
-    workers: int | None = None,
+    crew: Crew = PROCESSES,
     progress: Progress | None = None,
 ) -> list[SecurityRow]:
     """Judge every subject on the same covers; the control of covers against covers comes first.
 
     Args:
-        subjects: what is compared.
-        covers: of several photographs, five at least.
-        seed: of embedding and folds.
-        workers: processes; None for one per core.
-        progress: told the share of the work done.
+        subjects: the subjects.
+        covers: covers from at least five photographs.
+        seed: seed of embedding and folds.
+        crew: as for `security.assess`.
+        progress: called with the share of the work done.
     """
     scores, psnr = [], []
     work = list(enumerate(covers))
-    for row, quality in in_processes(partial(_examine, tuple(subjects), seed), work, workers, batch=1):
+    for row, quality in crew.map(partial(_examine, tuple(subjects), seed), work):
         scores.append(row)
         psnr.append(quality)
         if progress is not None:
@@ -111,7 +112,7 @@ def assess(
 
 
 def _examine(subjects: Sequence[Write], seed: int, item: tuple[int, Part]) -> tuple[list[float], list[float]]:
-    """Scores of one cover and of its stegos, and their PSNR."""
+    """Return scores of one cover and of its stegos, and the PSNR of the stegos."""
     number, part = item
     stegos = [subject.stego(part.rgb, part.rgb[..., 1], f"{seed}/{number}") for subject in subjects]
     return [score(each) for each in (part.rgb, *stegos)], [metrics.psnr(part.rgb, each) for each in stegos]
@@ -120,7 +121,7 @@ def _examine(subjects: Sequence[Write], seed: int, item: tuple[int, Part]) -> tu
 def _row(
     name: str, covers: F64, stegos: F64, photographs: NDArray[np.int64], seed: int, psnr_db: float | None
 ) -> SecurityRow:
-    """Scores, each less the threshold that other photographs ask for, as a row."""
+    """Return a row of scores, each minus the threshold learned on other photographs."""
     unique = np.unique(photographs)
     folds = np.random.default_rng(seed).permutation(len(unique)) % FOLDS
     fold_of = folds[np.searchsorted(unique, photographs)]

@@ -1,8 +1,8 @@
 """A linear detector for few pictures and many features: least squares with a penalty.
 
 Cogranne, Sedighi, Fridrich and Pevny, "Is ensemble classifier needed for steganalysis in high-dimensional
-feature spaces?", WIFS 2015: not needed, and with few pictures it is the weaker of the two. All sums run over
-pairs of pictures, of which there are fewer than features.
+feature spaces?", WIFS 2015: it is not, and with few pictures it is weaker here. The matrix that is decomposed
+holds products between pictures, of which there are fewer than features.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ I64 = NDArray[np.int64]
 
 FOLDS: Final = 8
 PENALTIES: Final = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-"""To choose from, in mean eigenvalues of the matrix that they are added to."""
+"""Candidates, relative to the mean eigenvalue of the matrix to which they are added."""
 
 
 @dataclass(frozen=True)
@@ -30,25 +30,25 @@ class Ridge:
 
     Attributes:
         centre: (d,) subtracted from features.
-        weights: (d,) of what is left.
+        weights: (d,) weights of centred features.
     """
 
     centre: F64
     weights: F64
 
     def scores(self, values: F32) -> F64:
-        """(n, d) features -> (n,), above 0 for a stego."""
+        """(n, d) features -> (n,) scores, above 0 for a stego."""
         scores: F64 = (values - self.centre) @ self.weights
         return scores
 
 
 def train(values: F32, labels: F64, groups: I64) -> Ridge:
-    """Learn, with the penalty that errs least on groups that were left out.
+    """Train with the penalty that gives the fewest errors on groups that were left out.
 
     Args:
         values: (n, d) features.
         labels: (n,) 1 for stegos, -1 for covers.
-        groups: (n,) numbers: what is left out together.
+        groups: (n,) group numbers; a group is left out as a whole.
     """
     centre, scale = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
     scale[scale == 0] = 1
@@ -63,17 +63,17 @@ def train(values: F32, labels: F64, groups: I64) -> Ridge:
 
 
 def left_out_errors(eigenvalues: F64, vectors: F64, penalty: float, labels: F64, groups: I64) -> int:
-    """How many are taken for the wrong kind by detectors that did not see their group.
+    """Return the number of pictures misjudged by detectors that did not see their group.
 
     With H the matrix that takes labels to fitted ones, leaving a group out changes its residuals by the
     inverse of its part of I - H (Allen's PRESS for groups), so nothing is trained again.
 
     Args:
-        eigenvalues: (n,) of the matrix of products between pictures.
-        vectors: (n, n), its eigenvectors in columns.
+        eigenvalues: (n,) eigenvalues of the matrix of products between pictures.
+        vectors: (n, n) its eigenvectors, in columns.
         penalty: added to its diagonal.
         labels: (n,) 1 for stegos, -1 for covers.
-        groups: (n,) numbers: what is left out together.
+        groups: (n,) group numbers.
     """
     hat = (vectors * (eigenvalues / (eigenvalues + penalty))) @ vectors.T
     residuals = labels - hat @ labels
@@ -87,13 +87,13 @@ def left_out_errors(eigenvalues: F64, vectors: F64, penalty: float, labels: F64,
 
 
 def held_out(values: F32, labels: F64, groups: I64, seed: int) -> F64:
-    """Scores by detectors that saw nothing of a picture's group.
+    """Return scores by detectors that saw nothing of a picture's group.
 
     Args:
         values: (n, d) features.
         labels: (n,) 1 for stegos, -1 for covers.
-        groups: (n,) numbers from 0, none left out, of `FOLDS` groups at least.
-        seed: of the folds.
+        groups: (n,) group numbers from 0 without gaps, of at least `FOLDS` groups.
+        seed: seed of the folds.
 
     Returns:
         (n,) scores, above 0 for a stego.

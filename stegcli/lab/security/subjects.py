@@ -1,7 +1,8 @@
-"""What a detector is shown: covers with something in them, by every way that is compared.
+"""What detectors are shown: covers in which something is hidden, by every method that is compared.
 
-The phase channel is shown without its networks. Its keystream is a one-time pad, so that the phases to write
-are uniform whatever the picture: random ones give stegos of the same distribution, a hundred times as fast.
+The phase channel is shown without its networks. Its keystream is a one-time pad, so that the written phases
+are uniform whatever the picture: random phases give stegos with the same distribution, a hundred times as
+fast.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Subject(Protocol):
 
     @property
     def name(self) -> str:
-        """As it stands in the table."""
+        """Name in the table."""
 
     def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
         """(H, W, 3) and (H, W) uint8 -> (H, W, 3) uint8."""
@@ -53,18 +54,18 @@ class Subject(Protocol):
 
 @dataclass(frozen=True)
 class LsbMatchingSubject:
-    """Random bits by LSB matching.
+    """Random bits written by LSB matching.
 
     Attributes:
-        name: as it stands in the table.
-        rate: bits per sample; at 1 every detector worth its name catches it.
+        name: name in the table.
+        rate: bits per sample; at 1, any useful detector notices.
     """
 
     name: str = LSBM_CONTROL
     rate: float = 1.0
 
     def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
-        """The secret plays no part."""
+        """Return a stego; the secret is not used."""
         del secret_gray
         rng = random_numbers(seed, self.name)
         count = round(self.rate * cover_rgb.size)
@@ -78,12 +79,12 @@ class PhaseSubject:
 
     Attributes:
         spread: cover pixels per symbol.
-        name: as it stands in the table.
+        name: name in the table.
         lam: see `single.LAMBDAS`.
-        cost: (H, W) luma in grey levels -> costs; the program's own unless another is being tried.
-        with_header: whether the parities of a header are written too.
-        spares: whether the dearest of them are left wrong, as `hide` does.
-        way: the channel; None for the one that `hide` takes at this spread.
+        cost: (H, W) luma in grey levels -> costs; the program's own unless others are being tried.
+        with_header: whether the parities of a header are written, too.
+        spares: whether the most expensive of them are left wrong, as `hide` does.
+        way: the channel; None for the one that `hide` uses at this spread.
     """
 
     spread: int
@@ -95,13 +96,13 @@ class PhaseSubject:
     way: Channel | None = None
 
     def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
-        """The secret plays no part: see the head of this file."""
+        """Return a stego; the secret is not used: see the module's docstring."""
         del secret_gray
         stego, _ = self.write(cover_rgb, seed)
         return stego
 
     def write(self, cover_rgb: U8, seed: str) -> tuple[U8, float]:
-        """The stego and the root mean square of its phase errors, in grey levels."""
+        """Return the stego and the root mean square of its phase errors, in grey levels."""
         pixels = np.ascontiguousarray(cover_rgb).reshape(-1, 3)
         way, symbols = self._way(len(pixels))
         targets = random_numbers(seed, "targets").integers(luma.MILLI, size=symbols).astype(np.int16)
@@ -133,7 +134,7 @@ class PhaseSubject:
         return parity.pixel_parities(pixels, *plan, costs)
 
     def _way(self, room: int) -> tuple[Channel, int]:
-        """The channel that `hide` takes at this spread, and how many symbols fill the cover."""
+        """Return the channel that `hide` uses at this spread, and how many symbols fill the cover."""
         way = self.way or suited(room, room // self.spread)[0]
         return way, room // way.reach(self.spread) * way.reach(1)
 
@@ -148,8 +149,8 @@ class HiderSubject:
     """A model or baseline with real secrets.
 
     Attributes:
-        hider: what hides.
-        name: as it stands in the table.
+        hider: the hider.
+        name: name in the table.
         spread: the secret's sides are divided by its square root.
     """
 

@@ -1,4 +1,4 @@
-"""S-UNIWARD as another base for the price of a step, beside HILL: what the package conseal says of luma.
+"""S-UNIWARD of luma, from the package conseal, as an alternative to HILL as the base of costs.
 
 Holub, Fridrich and Denemark, "Universal distortion function for steganography in an arbitrary domain",
 EURASIP Journal on Information Security 2014:1: the relative change of directional wavelet residuals.
@@ -25,12 +25,12 @@ def uniward_cost(luma_levels: F32) -> F32:
         MissingExtraError: conseal is not installed.
     """
     adjusted = load("conseal", "S-UNIWARD").suniward.compute_cost_adjusted
-    up, down = adjusted(luma_levels)  # which differ at black and white, where `samples` forbids steps itself
+    up, down = adjusted(luma_levels)  # they differ only at 0 and 255, where `samples` forbids steps anyway
     cost: F32 = np.minimum(up, down).astype(np.float32)
     return cost
 
 
 def corrected_uniward_cost(luma_levels: F32) -> F32:
-    """The same, times what the program's network makes of HILL's costs; it learned on those, not on these."""
+    """Return S-UNIWARD corrected by the program's network, which was trained on HILL's costs instead."""
     correction = program_cost(luma_levels) / hill_cost(luma_levels)
     return uniward_cost(luma_levels) * correction

@@ -1,4 +1,4 @@
-"""What a detector's scores on pairs that it did not see say: one row of a security table."""
+"""Turn a detector's scores on pairs that it did not see into a row of a security table."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ class SecurityRow:
     """One subject under one detector, with 95 % intervals by bootstrap over pairs.
 
     Attributes:
-        subject: its name.
-        pairs: how many were judged.
-        stego_psnr_db: mean, RGB.
-        detection_error: P_E, 0 (always caught) .. 0.5 (never).
+        subject: name of the subject.
+        pairs: number of pairs that were judged.
+        stego_psnr_db: mean PSNR over RGB.
+        detection_error: P_E, 0 (always detected) .. 0.5 (never).
         error_low: lower end of its interval.
-        error_high: upper end.
+        error_high: upper end of its interval.
         auc: area under the ROC, 0.5 .. 1.
         auc_low: lower end of its interval.
-        auc_high: upper end.
+        auc_high: upper end of its interval.
         roc: [false alarms, detections] at some thresholds.
-        by_detector: P_E of every detector of a suite, one for each seed; this row is that of the least mean.
-        pooled_error: P_E of whole groups, such as photographs, by the mean score of what is in them; None
-            where pairs are not grouped.
+        by_detector: P_E of every detector of a suite, one per seed; this row is the one with the least mean.
+        pooled_error: P_E of whole groups, such as photographs, by the mean score of their members; None if
+            pairs are not grouped.
         pooled_low: lower end of its interval.
-        pooled_high: upper end.
+        pooled_high: upper end of its interval.
     """
 
     subject: str
@@ -68,17 +68,17 @@ def row(
     threshold: float = 0.0,
     groups: I64 | None = None,
 ) -> SecurityRow:
-    """The row of scores of covers and of their stegos.
+    """Return the row for scores of covers and of their stegos.
 
     Args:
-        subject: its name.
-        cover_scores: (n,), the higher, the more like a stego; or (s, n) of s trainings, whose errors are
-            averaged.
-        stego_scores: of the same pairs in the same order.
-        seed: of the bootstrap.
-        stego_psnr_db: mean; None where the pair holds no stego.
-        threshold: of alarm, chosen without looking at these pairs.
-        groups: (n,) of pairs that the bootstrap draws together; None for none.
+        subject: name of the subject.
+        cover_scores: (n,), higher for pictures more like a stego; or (s, n) from s trainings, whose errors
+            are averaged.
+        stego_scores: scores of the same pairs in the same order.
+        seed: seed of the bootstrap.
+        stego_psnr_db: mean; None if nothing was hidden.
+        threshold: threshold of an alarm, chosen without these pairs.
+        groups: (n,) groups of pairs that the bootstrap draws together; None for none.
     """
     cover_scores, stego_scores = np.atleast_2d(cover_scores), np.atleast_2d(stego_scores)
     errors = _wrong(cover_scores, stego_scores, threshold)
@@ -106,19 +106,19 @@ def row(
 
 
 def _some(count: int) -> I64:
-    """Places of `_ROC_POINTS` at most, the first and the last with them."""
+    """Return at most `_ROC_POINTS` indices, the first and the last among them."""
     places: I64 = np.unique(np.linspace(0, count - 1, min(count, _ROC_POINTS)).round().astype(np.int64))
     return places
 
 
 def _wrong(cover_scores: F64, stego_scores: F64, threshold: float) -> F64:
-    """(s, n) scores -> (n,) how often either of a pair is taken for the other, 0 to 1."""
+    """(s, n) scores -> (n,) share of trainings and members in which a pair is misjudged, 0..1."""
     wrong: F64 = ((cover_scores > threshold).mean(axis=0) + (stego_scores <= threshold).mean(axis=0)) / 2
     return wrong
 
 
 def _pooled(cover_scores: F64, stego_scores: F64, threshold: float, groups: I64) -> F64:
-    """(s, n) scores -> (g,) the same for the mean scores of groups."""
+    """(s, n) scores -> (g,) the same as `_wrong` for the mean scores of groups."""
     sizes = np.bincount(groups)
     means = [
         np.stack([np.bincount(groups, weights=training) for training in each]) / sizes
@@ -135,14 +135,14 @@ def worst(
     stego_psnr_db: float | None,
     groups: I64 | None = None,
 ) -> SecurityRow:
-    """The row of the detector that errs least.
+    """Return the row of the detector that errs least.
 
     Args:
-        subject: its name.
-        scores: detector -> (s, n) scores of covers and of their stegos, by s trainings.
-        seed: of the bootstrap.
+        subject: name of the subject.
+        scores: detector -> (s, n) scores of covers and of their stegos, from s trainings.
+        seed: seed of the bootstrap.
         stego_psnr_db: as for `row`.
-        groups: likewise.
+        groups: as for `row`.
     """
     rows = {
         name: row(subject, *found, seed, stego_psnr_db=stego_psnr_db, groups=groups)
@@ -171,6 +171,6 @@ def _auc_interval(cover_scores: F64, stego_scores: F64, seed: int, groups: I64 |
 
 
 def _members(groups: I64, drawn: I64) -> I64:
-    """Places of all that are in the groups drawn, as often as each was."""
+    """Return the indices of all members of the drawn groups, as often as each group was drawn."""
     times = np.bincount(drawn, minlength=groups.max() + 1)[groups]
     return np.repeat(np.arange(len(groups)), times)

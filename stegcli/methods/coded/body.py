@@ -1,4 +1,4 @@
-"""What a secret is as coded bits, whatever carries them: payload, seal, head."""
+"""The parts of coded bits that do not depend on the carrier: payload, seal, head."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ __all__ = [
 ]
 
 TAG_BYTES: Final = 16
-"""By which a body is longer than its payload."""
+"""Number of bytes by which a body is longer than its payload."""
 
 _HOPELESS: Final = 512
-"""Pixels of a picture per byte of room from which no search for a quality is worth its time: a 64th of a bit
-per pixel."""
+"""Pixels of a picture per byte of room above which searching for a quality is futile: a 64th of a bit per
+pixel."""
 _SIZE_BYTES, _DRAW_BYTES, _RATE_BYTES = 4, 1, 2  # of marks, see `syndrome.Marks`
-_NONCE: Final = bytes(12)  # a body key seals one body: the salt is fresh for every stego
+_NONCE: Final = bytes(12)  # a body key seals only one body, since the salt is fresh for every stego
 
 
 def encoded(job: Job, most_bytes: int) -> tuple[Encoded, tuple[str, ...]]:
-    """The secret as bytes, as wished for or else the best that fits, and what the user must know of it.
+    """Encode the secret as requested, or as well as fits; return it with notices for the user.
 
     Raises:
         ImageError: the cover is too small for the secret.
@@ -69,7 +69,7 @@ def encoded(job: Job, most_bytes: int) -> tuple[Encoded, tuple[str, ...]]:
         return found, _chosen(job, found, most_bytes)
     if isinstance(job.secret, FileSecret):
         raise ImageError(
-            f"{job.secret.name} takes {size:,} bytes, and the cover has room for {most_bytes:,}",
+            f"{job.secret.name} takes {size:,} bytes, but the cover has room for {most_bytes:,}",
             f"Take a cover with {-(-size // most_bytes)} times the pixels, or a smaller file"
             + (", or a lower --risk." if job.wishes.ceiling else "."),
         )
@@ -81,7 +81,7 @@ def _is_hopeless(secret: Picture | FileSecret, most_bytes: int) -> bool:
 
 
 def _squeezed(job: Job, most_bytes: int) -> tuple[Encoded, tuple[str, ...]]:
-    """The best quality that fits, as `encoded`."""
+    """Encode at the best quality that fits, as `encoded`."""
     try:
         fitting = choice.encode(job.secret, CodecWishes(Budget(most_bytes)))
     except UsageError as error:
@@ -92,7 +92,7 @@ def _squeezed(job: Job, most_bytes: int) -> tuple[Encoded, tuple[str, ...]]:
 
 
 def _chosen(job: Job, found: Encoded, most_bytes: int) -> tuple[str, ...]:
-    """What was made of a limit on the risk."""
+    """Return notices about what a limit on the risk led to."""
     if job.wishes.ceiling is None:
         return ()
     size = "x".join(str(side) for side in reversed(found.shape[:2]))
@@ -113,7 +113,7 @@ def _too_small(wishes: Wishes) -> ImageError:
 
 
 def _goal(wishes: Wishes, most_bytes: int) -> Target | Budget:
-    """The quality that is asked for; UsageError for a preference that there is not."""
+    """Return the requested quality; UsageError for a preference that does not exist."""
     if wishes.target is not None:
         return Target(wishes.target)
     if wishes.ceiling is not None:
@@ -124,7 +124,7 @@ def _goal(wishes: Wishes, most_bytes: int) -> Target | Budget:
 
 
 def unmarked(job: Job, found: Encoded, channel: int) -> Head:
-    """The head, but for the marks: those are known once the body is written."""
+    """Return the head without its marks, which are known once the body is written."""
     is_file = isinstance(job.secret, FileSecret)
     return Head(
         channel=channel,
@@ -144,25 +144,25 @@ def _sides(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def with_marks(first: Head, marks: Marks) -> Head:
-    """The head with draw and rates of the layers; the size stands in it as that of the body."""
+    """Return the head with draw and rates of the layers; their size is stored as that of the body."""
     return replace(first, own=marks.to_bytes()[_SIZE_BYTES:].ljust(head.OWN_BYTES, b"\0"))
 
 
 def sealed(first: Head, payload: bytes, subkeys: Keys) -> bytes:
-    """The body. Its seal binds it to all of the head that says what it means, which is all but the marks."""
+    """Return the body. Its seal covers the head except the marks, so everything that gives it meaning."""
     return _cipher(subkeys).encrypt(_NONCE, payload, _bound(first))
 
 
 def opened(last: Head, layers: int, subkeys: Keys, read: Callable[[Marks], bytes]) -> bytes:
-    """The payload of the body that `read` finds; ChangedError if it is not what was written."""
+    """Return the payload of the body that `read` finds; ChangedError if it is not what was written."""
     own = last.own[: _DRAW_BYTES + _RATE_BYTES * layers]
     marks = Marks.from_bytes(last.body_bytes.to_bytes(_SIZE_BYTES, "big") + own)
     try:
         return _cipher(subkeys).decrypt(_NONCE, read(marks), _bound(last))
     except (InvalidTag, NothingFoundError):
         raise ChangedError(
-            "a secret is hidden here, but the file was changed since, and the secret is lost",
-            "Get the file exactly as `stegcli hide` wrote it: this way of hiding bears no change at all.",
+            "a secret is hidden here, but the file has since been changed, and the secret is lost",
+            "Get the file exactly as `stegcli hide` wrote it: this method survives no change at all.",
         ) from None
 
 
@@ -175,6 +175,6 @@ def _cipher(subkeys: Keys) -> ChaCha20Poly1305:
 
 
 def facts_of(some: Head, room: int) -> Facts:
-    """What a head tells, and how many samples there are to each pixel of the secret."""
+    """Return what a head says, with the number of samples per pixel of the secret."""
     height, width = some.secret_shape
     return Facts(None, max(1, room // max(1, height * width)), ALL_PLANES, some.hidden_shape, None)

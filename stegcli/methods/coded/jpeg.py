@@ -1,8 +1,8 @@
-"""Coded bits in the quantised coefficients of a JPEG file: the rest of the file stays what it is.
+"""Coded bits in the quantised coefficients of a JPEG file; the rest of the file does not change.
 
-J-UNIWARD says what a step costs; where the file was made just now, what rounding took away makes steps that
-way cheaper. A file bears few bits: a tenth of one for each AC coefficient of luma that is not zero, or two
-tenths where the secret matters more.
+J-UNIWARD determines what a step costs; if the file has just been made, steps towards the values before
+rounding are cheaper. A file can carry few bits: a tenth of a bit per non-zero AC coefficient of luma, or two
+tenths if the secret matters more.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ if TYPE_CHECKING:
 __all__ = ["hide", "load_of", "most_bytes_by_rate", "payload"]
 
 _SALTS: Final = 4
-"""Tried where the forbidden steps of a cover leave no way, each with keys of its own."""
+"""Number of salts, each with its own keys, that are tried if forbidden steps block every way."""
 
 
 def hide(job: Job, cover: JpegCover) -> Stego:
-    """A secret in the coefficients of a JPEG file; see `Method.hide`."""
+    """Hide a secret in the coefficients of a JPEG file; see `Method.hide`."""
     values = coefficients.values(cover.luma)
     room = len(values)
     with ThreadPoolExecutor(max_workers=1) as aside:
-        locating = aside.submit(job.keyring.locator, room)  # 0.1 s, off the interpreter lock
+        locating = aside.submit(job.keyring.locator, room)  # 0.1 s, without the interpreter lock
         tell(job.progress, "encode")
         prices = coefficients.step_prices(cover, job.cover.error)
         locator = locating.result()
-    # Of a file that is too small for any head nothing is drawn.
+    # In a file that is too small for any head, nothing is drawn.
     found, notices = body.encoded(job, _most_bytes(job, cover, prices))
     ground = _Ground(values, prices, head.COEFFICIENTS.draw(room, locator), locator)
     tell(job.progress, "write")
@@ -63,13 +63,13 @@ def hide(job: Job, cover: JpegCover) -> Stego:
 
 
 def most_bytes_by_rate(cover: JpegCover) -> dict[float, int]:
-    """Bits per coefficient of luma that is not zero -> the largest payload, never below 0."""
+    """Return the largest payload by rate in bits per non-zero AC coefficient of luma, never below 0."""
     prices = coefficients.step_prices(cover)
     return {rate: max(0, _most_at(rate, cover, prices)) for rate in (QUIET_RATE, MOST_RATE)}
 
 
 def payload(opened: CoefficientsOpened) -> bytes:
-    """What the coefficients of an opened stego carry; ChangedError if it is not what was written."""
+    """Return what the coefficients of an opened stego carry; ChangedError if it is not what was written."""
     values = opened.values[_all_but(opened.places, len(opened.values))]
     return body.opened(
         opened.header, ternary.LAYERS, opened.keys, lambda marks: ternary.read(values, marks, opened.keys)
@@ -78,7 +78,7 @@ def payload(opened: CoefficientsOpened) -> bytes:
 
 @dataclass(frozen=True)
 class _Ground:
-    """What bits are written into: values and prices, and the places that the head has to itself."""
+    """What bits are written into: values and prices, and the places reserved for the head."""
 
     values: I16
     prices: Prices
@@ -87,7 +87,7 @@ class _Ground:
 
 
 def _most_bytes(job: Job, cover: JpegCover, prices: Prices) -> int:
-    """Of a payload: as many as the rate allows that the user's wishes stand for, and as steps can carry."""
+    """Return the largest payload in bytes at the rate that the user's wishes imply, and that steps carry."""
     wishes = job.wishes
     asks_much = isinstance(job.secret, FileSecret) or wishes.target is not None or wishes.ceiling is not None
     rate = MOST_RATE if asks_much or wishes.favor == "secret" else QUIET_RATE
@@ -100,14 +100,14 @@ def _most_at(rate: float, cover: JpegCover, prices: Prices) -> int:
 
 
 def load_of(cover: JpegCover, body_bytes: int) -> JpegLoad:
-    """How much a file carries, head and all; cover or stego, which have nearly as many coefficients."""
+    """Return how much a file carries, including the head; cover and stego have nearly the same number."""
     bits = 8 * (body_bytes + head.MESSAGE_BYTES)
     step = float(cover.luma_quantization.mean())
     return JpegLoad(bits / max(1, jpeg_scan.non_zero_ac(cover)), step)
 
 
 def _loud(load: JpegLoad) -> tuple[str, ...]:
-    """A word about a rate that is easier to detect."""
+    """Return a notice about a rate that is easier to detect."""
     if load.rate <= QUIET_RATE:
         return ()
     return (
@@ -117,7 +117,7 @@ def _loud(load: JpegLoad) -> tuple[str, ...]:
 
 
 def _written(job: Job, found: Encoded, ground: _Ground) -> tuple[I16, Head]:
-    """Head and body in the values, under a salt with which no forbidden step is taken."""
+    """Write head and body into the values, under a salt for which no forbidden step is needed."""
     if job.salt is not None:
         return _under(job.salt, job, found, ground)
     for _ in range(_SALTS - 1):

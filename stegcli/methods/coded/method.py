@@ -4,13 +4,13 @@ secret ──codec──> payload ──ChaCha20-Poly1305──> body ──┐
 cover ──what a step costs at each of its samples────────┴─ syndrome coder ──> stego, and its head beside it
 stego ──head──> keys, marks ──syndrome──> body ──> payload ──codec──> secret, exactly as it was written
 
-An entropy coder writes what the picture needs and no more, and syndrome coding writes it where the cover
-hides changes best: the least detectable way. Nothing may touch the file: one changed sample of the body, and
-the secret is gone. The reader needs no network and no costs.
+The secret is compressed to as few bits as its quality requires, and syndrome coding writes them where the
+cover hides changes best: the least detectable method. Nothing may touch the file: if one sample of the body
+changes, the secret is lost. The reader needs no network and no costs.
 
-Samples are pixels (`pixels`) or, where a JPEG file shall stay one, its coefficients (`jpeg`).
+Samples are pixels (`pixels`) or, if a JPEG file is to stay one, its coefficients (`jpeg`).
 
-Coders and codecs are loaded when a secret is hidden or revealed this way: other ways need none of them.
+Coders and codecs are imported when this method hides or reveals; other methods need none of them.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class CodedMethod:
     shuns_jpeg_pixels: bool = True
 
     def hide(self, job: Job) -> Stego:
-        """See `Method.hide`. A picture has the quality that is wished for, or the best one that fits."""
+        """See `Method.hide`. A picture has the requested quality, or the best one that fits."""
         from stegcli.methods.coded import jpeg, pixels
 
         return pixels.hide(job) if job.cover.jpeg is None else jpeg.hide(job, job.cover.jpeg)
@@ -64,19 +64,19 @@ class CodedMethod:
         """See `Method.reveal`.
 
         Raises:
-            ChangedError: the head opened, and the body did not.
-            SecretError: the body opened, and holds no secret that this program decodes.
+            ChangedError: the head opened, but the body did not.
+            SecretError: the body opened, but holds no secret that this program can decode.
         """
         from stegcli.codecs import choice
         from stegcli.methods.coded import jpeg, pixels
 
-        del models, sampled  # needs none, and is quick
+        del models, sampled  # this method needs no models, and is quick
         found = _ours(opened)
         if found.header.channel == PART_PIXELS:
             part = part_of(found)
             raise PartsError(
-                f"this is part {part.index + 1} of {part.count} of a secret that lies over several covers",
-                "Put all parts into one folder, and reveal that.",
+                f"this is part {part.index + 1} of {part.count} of a secret spread over several covers",
+                "Put all parts into one folder, and reveal the folder.",
             )
         tell(progress, "decode")
         payload = pixels.payload(found) if isinstance(found, SamplesOpened) else jpeg.payload(found)
@@ -97,11 +97,11 @@ class CodedMethod:
 
 
 def part_of(opened: Opened) -> Part:
-    """What an opened stego carries of a secret that lies over several covers.
+    """Return the part that an opened stego carries of a secret spread over several covers.
 
     Raises:
         NothingFoundError: it carries none.
-        ChangedError: the head opened, and the body did not.
+        ChangedError: the head opened, but the body did not.
     """
     from stegcli.methods.coded import pixels
     from stegcli.methods.coded.parts import Part
@@ -116,7 +116,7 @@ def part_of(opened: Opened) -> Part:
 
 
 def _ours(opened: Opened) -> _Ours:
-    """NothingFoundError if the stego was opened by another way, or the head says what it cannot hold."""
+    """Return the opened stego; NothingFoundError if another way opened it, or its head claims too much."""
     from stegcli.methods.coded.body import TAG_BYTES
 
     wanted = {SamplesOpened: (PIXELS, PART_PIXELS), CoefficientsOpened: (COEFFICIENTS,)}

@@ -1,4 +1,4 @@
-"""How users, headers and reports name this family; known without loading it."""
+"""Names of this family for users, headers and reports, available without importing it."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ DEVICE: Final = "cpu"
 PIXELS, COEFFICIENTS = 16, 17
 """Channels of a head: what carries the bits."""
 PART_PIXELS: Final = 18
-"""In pixels, a part of a secret that lies over several covers; head and codec are those of the whole."""
+"""A part, in pixels, of a secret spread over several covers; head and codec are those of the whole."""

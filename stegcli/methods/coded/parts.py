@@ -1,12 +1,12 @@
-"""One secret over several covers: its bits are split so that any part but the whole set says nothing.
+"""One secret over several covers: split so that an incomplete set of parts reveals nothing.
 
     payload ──fresh key, ChaCha20-Poly1305──> sealed ──cut──> slices, one a cover
     key = share 1 xor share 2 xor ... xor share n            all shares but one are drawn, so each is noise
     part = set (8) | index (1) | count (1) | sealed bytes (4) | share (32) | slice
 
-A part is the body of its stego and is sealed there once more, under the stego's own keys. Whoever has the
-passphrase and all parts but one has neither the key nor what it would open. The set says which parts belong
-together, and the inner seal that they are all of one whole.
+A part is the body of its stego and is sealed once more, under the stego's own keys. Somebody with the
+passphrase and all parts except one has neither the key nor all of what it would open. The set says which
+parts belong together, and the inner seal proves that they form one whole.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ __all__ = ["MOST_PARTS", "OVERHEAD_BYTES", "SEAL_BYTES", "Part", "joined", "spli
 
 MOST_PARTS: Final = 255
 SEAL_BYTES: Final = 16
-"""By which what is cut is longer than the payload."""
+"""Number of bytes by which the slices together are longer than the payload."""
 _KEY_BYTES: Final = 32
 _SET_BYTES: Final = 8
 _LAYOUT: Final = struct.Struct(f">{_SET_BYTES}sBBI{_KEY_BYTES}s")
 OVERHEAD_BYTES: Final = _LAYOUT.size
-"""Of each part, beside its slice."""
-_NONCE: Final = bytes(12)  # the key is drawn for this one message
+"""Bytes of each part besides its slice."""
+_NONCE: Final = bytes(12)  # the key is drawn for this message alone
 _VERSION: Final = b"stegcli/parts/1"
 
 
@@ -45,9 +45,9 @@ class Part:
     Attributes:
         set_id: 8 bytes that all parts of one secret share.
         index: 0..count - 1.
-        count: of parts, 1..255.
-        sealed_bytes: of all slices together.
-        share: of the key.
+        count: number of parts, 1..255.
+        sealed_bytes: length of all slices together.
+        share: share of the key.
         piece: the slice.
     """
 
@@ -63,7 +63,7 @@ class Part:
             raise ValueError(f"part {self.index} of {self.count} with {len(self.piece)} bytes")
 
     def to_bytes(self) -> bytes:
-        """The body of a stego before it is sealed there."""
+        """Pack the part as the body of a stego, before it is sealed there."""
         return _LAYOUT.pack(self.set_id, self.index, self.count, self.sealed_bytes, self.share) + self.piece
 
     @classmethod
@@ -71,7 +71,7 @@ class Part:
         """Inverse of `to_bytes`.
 
         Raises:
-            ValueError: no part.
+            ValueError: the bytes are not a part.
         """
         if len(body) < _LAYOUT.size:
             raise ValueError("too short for a part")
@@ -80,12 +80,12 @@ class Part:
 
 
 def split(payload: bytes, sizes: Sequence[int], draw: Callable[[int], bytes] = urandom) -> list[Part]:
-    """Cut a payload into parts.
+    """Split a payload into parts.
 
     Args:
-        payload: of a codec.
-        sizes: bytes of each slice; together those of the payload and `SEAL_BYTES`.
-        draw: gives so many random bytes.
+        payload: payload of a codec.
+        sizes: bytes of each slice; their sum is the length of the payload plus `SEAL_BYTES`.
+        draw: returns a number of random bytes.
     """
     if not 1 <= len(sizes) <= MOST_PARTS or sum(sizes) != len(payload) + SEAL_BYTES:
         raise ValueError(f"{sizes} do not share out {len(payload)} bytes")
@@ -101,20 +101,21 @@ def split(payload: bytes, sizes: Sequence[int], draw: Callable[[int], bytes] = u
 
 
 def joined(found: Sequence[tuple[str, Part]]) -> bytes:
-    """The payload of a whole set.
+    """Join a complete set of parts to the payload.
 
     Args:
-        found: names of the stegos, and the parts that were in them; a part may come twice.
+        found: names of the stegos, and the parts in them; a part may occur twice.
 
     Raises:
-        PartsError: there is none, they are of several secrets, or one is missing: which, it says.
+        PartsError: there are no parts, they belong to several secrets, or some are missing, which it names.
         ChangedError: they do not fit together.
     """
     sets = {part.set_id for _, part in found}
     if len(sets) > 1:
         named = ", ".join(sorted(name for name, _ in found)[:_NAMED])
         raise PartsError(
-            f"there are parts of {len(sets)} secrets ({named} ...)", "Put those of one secret into a folder."
+            f"there are parts of {len(sets)} secrets ({named} ...)",
+            "Put only those of one secret into the folder.",
         )
     parts = {part.index: part for _, part in found}
     if not found:
@@ -126,7 +127,7 @@ def joined(found: Sequence[tuple[str, Part]]) -> bytes:
             f"{_listed(missing)} of {count} is missing"
             if len(missing) == 1
             else f"{_listed(missing)} of {count} are missing",
-            "Nothing can be revealed without all of them; put their stegos beside the others.",
+            "Nothing can be revealed without all of them: put the missing stegos into the folder.",
         )
     ordered = [parts[index] for index in range(count)]
     sealed = b"".join(part.piece for part in ordered)

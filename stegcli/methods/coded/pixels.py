@@ -1,4 +1,4 @@
-"""Coded bits in steps of pixels, by learned costs and the covariance of the cover's channels."""
+"""Coded bits in steps of pixels, with learned costs and the covariance of the cover's channels."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
 __all__ = ["Ground", "hide", "most_bytes", "payload"]
 
 _COSTS: Final = "phase"
-"""The family whose models bring the network that corrects costs."""
+"""The family whose models include the network that corrects costs."""
 
 
 def hide(job: Job) -> Stego:
-    """A secret in the pixels of a cover; see `Method.hide`."""
+    """Hide a secret in the pixels of a cover; see `Method.hide`."""
     salt = urandom(keys.SALT_BYTES) if job.salt is None else job.salt
     tell(job.progress, "encode")
     with ThreadPoolExecutor(max_workers=1) as aside:
-        # Argon2id, a tenth of a second for each key, and the secret's codec work off the interpreter lock.
+        # Argon2id, a tenth of a second per key, and the secret's codec release the interpreter lock.
         deriving = aside.submit(job.keyring.keys, salt)
         places = Ground.of(job.cover, job.keyring)
         encoding = aside.submit(body.encoded, job, places.most_bytes)
@@ -59,17 +59,17 @@ def hide(job: Job) -> Stego:
 
 @dataclass(frozen=True)
 class Ground:
-    """A cover whose places are shared out: it is known what fits, not yet what it costs.
+    """A cover with its places assigned: it is known what fits, but not yet what it costs.
 
     Attributes:
         rgb: (H, W, 3) uint8.
         usable: (H, W) bool, which pixels carry; None if all do.
-        notices: what the user must know of them.
-        pixels: (n, 3) uint8, those that carry.
-        precision: of the channels.
-        places: (m,) int64 of `pixels`, which the head has to itself.
-        rest: (n - m,) the others.
-        locator: of the head.
+        notices: what the user must know about these pixels.
+        pixels: (n, 3) uint8, the pixels that carry.
+        precision: (3, 3), see `prices.colour_precision`.
+        places: (m,) int64, indices of `pixels` reserved for the head.
+        rest: (n - m,) indices of the others.
+        locator: key of the head.
     """
 
     rgb: U8
@@ -83,7 +83,7 @@ class Ground:
 
     @classmethod
     def of(cls, cover: Cover, keyring: Keyring) -> Ground:
-        """Keyed places; ImageError if the cover is too small."""
+        """Draw the keyed places; ImageError if the cover is too small."""
         usable = usable_pixels(cover.alpha)
         pixels = carriers(cover.rgb, usable)
         room = check_room(cover.rgb, len(pixels))
@@ -96,38 +96,38 @@ class Ground:
         return cls(cover.rgb, usable, notices, pixels, precision, places, _rest(room, places), locator)
 
     def priced(self, models: Models) -> PricedGround:
-        """The same with costs."""
+        """Return the cover with costs."""
         own = {each.name: getattr(self, each.name) for each in fields(self)}
         return PricedGround(**own, rho=_costs(self.rgb, self.usable, models))
 
     @property
     def room(self) -> int:
-        """Pixels that carry."""
+        """Number of pixels that carry."""
         return len(self.pixels)
 
     @property
     def most_bytes(self) -> int:
-        """Of a payload."""
+        """Largest payload in bytes."""
         return samples.room(np.take(self.pixels, self.rest, axis=0)) - body.TAG_BYTES
 
 
 @dataclass(frozen=True)
 class PricedGround(Ground):
-    """A cover made ready to be written to.
+    """A cover that is ready to be written to.
 
     Attributes:
-        rho: (n,) float32 > 0, what a step costs at each pixel that carries.
+        rho: (n,) float32 > 0, cost of a step at each pixel that carries.
     """
 
     rho: NDArray[np.float32]
 
     def entropies(self) -> tuple[Callable[[float], float], float]:
-        """See `samples.entropies`, of the pixels that carry a body."""
+        """Return `samples.entropies` of the pixels that carry a body."""
         pixels, rho = np.take(self.pixels, self.rest, axis=0), np.take(self.rho, self.rest)
         return samples.entropies(pixels, rho, self.precision)
 
     def written(self, first: Head, payload: bytes, salt: bytes, subkeys: Keys) -> tuple[U8, Head]:
-        """(H, W, 3) uint8 stego with head and body, and the head with its marks."""
+        """Return the stego, (H, W, 3) uint8, with head and body, and the head with its marks."""
         cover, rho = np.take(self.pixels, self.rest, axis=0), np.take(self.rho, self.rest)
         sealed = body.sealed(first, payload, subkeys)
         written = samples.write(cover, rho, self.precision, sealed, subkeys)
@@ -142,13 +142,13 @@ class PricedGround(Ground):
 
 
 def most_bytes(pixels: U8, locator: bytes) -> int:
-    """(n, 3) uint8, all that carry -> the largest payload, which is a file's size but for its packing."""
+    """(n, 3) uint8, all that carry -> the largest payload in bytes, the size of a file before its packing."""
     rest = _rest(len(pixels), head.PIXELS.draw(len(pixels), locator))
     return samples.room(np.take(pixels, rest, axis=0)) - body.TAG_BYTES
 
 
 def payload(opened: SamplesOpened) -> bytes:
-    """What the pixels of an opened stego carry; ChangedError if it is not what was written."""
+    """Return what the pixels of an opened stego carry; ChangedError if it is not what was written."""
     pixels = np.take(opened.pixels, _rest(len(opened.pixels), opened.places), axis=0)
     return body.opened(
         opened.header, samples.LAYERS, opened.keys, lambda marks: samples.read(pixels, marks, opened.keys)
@@ -156,13 +156,13 @@ def payload(opened: SamplesOpened) -> bytes:
 
 
 def _rest(room: int, places: NDArray[np.int64]) -> NDArray[np.intp]:
-    """(n,) ascending: the pixels that the head leaves to the body; a mask of them takes six times as long."""
+    """Return (n,) ascending: the pixels left for the body; a mask of them would take six times as long."""
     free = np.ones(room, dtype=np.bool_)
     free[places] = False
     return np.flatnonzero(free)
 
 
 def _costs(cover_rgb: U8, usable: NDArray[np.bool_] | None, models: Models) -> NDArray[np.float32]:
-    """(n,) float32 > 0: what a step costs at each pixel that carries."""
+    """Return the cost of a step at each pixel that carries, (n,) float32 > 0."""
     cost = model_cost(luma.luma_levels(cover_rgb), models.bundled(_COSTS))
     return cost.reshape(-1) if usable is None else cost[usable]

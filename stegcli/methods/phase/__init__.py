@@ -1,1 +1,1 @@
-"""Hiding in phases of luma: the codec's side, its fields in the header, what it knows of damage."""
+"""Hiding in phases of luma: encoding, decoding, header fields, and estimating damage."""

@@ -1,4 +1,4 @@
-"""What a header says to the phase codec and to the paper's networks: nine bytes of their own in format 1.
+"""Header fields of the phase codec and of the paper's networks: nine bytes in format 1.
 
 first 4 bytes of the SHA-256 of decoder.onnx | planes | spread (3 bytes) | noise code
 """
@@ -24,13 +24,13 @@ MAX_SPREAD: Final = (1 << 24) - 1
 
 @dataclass(frozen=True)
 class Body:
-    """The method's own part of a header.
+    """The method's part of a header.
 
     Attributes:
         model: first 4 bytes of the SHA-256 of the model's decoder.onnx.
         spread: pixels per symbol, 1..2^24-1.
-        noise_code: phase noise that the writer expects, 0..255, see `code_to_sigma`.
-        planes: planes of the code map that were sent, 1..64, see `planes`.
+        noise_code: phase noise that the writer expects, 0..255; see `code_to_sigma`.
+        planes: number of planes of the code map that were sent, 1..64; see `planes`.
     """
 
     model: bytes
@@ -39,7 +39,7 @@ class Body:
     planes: int = ALL_PLANES
 
     def __post_init__(self) -> None:
-        """Refuse what the layout cannot hold."""
+        """Refuse values that the layout cannot hold."""
         if not 1 <= self.spread <= MAX_SPREAD or not 1 <= self.planes <= ALL_PLANES:
             raise ValueError(f"spread {self.spread} or number of planes {self.planes} out of range")
         if len(self.model) != _MODEL_BYTES or not 0 <= self.noise_code <= _MAX_NOISE_CODE:
@@ -51,7 +51,7 @@ class Body:
         return code_to_sigma(self.noise_code)
 
     def to_bytes(self) -> bytes:
-        """Nine bytes, big-endian."""
+        """Pack the fields into nine bytes, big-endian."""
         return _LAYOUT.pack(self.model, self.planes, self.spread.to_bytes(3, "big"), self.noise_code)
 
     @classmethod
@@ -59,14 +59,14 @@ class Body:
         """Inverse of `to_bytes`.
 
         Raises:
-            ValueError: a field is out of its range.
+            ValueError: a field is out of range.
         """
         model, planes, spread, noise_code = _LAYOUT.unpack(own)
         return cls(model, int.from_bytes(spread, "big"), noise_code, planes)
 
 
 def sigma_to_code(sigma: float) -> int:
-    """Phase noise in grey levels -> nearest code, 0..255: 24 codes per halving, 0.5 to 0.0003."""
+    """Phase noise in grey levels -> nearest code, 0..255: 24 codes per halving, from 0.5 to 0.0003."""
     if sigma <= code_to_sigma(_MAX_NOISE_CODE):
         return _MAX_NOISE_CODE
     code = round(_CODES_PER_OCTAVE * math.log2(_LARGEST_SIGMA / sigma))

@@ -1,4 +1,4 @@
-"""Costs that a network corrects: HILL says where a change hides, the network where HILL errs."""
+"""Costs corrected by a network: HILL estimates where changes are hidden well, and the network corrects it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ __all__ = ["learned_cost", "model_cost"]
 _FAMILY: Final = "phase"
 
 TILE_PIXELS: Final = 1 << 20
-"""The network works at full resolution and takes more memory a pixel than codecs do."""
+"""Largest number of pixels in a tile; per pixel the network takes more memory than codecs."""
 
 
 def model_cost(luma_levels: F32, load: Loader) -> F32:
-    """(H, W) luma in grey levels -> (H, W) float32 costs > 0: the model's own, or else the program's.
+    """(H, W) luma in grey levels -> (H, W) float32 costs > 0: by the model's own network, or the program's.
 
-    They say where the cover hides a change, whatever the code: a model trained elsewhere needs none.
+    Costs depend on the cover and not on the code: a model trained elsewhere needs no network for them.
     """
     own = load if load.has(COST) else load.models.bundled(_FAMILY)
     return learned_cost(luma_levels, own(COST))

@@ -54,19 +54,19 @@ __all__ = ["PhaseMethod"]
 _ANGLES = 2 * math.pi / luma.MILLI * np.arange(luma.MILLI)
 _CIRCLE = np.zeros((2, luma.MILLI + 1), dtype=np.float32)
 _CIRCLE[:, : luma.MILLI] = np.cos(_ANGLES), np.sin(_ANGLES)
-"""(2, 1001): cosine and sine of every phase, and (0, 0) for one that is not known."""
+"""(2, 1001): cosine and sine of every phase, and (0, 0) for an unknown one."""
 _NOT_KNOWN = luma.MILLI
 
 _PLANES_STEP = 4
 _TRIAL_SIDE, _TRIAL_CROPS = 256, 9
-"""Pictures of up to three such sides are tried whole, larger ones by nine crops of it."""
+"""Side and number of crops for trials; pictures of up to three such sides are tried whole."""
 
 
 _MOST_APART = 1.25
-"""How much larger than predicted the error of all phases may be: in photographs it is within a tenth."""
+"""Largest factor by which the phase error may exceed the prediction; in photographs it is within a tenth."""
 
 _MISSED = 0.1
-"""Share of the scars that are taken to be hidden in texture, even where no parity says so."""
+"""Share of the scars that is assumed to go unnoticed in texture, even if no parity says so."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class PhaseMethod:
     shuns_jpeg_pixels: bool = False
 
     def hide(self, job: Job) -> Stego:
-        """See `Method.hide`. A target is met by the fewest planes that reach it; all are sent without one."""
+        """See `Method.hide`. A target is met with the fewest planes that reach it; else all are sent."""
         return _hide(job)
 
     def reveal(
@@ -121,8 +121,9 @@ def _hide(job: Job) -> Stego:
 
     tell(job.progress, "encode")
     with ThreadPoolExecutor(max_workers=1) as aside:
-        # Argon2id takes 0.1 s a key, off the interpreter lock.
-        deriving, locating = aside.submit(job.keyring.keys, salt), aside.submit(job.keyring.locator, room)
+        # Argon2id takes 0.1 s per key, without the interpreter lock.
+        deriving = aside.submit(job.keyring.keys, salt)
+        locating = aside.submit(job.keyring.places, room, draw_places)
         encoder = job.networks("encoder")
         lam = single.LAMBDAS[wishes.favor]
         hidden_gray, planes = _shared_out(job.secret_gray, room, job.networks, wishes.target, lam)
@@ -133,11 +134,11 @@ def _hide(job: Job) -> Stego:
         sigma = way.predict_sigma(pixels, cost, lam, spread, forced=group * parity_count(room))
         body = Body(job.networks.fingerprint, spread, sigma_to_code(sigma), planes)
         targets = _encode(encoder, carried, body.sigma, planes, job.progress)
-        subkeys, locator = deriving.result(), locating.result()
+        subkeys, places = deriving.result(), locating.result()
     keyed = not job.keyring.is_public
     header = Header.of(way.number, job.secret_gray, carried, body.to_bytes(), keyed=keyed)
     tell(job.progress, "write")
-    plan = parity_plan(room, salt, seal(header, subkeys), draw_places(room, locator), group)
+    plan = parity_plan(room, salt, seal(header, subkeys), places, group)
     if cost is not None:
         plan = spare_dearest(pixels, *plan, cost)
     parity = pixel_parities(pixels, *plan, cost)
@@ -150,7 +151,7 @@ def _hide(job: Job) -> Stego:
 
 
 def _check_read(read: NDArray[np.int16], targets: NDArray[np.int16], sigma: float) -> None:
-    """Phases as read and as wanted, 0..999; OutputError if they are further apart than was predicted."""
+    """Compare phases as read and as wanted, 0..999; OutputError if they differ more than predicted."""
     half = luma.MILLI // 2
     apart = (read.astype(np.int32) - targets + half) % luma.MILLI - half
     if float(np.sqrt(np.mean(np.square(apart, dtype=np.float64)))) > _MOST_APART * sigma * luma.MILLI:
@@ -158,7 +159,7 @@ def _check_read(read: NDArray[np.int16], targets: NDArray[np.int16], sigma: floa
 
 
 def _ours(opened: Opened) -> tuple[ParitiesOpened, Body]:
-    """With the method's own part of the header; NothingFoundError if it claims what the stego cannot hold."""
+    """Return the stego and the method's part of its header; NothingFoundError if it claims too much."""
     if not isinstance(opened, ParitiesOpened):
         raise NothingFoundError
     header = opened.header
@@ -177,25 +178,25 @@ def _facts(header: Header, body: Body) -> Facts:
 
 
 def _symbols(header: Header, body: Body) -> int:
-    """Symbols that were sent: one per pixel of the hidden picture, less the planes that were not."""
+    """Return the number of symbols sent: one per pixel of the hidden picture, without planes not sent."""
     return count_sent(header.hidden_shape, body.planes)
 
 
 def _reveal(
     opened: ParitiesOpened, body: Body, decoder: Network, progress: Progress | None, sampled: bool
 ) -> tuple[Gray, Rectangles]:
-    """(h, w) uint8 at the size that was hidden, without its margin, and the parts of it that were decoded."""
+    """Return (h, w) uint8 in the hidden size, without its margin, and the parts of it that were decoded."""
     header = opened.header
     phases = np.full(header.hidden_shape, _NOT_KNOWN, dtype=np.int16)
     way = numbered(header.channel)
     count = _symbols(header, body)
     symbols = way.read(opened.pixels, opened.keys, count, body.spread)
     damage = opened.destroyed_share(_spared(opened, body))
-    if damage and decoder.contract.fewest_planes < ALL_PLANES:  # a progressive codec does without some
+    if damage and decoder.contract.fewest_planes < ALL_PLANES:  # a progressive codec can ignore lost symbols
         lost, damage = _scars(opened, body, damage)
         symbols[way.spoiled(lost, opened.keys, count, body.spread)] = _NOT_KNOWN
     phases[sent(header.hidden_shape, body.planes)] = symbols
-    # One destroyed pixel spoils all that hangs on it.
+    # One destroyed pixel spoils every symbol that depends on it.
     symbol_damage = 1 - (1 - damage) ** way.reach(body.spread)
     height, width = _shown_shape(header)
     revealed = np.zeros((height, width), dtype=np.uint8)
@@ -209,21 +210,21 @@ def _reveal(
 
 
 def _shown_shape(header: Header) -> tuple[int, int]:
-    """(height, width) of the hidden picture, less what pads it to whole blocks.
+    """Return (height, width) of the hidden picture, without its padding to whole blocks.
 
-    A picture that has the secret's size, rounded up to whole blocks, is the secret and a margin.
+    A picture of the secret's size, rounded up to whole blocks, consists of the secret and a margin.
     """
     whole = header.hidden_shape == padded(header.secret_shape)
     return header.secret_shape if whole else header.hidden_shape
 
 
 def _spared(opened: ParitiesOpened, body: Body) -> int:
-    """How many of the header's parities were left wrong when it was written."""
+    """Return how many of the header's parities were left wrong when it was written."""
     return spared_count(len(opened.plan[1])) if body.spread > 1 else 0
 
 
 def _scars(opened: ParitiesOpened, body: Body, damage: float) -> tuple[NDArray[np.bool_], float]:
-    """(n,) pixels that look destroyed, and the share of the others that is, 0..1, by their parities."""
+    """Return (n,) pixels that look destroyed, and the share, 0..1, of others that are, by their parities."""
     marks = scars.find(opened.stego_rgb, damage)
     seen = marks.reshape(-1) if opened.usable is None else marks[opened.usable]
     positions, bits = opened.plan
@@ -242,7 +243,7 @@ def _decode(
     progress: Progress | None = None,
     sampled: bool = False,
 ) -> Iterator[tuple[slice, slice, Gray]]:
-    """(h, w) int16 phases, `_NOT_KNOWN` where there is none -> rows, columns and uint8 gray of each part."""
+    """Decode (h, w) int16 phases, `_NOT_KNOWN` if lost; yield rows, columns and uint8 gray of each part."""
     parts = run_tiled(
         decoder,
         lambda tile: _phase_planes(phases, tile),
@@ -258,10 +259,10 @@ def _decode(
 def _shared_out(
     secret_gray: Gray, room: int, load: Loader, target: float | None, lam: float
 ) -> tuple[Gray, int]:
-    """The secret, maybe reduced, and how many of its planes to send in so many pixels.
+    """Return the secret, perhaps reduced, and how many of its planes to send in that many pixels.
 
-    With a target, fewer planes may find room where all do not: a secret is reduced only if that many of its
-    own size do not fit. What reducing loses then counts against the target.
+    With a target, some of the planes may fit even if all do not: a secret is reduced only if the required
+    number of planes does not fit at its own size. The loss from reducing it then counts against the target.
     """
     if target is None:
         return reading.resize_gray(secret_gray, sizes.fit(secret_gray.shape, room)), ALL_PLANES
@@ -278,32 +279,32 @@ def _shared_out(
 
 
 def _pixel_costs(cover_rgb: Rgb, usable: NDArray[np.bool_] | None, load: Loader) -> NDArray[np.float32]:
-    """(n,) costs of the pixels that carry."""
+    """Return the costs of the pixels that carry, (n,)."""
     cost = model_cost(luma.luma_levels(cover_rgb), load)
     return cost.reshape(-1) if usable is None else cost[usable]
 
 
 def _fewest_planes(encoder: Network, decoder: Network, gray: Gray, target: float, lam: float) -> int:
-    """How many planes reveal a picture at `target` dB, tried out on a channel with the noise of `lam`.
+    """Return how many planes reveal a picture at `target` dB, tested on a channel with the noise of `lam`.
 
     Raises:
-        UsageError: the model sends all its planes or none.
+        UsageError: the model can only send all of its planes.
     """
     fewest = decoder.contract.fewest_planes
     if fewest == ALL_PLANES:
         raise UsageError(
             f"{decoder.contract.model} always sends the whole picture",
-            "Omit --target, or take another model.",
+            "Omit --target, or choose another model.",
         )
     choices = range(-(-fewest // _PLANES_STEP) * _PLANES_STEP, ALL_PLANES, _PLANES_STEP)
     crops = [sizes.in_whole_blocks(crop) for crop in _trial_crops(gray)]
-    # More planes reveal more, so the list is sorted by what is asked.
+    # More planes reveal more, so that the list is sorted by quality.
     found = bisect_left(choices, target, key=lambda planes: _trial(encoder, decoder, crops, planes, lam))
     return choices[found] if found < len(choices) else ALL_PLANES
 
 
 def _trial_crops(gray: Gray) -> list[Gray]:
-    """The whole of a small picture; of a larger one, crops spread over it."""
+    """Return a small picture whole, and crops spread over a larger one."""
     if max(gray.shape) <= 3 * _TRIAL_SIDE:
         return [gray]
     per_axis = math.isqrt(_TRIAL_CROPS)
@@ -315,7 +316,7 @@ def _trial_crops(gray: Gray) -> list[Gray]:
 
 
 def _trial(encoder: Network, decoder: Network, crops: list[Gray], planes: int, lam: float) -> float:
-    """PSNR in dB of crops that went through the codec and a simulated channel."""
+    """Return the PSNR in dB of crops that went through the codec and a simulated channel."""
     table = choice.noise_table(lam)
     sigma = float(np.sqrt(np.mean(table**2)))
     rng = np.random.default_rng(0)
@@ -349,7 +350,7 @@ def _encode(
 
 
 def _secret_plane(gray: Gray, tile: Tile) -> NDArray[np.float32]:
-    """(1, 1, h, w) float32 in 0..1 of a tile; its edge is repeated where the tile leaves the picture."""
+    """(1, 1, h, w) float32 in 0..1 of a tile; the edge is repeated where the tile leaves the picture."""
     inside = gray[tile.rows, tile.cols]
     missing = [(0, seen - there) for seen, there in zip(tile.shape, inside.shape, strict=True)]
     plane: NDArray[np.float32] = np.pad(inside, missing, mode="edge").astype(np.float32) / np.float32(255)
@@ -357,7 +358,7 @@ def _secret_plane(gray: Gray, tile: Tile) -> NDArray[np.float32]:
 
 
 def _phase_planes(phases: NDArray[np.int16], tile: Tile) -> NDArray[np.float32]:
-    """(1, 2, h, w) float32 cosine and sine of a tile; (0, 0), "not known", where it leaves the picture."""
+    """(1, 2, h, w) float32 cosine and sine of a tile; (0, 0), unknown, where it leaves the picture."""
     inside = phases[tile.rows, tile.cols]
     planes = np.zeros((1, 2, *tile.shape), dtype=np.float32)
     for plane, table in zip(planes[0], _CIRCLE, strict=True):

@@ -1,9 +1,9 @@
-"""Which symbols of a code map are sent: its 64 planes, in order of importance.
+"""The 64 planes of a code map, in order of importance, of which all or only the first are sent.
 
-The map has one symbol per pixel of the secret. Each 8x8 block of it holds one place of every plane, dispersed
+The map has one symbol per pixel of the secret. Each 8x8 block has one place in every plane, dispersed
 like an ordered dither: the first plane is every eighth pixel of every eighth row, the first four are every
-fourth, the first sixteen every second, all 64 every pixel. With fewer planes the same cover gives each symbol
-more pixels, so the stego changes less and the secret comes back less sharp.
+fourth, the first sixteen every second, and all 64 every pixel. With fewer planes the same cover gives each
+symbol more pixels, so that the stego changes less and the revealed secret is less sharp.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import numpy.typing as npt
 __all__ = ["ALL_PLANES", "BLOCK_SIDE", "PLANE_OF_PLACE", "count_sent", "padded", "sent"]
 
 BLOCK_SIDE: Final = 8
-"""Pixels along a side of a block."""
+"""Side of a block in pixels."""
 ALL_PLANES: Final = BLOCK_SIDE * BLOCK_SIDE
-"""Planes of the full-resolution map."""
+"""Number of planes in the full-resolution map."""
 
 
 def _plane_of(row: int, column: int) -> int:
-    """Coarse before fine: the lowest bits of a place decide most, diagonal neighbours come first."""
+    """Return the rank of a place: the lowest bits decide most, and diagonal neighbours come first."""
     rank = 0
     for bit in range(3):
         down, right = row >> bit & 1, column >> bit & 1
@@ -33,18 +33,18 @@ def _plane_of(row: int, column: int) -> int:
 PLANE_OF_PLACE: Final = tuple(
     tuple(_plane_of(row, column) for column in range(BLOCK_SIDE)) for row in range(BLOCK_SIDE)
 )
-"""8x8 ranks 0..63: plane `p` of a map holds the places whose rank is p."""
+"""8x8 ranks 0..63: plane `p` of a map consists of the places with rank p."""
 
 
 def sent(shape: tuple[int, int], planes: int) -> npt.NDArray[np.bool_]:
-    """(height, width) mask of the symbols that the first `planes` planes hold."""
+    """Return the (height, width) mask of the symbols in the first `planes` planes."""
     height, width = shape
     block = np.array(PLANE_OF_PLACE) < planes
     return np.tile(block, (-(-height // BLOCK_SIDE), -(-width // BLOCK_SIDE)))[:height, :width]
 
 
 def count_sent(shape: tuple[int, int], planes: int) -> int:
-    """How many symbols those are: counted by blocks, without the mask."""
+    """Count the symbols in the first `planes` planes by blocks, without the mask."""
     (rows, more_rows), (columns, more_columns) = (divmod(side, BLOCK_SIDE) for side in shape)
     block = np.array(PLANE_OF_PLACE) < planes
     per_row = columns * block.sum(axis=1) + block[:, :more_columns].sum(axis=1)
@@ -52,6 +52,6 @@ def count_sent(shape: tuple[int, int], planes: int) -> int:
 
 
 def padded(shape: tuple[int, int]) -> tuple[int, int]:
-    """A (height, width) of whole blocks that holds the given one."""
+    """Return the (height, width) in whole blocks that holds the given one."""
     height, width = (-(-side // BLOCK_SIDE) * BLOCK_SIDE for side in shape)
     return height, width

@@ -1,8 +1,8 @@
-"""Find pixels of a stego that somebody overwrote: they stand out from their surroundings.
+"""Find pixels of a stego that were overwritten, because they stand out from their surroundings.
 
-A symbol that is known to be lost costs the decoder less than one that lies. How many pixels were destroyed is
-known from the header's parities, so the most suspicious ones are taken, as many as that; what they miss, the
-parities of the others tell again.
+A symbol that is known to be lost harms decoding less than a wrong one. The header's parities tell how many
+pixels were destroyed, and that number of the most suspicious pixels is taken; the parities of the others tell
+how many were missed.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ __all__ = ["find"]
 _REACH: Final = 2
 _STRIP_ROWS: Final = 512
 _CAP: Final = np.float32(40)
-"""Grey levels: no scar makes all of its surroundings look like texture."""
+"""Limit in grey levels, so that no scar makes all of its surroundings look like texture."""
 _CALM: Final = np.float32(4)
-"""Grey levels, added to the surroundings' own unrest."""
+"""Grey levels added to the activity of the surroundings."""
 
 
 def find(rgb: NDArray[np.uint8], share: float) -> NDArray[np.bool_]:
-    """(H, W, 3) uint8 and a share of its pixels, 0..1 -> (H, W) mask of about so many, the oddest ones.
+    """Return an (H, W) mask of about a `share`, 0..1, of the pixels of (H, W, 3) uint8: the oddest ones.
 
-    Of pixels of a photograph that were given random colours it finds most; those in texture it misses.
+    In photographs it finds most pixels that were given random colours, but misses those in texture.
     """
     oddness = np.concatenate(
         [_oddness(rgb, top, min(top + _STRIP_ROWS, len(rgb))) for top in range(0, len(rgb), _STRIP_ROWS)]
@@ -44,9 +44,9 @@ def find(rgb: NDArray[np.uint8], share: float) -> NDArray[np.bool_]:
 
 
 def _oddness(rgb: NDArray[np.uint8], top: int, bottom: int) -> NDArray[np.float32]:
-    """(bottom - top, W): distance to the median of 3x3 pixels, against the same in 5x5 around.
+    """Return (bottom - top, W): distance from the median of 3x3 pixels, relative to that in 5x5 around.
 
-    Edges move the three channels alike, foreign colours do not: their disagreement counts, too.
+    Edges change the three channels alike and foreign colours do not, so that their disagreement counts, too.
     """
     margin = _REACH + 1
     first, last = max(0, top - margin), min(len(rgb), bottom + margin)

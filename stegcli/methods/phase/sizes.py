@@ -1,8 +1,8 @@
-"""The size at which a picture is hidden in phases: its own if there is room, and whole blocks of planes.
+"""The size at which a picture is hidden in phases: its own if there is room, in whole blocks of planes.
 
-A network spreads what a block of 8x8 says over all of its places. Of a block that is cut off at the edge the
-decoder sees the less: hidden without a margin, 1x400 pixels came back at 19 dB and 100x100 at 33, where a
-margin gives 45 and 47 (phase-v1, a photograph in a cover of 256x256).
+A network spreads the content of an 8x8 block over all of its places. If a block is cut off at the edge, the
+decoder sees less of it: hidden without a margin, 1x400 pixels came back at 19 dB and 100x100 at 33 dB,
+compared with 45 and 47 dB with a margin (phase-v1, a photograph in a cover of 256x256).
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ __all__ = ["fit", "in_whole_blocks"]
 
 
 def fit(shape: tuple[int, ...], room: int) -> tuple[int, int]:
-    """The (height, width) at which a picture is hidden in `room` pixels: its own if it has at most so many.
+    """Return the (height, width) at which a picture is hidden in `room` pixels: its own if it fits.
 
-    A smaller one keeps about the aspect, which `reveal` gives back exactly, and is of whole blocks where that
-    leaves any.
+    A smaller size keeps approximately the aspect ratio, which `reveal` restores exactly, and is a multiple of
+    blocks if there is room for any.
     """
     height, width = shape
     if height * width <= room:
@@ -39,7 +39,7 @@ def fit(shape: tuple[int, ...], room: int) -> tuple[int, int]:
 def in_whole_blocks(gray: Gray, room: int | None = None, planes: int = ALL_PLANES) -> Gray:
     """(h, w) uint8 -> the same with its edge repeated below and to the right, up to whole blocks.
 
-    As it is where so many planes of that have more than `room` symbols.
+    It stays unchanged if that many planes of the larger picture have more than `room` symbols.
     """
     whole = padded((gray.shape[0], gray.shape[1]))
     if room is not None and count_sent(whole, planes) > room:
@@ -48,7 +48,7 @@ def in_whole_blocks(gray: Gray, room: int | None = None, planes: int = ALL_PLANE
 
 
 def _whole_blocks(side: float, most: int) -> int:
-    """The multiple of a block's side nearest to `side` and at most `most`; `most` itself below one block."""
+    """Return the multiple of a block's side nearest to `side`, at most `most`; `most` if below one block."""
     if most < BLOCK_SIDE:
         return most
     nearest = max(1, round(side / BLOCK_SIDE)) * BLOCK_SIDE

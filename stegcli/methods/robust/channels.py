@@ -1,4 +1,4 @@
-"""What happens to a picture on its way, done to it here: real encoders, and a model of the strictest kind."""
+"""Simulate what happens to a picture in transit: real encoders, and a model of the strictest kind."""
 
 from __future__ import annotations
 
@@ -35,29 +35,40 @@ _FLAT_TABLE: Final = np.array(
         [85, 75, 135, 156, 189, 238, 311, 418],
     ]
 )
-"""N. Robidoux's for quality 50, which ImageMagick offers and MozJPEG takes: coarse in low frequencies."""
-_DEAD_ZONE: Final = np.float32(0.62)
-"""Of a step, up to which an encoder that weighs bits against errors makes a coefficient zero."""
+"""N. Robidoux's table for quality 50, an option of ImageMagick and MozJPEG's: coarse at low frequencies."""
+_LOG_DISTORTION, _LOG_ENERGY = 14.75, 16.5
+"""MozJPEG's lambda_log_scale1 and lambda_log_scale2 (cjpeg, jcext.c): a squared error of one step in an AC
+coefficient weighs 64 * 2^14.75 / (2^16.5 + energy) bits, energy being the block's mean square of coefficients
+that are eight times those of an orthonormal transform."""
+_SCALE: Final = np.float32(64)
+_BITS_OF_ONE: Final = np.float32(4.5)
+"""That a coefficient of one step takes: a little more than fits best (4), so that the model is too strict."""
+_BITS_OF_DIGIT: Final = np.float32(2)
+"""That a coefficient takes more than one that is a step smaller and has a binary digit less."""
+_DERINGING: Final = np.float32(0.5)
+"""Share of the most by which deringing raises white samples beside others; how much depends on slopes."""
+_MOST_RAISED: Final = 31
+_WHITE: Final = np.float32(127)
 
 
 class Channel(Protocol):
-    """One thing that happens to a stego."""
+    """One thing that can happen to a stego."""
 
     @property
     def name(self) -> str:
-        """As reports call it."""
+        """Name in reports."""
 
     @property
     def doubt(self) -> float:
-        """Share by which more must arrive than is needed, because what is done here is only a model."""
+        """Share by which more of many bits must arrive than is needed, since the channel may be a model."""
 
     def luma(self, stego_rgb: U8) -> F32:
-        """(H, W, 3) uint8 -> (H, W) float32: luma as it arrives."""
+        """(H, W, 3) uint8 -> (H, W) float32, luma as it arrives."""
 
 
 @dataclass(frozen=True)
 class Jpeg:
-    """Saved by libjpeg-turbo, as most programs do."""
+    """JPEG written by libjpeg-turbo, as by most programs."""
 
     quality: int
     chroma: Chroma = "4:2:0"
@@ -69,7 +80,7 @@ class Jpeg:
         return f"JPEG {self.quality}" + (" 4:4:4" if self.chroma == "4:4:4" else "")
 
     def file(self, stego_rgb: U8) -> bytes:
-        """The whole file."""
+        """Return the whole file."""
         file = io.BytesIO()
         Image.fromarray(stego_rgb).save(file, "JPEG", quality=self.quality, subsampling=self.chroma)
         return file.getvalue()
@@ -84,7 +95,7 @@ class Jpeg:
 
 @dataclass(frozen=True)
 class Webp:
-    """Saved by libwebp, lossy."""
+    """Lossy WebP written by libwebp."""
 
     quality: int
     doubt: float = 0.0
@@ -104,7 +115,7 @@ class Webp:
 
 @dataclass(frozen=True)
 class Twice:
-    """Saved by one program and then by another."""
+    """Two encoders, one after the other."""
 
     first: Jpeg
     second: Jpeg
@@ -123,14 +134,16 @@ class Twice:
 
 @dataclass(frozen=True)
 class OtherEncoder:
-    """MozJPEG, as it comes: its own table, and a trellis that weighs bits against errors.
+    """MozJPEG, as it comes: its own table, deringing, and a trellis that weighs bits against errors.
 
-    A model: such an encoder makes small coefficients zero that rounding would not. It is quantised here, and
-    no file is made. For 2 of 80 stegos that had 2 % to spare here the real one was too strict.
+    A model: no file is made. Where it saves more bits than the error is worth, the trellis takes a step less
+    than rounding would, more readily in busy blocks. On 25 covers at qualities 62 and 85 the information that
+    arrives from the model is at most 0.04 (of what is needed) more than from libvips's MozJPEG, and 0.02 to
+    0.03 less on average.
     """
 
     quality: int
-    doubt: float = 0.03
+    doubt: float = 0.02
 
     @property
     def name(self) -> str:
@@ -139,10 +152,38 @@ class OtherEncoder:
 
     def luma(self, stego_rgb: U8) -> F32:
         """See `Channel`."""
-        blocks = Blocks.of(luma.luma_levels(stego_rgb))
-        steps = scaled_table(_FLAT_TABLE, self.quality).ravel()[list(FREQUENCIES)].astype(np.float32)
+        steps = scaled_table(_FLAT_TABLE, self.quality).ravel().astype(np.float32)
+        blocks = _deringed(Blocks.of(np.rint(luma.luma_levels(stego_rgb))), 2 * float(steps[0]))
+        ac_steps = steps[list(FREQUENCIES)]
         exact = blocks.coefficients(FREQUENCIES)
-        scaled = exact / steps
-        kept = np.where(np.abs(scaled) < _DEAD_ZONE, np.float32(0), np.rint(scaled))
-        arrived: F32 = np.rint(blocks.joined() + blocks.plus(FREQUENCIES, kept * steps - exact))
+        change = _thrifty(exact, ac_steps) * ac_steps - exact
+        arrived: F32 = np.clip(np.rint(blocks.joined() + blocks.plus(FREQUENCIES, change)), 0, 255)
         return arrived
+
+
+def _deringed(blocks: Blocks, most: float) -> Blocks:
+    """With white samples raised where a block has others, which hides the ringing that clipping cuts off."""
+    white = blocks.samples >= _WHITE
+    count = white.sum(axis=1, dtype=np.float32)
+    mixed = (count > 0) & (count < white.shape[1])
+    if not mixed.any():
+        return blocks
+    samples = blocks.samples.copy()
+    room = (_WHITE * white.shape[1] - samples[mixed].sum(axis=1)) / count[mixed]
+    raised = _DERINGING * np.minimum(min(most, _MOST_RAISED), room)
+    samples[mixed] += white[mixed] * raised[:, None]
+    return Blocks(blocks.rows, blocks.columns, samples)
+
+
+def _thrifty(exact: F32, steps: F32) -> F32:
+    """(blocks, 63) float32 coefficients -> whole steps, rounded down where that saves more than it costs."""
+    energy = _SCALE * np.einsum("nk,nk->n", exact, exact) / np.float32(exact.shape[1])
+    per_square = _SCALE * np.float32(2**_LOG_DISTORTION) / (np.float32(2**_LOG_ENERGY) + energy)
+    scaled = np.abs(exact / steps)
+    nearest = np.rint(scaled)
+    bits = np.where(nearest == 1, _BITS_OF_ONE, np.float32(0))
+    bits[np.isin(nearest, (2, 4, 8, 16))] = _BITS_OF_DIGIT
+    more_error = 2 * (scaled - nearest) + 1  # (scaled - nearest + 1)^2 - (scaled - nearest)^2
+    less = more_error * per_square[:, None] < bits
+    thrifty: F32 = np.copysign(nearest - less, exact)
+    return thrifty

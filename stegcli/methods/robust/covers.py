@@ -1,4 +1,4 @@
-"""Covers whose luma changes by coefficients of blocks: pixels, or the coefficients of a fresh JPEG file."""
+"""Covers whose luma changes by coefficients of blocks: pixels, or the coefficients of a new JPEG file."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ __all__ = ["FORBIDDEN", "Carrier", "Change", "JpegCarrier", "PixelsCarrier", "Wr
 
 _REPAIRS: Final = 2
 _TOLERATED: Final = np.float32(0.8)
-"""Of a coefficient's error in grey levels, which clipping and rounding leave, and no repair is worth."""
+"""Error of a coefficient in grey levels, due to clipping and rounding, that is not worth repairing."""
 _BAND: Final = 256
-"""Rows of pixels that are worked on at once."""
+"""Rows of pixels processed at a time."""
 
-_TEXTURE: Final = np.float32(0.62)
+_TEXTURE: Final = np.float32(0.68)
 """How strongly busy blocks are preferred: the exponent of their activity."""
 _QUIET: Final = np.float32(40)
-"""Activity that makes no difference any more."""
+"""Activity below which blocks are not distinguished."""
 FORBIDDEN: Final = np.float32(6)
 """Decimal logarithm of the price of blocks that are not fully opaque."""
 
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """What shall be added to coefficients.
+    """A change of coefficients.
 
     Attributes:
-        frequencies: which, see `blocks.FREQUENCIES`.
-        values: (blocks, k) float32.
+        frequencies: the frequencies, see `blocks.FREQUENCIES`.
+        values: (blocks, k) float32, what is added to them.
     """
 
     frequencies: tuple[int, ...]
@@ -58,11 +58,11 @@ class Change:
 
 @dataclass(frozen=True, eq=False)
 class Written:
-    """A stego as its receiver has it before anything happened to it.
+    """A stego as its receiver gets it if nothing happens to it.
 
     Attributes:
         rgb: (H, W, 3) uint8.
-        jpeg: the file, where it is one.
+        jpeg: the file, if it is one.
     """
 
     rgb: U8
@@ -70,7 +70,7 @@ class Written:
 
 
 class Carrier(Protocol):
-    """A cover, whatever holds it."""
+    """A cover, in whatever form."""
 
     @property
     def rgb(self) -> U8:
@@ -78,19 +78,19 @@ class Carrier(Protocol):
 
     @property
     def blocks(self) -> Blocks:
-        """Its luma."""
+        """Blocks of its luma."""
 
     @property
     def prices(self) -> F32:
-        """(blocks,) float32, decimal logarithms of what changes of each block cost, 0 on average."""
+        """(blocks,) float32, decimal logarithms of the price of changing each block, 0 on average."""
 
     def written(self, changes: Sequence[Change]) -> Written:
-        """The stego with these changes, as far as its samples allow."""
+        """Return the stego with these changes, as far as its samples allow."""
 
 
 @dataclass(frozen=True, eq=False)
 class PixelsCarrier:
-    """A picture; a change of luma is added to red, green and blue alike.
+    """A cover in pixels; a change of luma is added equally to red, green and blue.
 
     Attributes:
         rgb: (H, W, 3) uint8.
@@ -115,7 +115,7 @@ class PixelsCarrier:
         return prices
 
     def written(self, changes: Sequence[Change]) -> Written:
-        """See `Carrier`. What rounding and clipping destroyed is tried again."""
+        """See `Carrier`. What rounding and clipping destroyed is written again."""
         wanted = [self.blocks.coefficients(each.frequencies) + each.values for each in changes]
         stego = self._plus(self.rgb, changes)
         for _ in range(_REPAIRS):
@@ -141,11 +141,11 @@ class PixelsCarrier:
 
 @dataclass(frozen=True, eq=False)
 class JpegCarrier:
-    """A JPEG file that was made for this: its luma's coefficients change by whole steps.
+    """A JPEG file made for hiding, in which luma's coefficients change by whole steps.
 
     Attributes:
         file: the cover.
-        rgb: (H, W, 3) uint8, as it shows.
+        rgb: (H, W, 3) uint8, the decoded picture.
     """
 
     file: JpegCover
@@ -153,7 +153,7 @@ class JpegCarrier:
 
     @cached_property
     def blocks(self) -> Blocks:
-        """See `Carrier`; whole blocks only, as a reader of pixels counts them."""
+        """See `Carrier`; only whole blocks, as a reader of pixels counts them."""
         rows, columns = (side // 8 for side in self.rgb.shape[:2])
         exact = self.file.luma * self.file.luma_quantization.astype(np.float32)
         flat = exact[:rows, :columns].reshape(-1, 64).astype(np.float32)
@@ -183,7 +183,7 @@ class JpegCarrier:
 
 
 def dearness(blocks: Blocks) -> F32:
-    """(blocks,) float32: decimal logarithms of prices by texture, 0 on average. Smooth blocks are dear."""
+    """(blocks,) float32: decimal logarithms of prices by texture, 0 on average; smooth ones cost more."""
     busy = activity(blocks)
     busy = np.minimum(busy, box_means(busy)).ravel()
     prices = -_TEXTURE * np.log10(busy + _QUIET)
@@ -200,6 +200,6 @@ def sum_of(blocks: Blocks, changes: Sequence[Change]) -> F32:
 
 
 def _large(missing: F32, wanted: F32) -> F32:
-    """Errors that are worth a repair; coefficients that nobody wrote stay as rounding left them."""
+    """Select errors worth repairing; coefficients that nobody wrote stay as rounding left them."""
     missing[(np.abs(missing) <= _TOLERATED) | (wanted == 0)] = 0
     return missing

@@ -1,7 +1,7 @@
-"""The secret at the best quality with which the stego still looks like its cover.
+"""Hide the secret at the best quality with which the stego still looks like its cover.
 
-As wished for, if the stego keeps 40 dB; else coarser, until it does. A quality that was asked for by number,
-or a file, is not touched: then the stego may be worse, down to a floor.
+The quality is as requested if the stego keeps 40 dB, and otherwise reduced until it does. A quality that was
+requested as a number, or a file, is not reduced: then the stego may get worse, down to a limit.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ if TYPE_CHECKING:
 __all__ = ["Fitted", "fitted"]
 
 _FAVOR: Final = {"cover": Target(30.0), "balanced": Target(33.3), "secret": Target(37.0)}
-"""What `--favor` means here, where every byte is expensive."""
+"""Meaning of `--favor` here, where every byte is expensive."""
 _FAIR_DB: Final = 40.0
-"""PSNR of a stego below which a secret is made coarser, if nobody asked for its quality."""
+"""PSNR of the stego below which a secret is coarsened, unless its quality was requested."""
 _FLOOR_DB: Final = 31.0
-"""PSNR of a stego below which nothing is written."""
+"""PSNR of the stego below which nothing is written."""
 _WORST_SECRET_DB: Final = 22.0
 
 _RATE: Final = 0.5
 _MOST_RATE: Final = 0.8
 _LEAST_RATE_PER_MILLE: Final = 120
 _FEW: Final = 9
-"""Frequencies up to which rate matters more than how coarse further ones are."""
+"""Number of frequencies up to which the rate matters more than how coarse further ones are."""
 
 _DB_PER_DOUBLING: Final = 4.5
-"""What half the bits win, about."""
+"""Approximate gain in PSNR from half the bits."""
 _CAREFUL: Final = 0.95
 _TRIALS: Final = 6
 _LEAST_BYTES: Final = 64
@@ -62,9 +62,9 @@ class Fitted:
     """A stego that keeps its promise.
 
     Attributes:
-        best: it, and what it was tried on.
-        encoded: the secret in it.
-        head: what it says about itself.
+        best: the stego, and what it was put through.
+        encoded: the encoded secret in it.
+        head: what the stego says about itself.
         notices: what the user may not expect.
     """
 
@@ -76,7 +76,7 @@ class Fitted:
 
 @dataclass(frozen=True)
 class _Place:
-    """What all trials share that look for the best quality of a secret."""
+    """Data shared by all trials that look for the best quality of a secret."""
 
     job: Job
     carrier: Carrier
@@ -88,23 +88,23 @@ class _Place:
 
     @property
     def usable(self) -> int:
-        """The blocks that carry the body and may change."""
+        """Number of blocks that carry the body and may change."""
         others = self.tile.others(self.carrier.blocks.rows, self.carrier.blocks.columns)
         return int(np.count_nonzero(self.carrier.prices[others] < FORBIDDEN))
 
     @property
     def room(self) -> int:
-        """Largest payload in bytes, however bad the stego."""
+        """Largest payload in bytes, whatever the quality of the stego."""
         bits = int(self.usable * sturdy_body.MOST_FREQUENCIES * _MOST_RATE)
         return bits // 8 - sturdy_body.OVERHEAD
 
 
 def fitted(job: Job, carrier: Carrier, promise: Promise, salt: bytes) -> Fitted:
-    """Hide the secret as well as the cover can bear it; see the module.
+    """Hide the secret as well as the cover permits; see the module's docstring.
 
     Raises:
-        ImageError: it does not fit, or the cover is too small or too flat for any.
-        UsageError: a preference that there is not.
+        ImageError: it does not fit, or the cover is too small or too flat for any secret.
+        UsageError: the preference does not exist.
     """
     locator = job.keyring.locator(0)
     keys = job.keyring.keys(sturdy.whole_salt(salt))
@@ -134,7 +134,7 @@ def _goal(wishes: Wishes) -> Target:
 
 
 def _encoded(place: _Place, goal: Target) -> Encoded:
-    """As wished for; or what there is room for, which the trials make coarser still."""
+    """Encode the secret as requested, or as well as there is room for; trials may coarsen it further."""
     encoded = choice.encode(place.job.secret, CodecWishes(goal))
     if len(encoded.payload) <= place.room:
         return encoded
@@ -151,7 +151,7 @@ def _within(place: _Place, max_bytes: int) -> Encoded:
 
 
 def _coarser(place: _Place, encoded: Encoded, psnr_db: float) -> Encoded | None:
-    """Encode the secret in as few bytes as should do; None if nothing of it would be left to see."""
+    """Encode the secret in as few bytes as should suffice; None if nothing recognisable would remain."""
     short = _FAIR_DB - psnr_db if psnr_db else 2 * _DB_PER_DOUBLING
     overhead = sturdy_body.OVERHEAD
     total = (len(encoded.payload) + overhead) * _CAREFUL * 2 ** -min(short / _DB_PER_DOUBLING, 2.0)
@@ -163,7 +163,7 @@ def _coarser(place: _Place, encoded: Encoded, psnr_db: float) -> Encoded | None:
 
 
 def _trial(place: _Place, encoded: Encoded) -> tuple[Best, Head] | None:
-    """The weakest stego with this payload that keeps the promise; None if none does."""
+    """Return the weakest stego with this payload that keeps the promise; None if there is none."""
     size = len(encoded.payload) + sturdy_body.OVERHEAD
     count = _frequencies(8 * size, place.usable)
     if size > sturdy.MAX_BODY_BYTES:
@@ -177,7 +177,7 @@ def _trial(place: _Place, encoded: Encoded) -> tuple[Best, Head] | None:
 
 
 def _written(place: _Place, encoded: Encoded, count: int) -> tuple[Best, Head] | None:
-    """As `_trial`, with so many frequencies of each block."""
+    """Do the same as `_trial`, with a number of frequencies in each block."""
     blocks = place.carrier.blocks
     size = len(encoded.payload) + sturdy_body.OVERHEAD
     short = SturdyHead(place.promise.quality, count, size, blocks.rows, blocks.columns)
@@ -204,11 +204,11 @@ def _nothing(share: float) -> None:
 def _body(
     place: _Place, short: SturdyHead, sealed: bytes, writer: strength.HeadWriter, spare: int
 ) -> strength.Body:
-    """What is to be written, its head with so much to spare."""
+    """Return the body to write, with its head and a number of spare steps for the head."""
     change = strength.head_change(writer, place.promise.channels, spare)
     if change is None:
         raise ImageError(
-            "the cover is too small or too flat to carry even the header of a secret that survives",
+            "the cover is too small or too flat to carry even a header that survives",
             "Take a larger cover, or promise less: --survive jpeg:85.",
         )
     layout = sturdy_body.layout_of(short, place.tile, place.keys)
@@ -216,7 +216,7 @@ def _body(
 
 
 def _frequencies(bits: int, blocks: int) -> int | None:
-    """How many of each block carry: so many that the rate is a good one; None if there are not enough."""
+    """Return how many frequencies of each block carry, for a good rate; None if there are not enough."""
     for rate in (_RATE, 0.6, 0.7, _MOST_RATE):
         count = max(3, -(-bits // max(1, int(blocks * rate))))
         if count <= (_FEW if rate < _MOST_RATE else sturdy_body.MOST_FREQUENCIES):
@@ -225,7 +225,7 @@ def _frequencies(bits: int, blocks: int) -> int | None:
 
 
 def _more(count: int, bits: int, blocks: int) -> int | None:
-    """More frequencies, where no strength sufficed: a lower rate bears more; None if that hardly helps."""
+    """Return more frequencies if no strength sufficed, since a lower rate tolerates more; None if useless."""
     more = -(-3 * count // 2)
     if more > sturdy_body.MOST_FREQUENCIES or 1000 * bits < _LEAST_RATE_PER_MILLE * blocks * more:
         return None
@@ -252,7 +252,7 @@ def _notices(psnr_db: float, encoded: Encoded, is_coarser: bool) -> tuple[str, .
     notices = []
     if is_coarser:
         notices.append(
-            f"the secret comes back at {encoded.psnr_db:.1f} dB: for more the stego would fall below "
+            f"the secret will be revealed at {encoded.psnr_db:.1f} dB: with more, the stego would fall below "
             f"{_FAIR_DB:g} dB"
         )
     if psnr_db < _FAIR_DB:
@@ -263,19 +263,19 @@ def _notices(psnr_db: float, encoded: Encoded, is_coarser: bool) -> tuple[str, .
 
 
 def _too_much(place: _Place, encoded: Encoded, floor: float) -> ImageError:
-    """What would fit, as trials of fewer and fewer bytes tell."""
+    """Return the error, which says what would fit according to trials of fewer and fewer bytes."""
     size = len(encoded.payload)
     fits = _fitting_bytes(place, encoded, floor)
     what = f"about {fits:,} would fit" if fits else "not even a small part of them would fit"
     return ImageError(
-        f"the secret takes {size:,} bytes, more than the cover can carry if it shall survive and keep "
-        f"{floor:g} dB; {what}",
+        f"the secret takes {size:,} bytes, more than the cover can carry if they must survive and the stego "
+        f"must keep {floor:g} dB; {what}",
         "Take a larger cover, a smaller secret or a lower --target, or promise less: --survive jpeg:85.",
     )
 
 
 def _fitting_bytes(place: _Place, encoded: Encoded, floor: float) -> int:
-    """Bytes of a payload with which a stego keeps its floor: the first half, quarter, ... that does."""
+    """Return how many bytes keep a stego within its limit: the first half, quarter, ... that does."""
     size = min(len(encoded.payload), 2 * place.room)
     while size >= 2 * _LEAST_BYTES:
         size //= 2

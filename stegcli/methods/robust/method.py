@@ -4,10 +4,10 @@ secret ──codec──> payload ──seal──> body ──code──> latti
 cover ──texture──> prices ──────────────────────────────────────────────┴─> stego ──channels──> does it open?
 whatever became of the stego ──sturdy head──> keys, layout ──soft bits──> body ──> payload ──codec──> secret
 
-All or nothing: after everything that was promised the secret is what it was, and beyond that it is gone. What
-it costs is stealth: a stego of this family differs more from its cover than one of any other.
+All or nothing: after everything that was promised, the secret is intact, and beyond that it is lost. The
+price is stealth: a stego of this family differs more from its cover than one of any other.
 
-Coders, codecs and channels are loaded when a secret is hidden or revealed this way: other ways need none.
+Coders, codecs and channels are imported when this method hides or reveals; other methods need none of them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class RobustMethod:
     has_ceiling: bool = False
 
     def hide(self, job: Job) -> Stego:
-        """See `Method.hide`. Everything that is promised was tried before this returns."""
+        """See `Method.hide`. Everything that is promised is tried before this returns."""
         from stegcli.envelope import sturdy
         from stegcli.methods.robust import fitting, profiles
 
@@ -79,11 +79,11 @@ class RobustMethod:
         """See `Method.reveal`.
 
         Raises:
-            SecretError: the body opened, and holds no secret that this program decodes.
+            SecretError: the body opened, but holds no secret that this program can decode.
         """
         from stegcli.codecs import choice
 
-        del models, sampled  # needs none, and is quick
+        del models, sampled  # this method needs no models, and is quick
         found = _ours(opened)
         tell(progress, "decode")
         return Secret(choice.decode(found.header.codec, found.payload, found.header.shape), FAMILY, DEVICE)
@@ -95,7 +95,7 @@ class RobustMethod:
         return _facts_of(found.header.secret_shape, found.header.hidden_shape, pixels)
 
     def damage(self, opened: Opened) -> float:
-        """See `Method.damage`: what can still be read is whole."""
+        """See `Method.damage`: what can still be read is undamaged."""
         del opened
         return 0.0
 
@@ -107,7 +107,7 @@ def _carrier(job: Job) -> Carrier:
     height, width = job.cover.rgb.shape[:2]
     if min(height, width) < _LEAST_SIDE:
         raise ImageError(
-            f"the cover is {width}x{height}; surviving anything takes at least {_LEAST_SIDE}x{_LEAST_SIDE}",
+            f"the cover is {width}x{height}, but --survive needs at least {_LEAST_SIDE}x{_LEAST_SIDE}",
             "Take a larger cover.",
         )
     if max(height, width) > 8 * sturdy.MAX_BLOCKS:
@@ -126,7 +126,7 @@ def _facts_of(secret_shape: tuple[int, int], hidden_shape: tuple[int, int], pixe
 
 
 def _ours(opened: Opened) -> SturdyOpened:
-    """NothingFoundError if the stego was opened by another way."""
+    """Return the opened stego; NothingFoundError if another method's way opened it."""
     if not isinstance(opened, SturdyOpened) or opened.header.channel != CHANNEL:
         raise NothingFoundError
     return opened

@@ -1,4 +1,4 @@
-"""What this method is called in headers and by users: all that others need before it is loaded."""
+"""Names of this method in headers and for users: all that is needed before it is imported."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["CHANNEL", "DEFAULT", "DEVICE", "FAMILY"]
 
 FAMILY: Final = "robust"
 CHANNEL: Final = 19
-"""How a head names this way of carrying."""
+"""Number by which a head names this channel."""
 DEVICE: Final = "cpu"
 DEFAULT: Final = "jpeg:75"
-"""What is promised by default."""
+"""The default promise."""

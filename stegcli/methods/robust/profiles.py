@@ -1,4 +1,4 @@
-"""What `--survive` promises, and what services are known to do to a picture: one table of each."""
+"""What `--survive` promises, and what services are known to do to pictures: one table for each."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["PROFILES", "PROMISES", "Profile", "Promise", "notices_of", "promise_
 
 @dataclass(frozen=True)
 class Promise:
-    """What a stego has to survive.
+    """What a stego must survive.
 
     Attributes:
-        quality: whose table of luma the lattice is made for: well below what is promised, so that there is
-            room for errors.
-        channels: that are tried before anything is said.
-        longest_side: of the cover in pixels, to which it is shrunk before so that the service does not; None
-            for no limit.
+        quality: quality whose luma table determines the lattice: well below what is promised, to leave room
+            for errors.
+        channels: channels that are tried before anything is promised.
+        longest_side: longer side in pixels to which the cover is shrunk, so that the service does not do it;
+            None for no limit.
     """
 
     quality: int
@@ -34,10 +34,10 @@ class Profile:
     """What a service is said to do to pictures. None of this was tested against the service itself.
 
     Attributes:
-        longest_side: in pixels, to which it shrinks pictures.
-        quality: of its JPEG files, as libjpeg counts.
-        source: who says so.
-        survives: the promise of `PROMISES` that stands for it.
+        longest_side: longer side in pixels to which it shrinks pictures.
+        quality: quality of its JPEG files, as for libjpeg.
+        source: where this is stated.
+        survives: the promise in `PROMISES` that covers it.
     """
 
     longest_side: int
@@ -47,7 +47,7 @@ class Profile:
 
 
 def _jpeg(quality: int, design: int, *others: Channel) -> Promise:
-    """Files of a quality with whole and with halved chroma, and others."""
+    """Promise files of a quality, with 4:4:4 and with subsampled chroma, and other channels."""
     return Promise(design, (Jpeg(quality, "4:2:0"), Jpeg(quality, "4:4:4"), *others))
 
 
@@ -85,14 +85,14 @@ PROFILES: Final[dict[str, Profile]] = {
         1600, 62, "what users measured of pictures that they got back: 1600 pixels, 50 to 75", "jpeg:60"
     ),
 }
-"""By the service's name."""
+"""By name of the service."""
 
 
 def promise_of(name: str) -> Promise:
-    """What a name of either table promises.
+    """Return the promise for a name in either table.
 
     Raises:
-        UsageError: there is no such name.
+        UsageError: no such name exists.
     """
     if name in PROMISES:
         return PROMISES[name]
@@ -108,7 +108,7 @@ def promise_of(name: str) -> Promise:
 
 
 def notices_of(name: str | None, is_shrunk: bool) -> tuple[str, ...]:
-    """What is to be said of a promise, if it is a service's."""
+    """Return notices about a promise, if it is that for a service."""
     profile = PROFILES.get(name or DEFAULT)
     if profile is None:
         return ()

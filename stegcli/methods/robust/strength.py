@@ -1,7 +1,7 @@
-"""How strongly a body must be written so that it opens after everything that was promised, and no stronger.
+"""Find the least strength of a body with which it opens after everything that was promised.
 
-The writer knows the bits, and so how much information of them arrives; what the code needs of it is known as
-well. Strength is found by that measure, on the channels that leave least, and then proved by opening.
+The writer knows the bits, and therefore how much information about them arrives; how much the code needs is
+known as well. Strength is found by that measure on the most harmful channels, and then proved by opening.
 """
 
 from __future__ import annotations
@@ -39,26 +39,28 @@ __all__ = ["SPARES", "Best", "Body", "HeadLostError", "HeadWriter", "head_change
 
 _START: Final = 0.6
 _CHEAPEST, _DEAREST = -2.0, 2.8
-"""Decimal logarithms of the price of a squared step of the lattice, in bits: dear means a weak stego."""
+"""Decimal logarithms of the price, in bits, of a squared lattice step: a high one weakens the stego."""
 _SLOPE: Final = -0.45
-"""By how much the share of what is needed changes with that, at first."""
+"""Initial guess of how the share of the needed information changes with the logarithm."""
 _STEPS: Final = 7
 _NEAR: Final = 0.015
 _CLOSE_WATCH: Final = 2
-"""Channels on which strength is sought, those that leave least."""
+"""Number of channels on which strength is sought: the most harmful ones."""
 _SAFE: Final = 0.02
 _HARDER: Final = 0.12
 _TRIES: Final = 5
 
 _LONG_BITS: Final = 1 << 14
+_FEW_BITS: Final = 1 << 12
+"""With so few, a model's error is twice what it is with many: errors of single bits no longer average out."""
 _HEAD_PRICES: Final = (1.6, 1.4, 1.2, 1.0, 0.8, 0.6, 0.4, 0.2, 0.0, -0.4)
 SPARES: Final = (1, 3, 5, len(_HEAD_PRICES))
-"""How many steps of these a head is written more strongly than opens by itself: it must outlive the body, and
-beside it."""
+"""Steps of these by which a head is written more strongly than it needs alone: it must outlive the body and
+coexist with it."""
 
 
 def needed(bits: int) -> float:
-    """Information that a piece of so many bits needs, in its own: a short code needs more."""
+    """Return the information that a piece needs, as a multiple of its length: short codes need more."""
     return float(1.08 + 0.025 * (_LONG_BITS / bits) ** 0.5)
 
 
@@ -67,8 +69,8 @@ class Best:
     """The weakest stego that opens after everything.
 
     Attributes:
-        written: it.
-        proofs: what it was tried on.
+        written: the stego.
+        proofs: what it was put through.
     """
 
     written: Written
@@ -76,7 +78,7 @@ class Best:
 
 
 class HeadLostError(Exception):
-    """The body opens after all channels, and the head beside it does not."""
+    """The body opens after all channels, but the head beside it does not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +87,10 @@ class Body:
 
     Attributes:
         carrier: the cover.
-        layout: where the body lies.
-        coded: its bits, in the keyed order.
+        layout: layout of the body.
+        coded: coded bits of the body, in the keyed order.
         head: the change that writes the head.
-        writer: who wrote that.
+        writer: the writer of the head.
     """
 
     carrier: Carrier
@@ -102,20 +104,24 @@ class Body:
         return self.carrier.blocks.coefficients(self.layout.ground.frequencies)
 
     def written(self, log_price: float) -> Written:
-        """The stego at a price."""
+        """Return the stego at a price."""
         prices = self.carrier.prices + np.float32(log_price)
         ground = self.layout.ground
         change = Change(ground.frequencies, ground.change(self._coefficients, self.coded, prices))
         return self.carrier.written([self.head, change])
 
     def share(self, levels: F32) -> float:
-        """Of the information that is needed: what arrives in luma as received. 1 and more should open."""
+        """Return the share of the needed information in luma as received; from 1 on it should open."""
         soft = self._soft(levels)
         pieces = self.layout.pieces
         return lattice.information(soft, self.coded) / (pieces.rate * needed(pieces.bits))
 
+    def asked(self, channel: Channel) -> float:
+        """The share that must arrive: more than all, where the channel is only a model."""
+        return float(1 + channel.doubt * (1 + (_FEW_BITS / self.layout.pieces.bits) ** 0.5))
+
     def opens(self, levels: F32) -> bool:
-        """Whether all pieces are decoded to what was written."""
+        """Whether all pieces decode to what was written."""
         pieces = self.layout.pieces
         found, _ = pieces.decode(self._soft(levels), cores())
         return bool(np.array_equal(pieces.encode(found), self.coded))
@@ -132,8 +138,8 @@ class HeadWriter:
 
     Attributes:
         carrier: the cover.
-        tile: where it lies.
-        bits: of a tile.
+        tile: the tile in which the head lies.
+        bits: coded bits of the tile.
         locator: the key.
     """
 
@@ -143,12 +149,12 @@ class HeadWriter:
     locator: bytes
 
     def change(self, log_price: float) -> Change:
-        """What writes it."""
+        """Return the change that writes the head."""
         prices = self.carrier.prices + np.float32(log_price)
         return Change(*self.tile.change(self.carrier.blocks, self.bits, prices))
 
     def opens(self, levels: F32) -> bool:
-        """Whether luma as received opens."""
+        """Whether the head opens in luma as received."""
         blocks = Blocks.of(levels)
         classes = activity_classes(activity(blocks).ravel())
         soft = self.tile.soft(blocks, classes)
@@ -160,7 +166,7 @@ class HeadWriter:
 
 
 def head_change(writer: HeadWriter, channels: Sequence[Channel], spare: int) -> Change | None:
-    """The change that writes the head so that it opens after all channels, with steps of strength to spare.
+    """Return the change that writes the head so that it opens after all channels, with steps to spare.
 
     None if no strength suffices.
     """
@@ -172,15 +178,15 @@ def head_change(writer: HeadWriter, channels: Sequence[Channel], spare: int) -> 
 
 
 def weakest(body: Body, channels: Sequence[Channel], tried: Callable[[float], None]) -> Best | None:
-    """The weakest stego that opens after all channels; None if none does.
+    """Return the weakest stego that opens after all channels; None if there is none.
 
     Args:
-        body: to be written.
-        channels: all that were promised.
-        tried: told the share of the work that is done.
+        body: the body to write.
+        channels: all channels that were promised.
+        tried: called with the share of the work that is done.
 
     Raises:
-        HeadLostError: the head has to be stronger.
+        HeadLostError: the head must be stronger.
     """
     shares = _shares(body, body.written(_START), channels)
     watched = sorted(channels, key=lambda channel: shares[channel.name])[:_CLOSE_WATCH]
@@ -205,8 +211,8 @@ def _check_head(body: Body, written: Written, channels: Sequence[Channel]) -> No
 def _price(
     body: Body, watched: Sequence[Channel], share: float, tried: Callable[[float], None]
 ) -> float | None:
-    """The price at which just enough arrives on the channels that are watched; None if there is none."""
-    low, high = _CHEAPEST, _DEAREST  # enough arrives at the low end, if at all
+    """Return the price at which just enough arrives on the watched channels; None if there is none."""
+    low, high = _CHEAPEST, _DEAREST  # if enough arrives at all, it does at the low end
     price, slope = _START, _SLOPE
     goal, best = 1 + _SAFE, None
     for step in range(_STEPS):
@@ -232,7 +238,7 @@ def _price(
 
 def _shares(body: Body, written: Written, channels: Sequence[Channel]) -> dict[str, float]:
     with ThreadPoolExecutor(cores()) as pool:
-        found = pool.map(lambda each: body.share(each.luma(written.rgb)) / (1 + each.doubt), channels)
+        found = pool.map(lambda each: body.share(each.luma(written.rgb)) / body.asked(each), channels)
         return dict(zip((channel.name for channel in channels), found, strict=True))
 
 
@@ -240,7 +246,7 @@ def _proofs(body: Body, written: Written, channels: Sequence[Channel]) -> tuple[
     def proof(channel: Channel) -> Proof:
         levels = channel.luma(written.rgb)
         share = body.share(levels)
-        return Proof(channel.name, body.opens(levels) and share >= 1 + channel.doubt, share - 1)
+        return Proof(channel.name, body.opens(levels) and share >= body.asked(channel), share - 1)
 
     with ThreadPoolExecutor(cores()) as pool:
         return tuple(pool.map(proof, channels))
