@@ -121,7 +121,7 @@ def _kernels() -> F64:
 
 _KERNELS: Final = _kernels()
 _EVEN: Final = (_KERNELS * _KERNELS[:, ::-1]).sum(axis=1) > 0
-"""Filters that rotation by 180 degrees leaves unchanged; it negates the others. Half of the pixels, plus or minus
-those opposite, are enough for either."""
+"""Filters that rotation by 180 degrees leaves unchanged; it negates the others. So half of the pixels, with
+those opposite added or subtracted, are enough for either."""
 _ORDER: Final = np.argsort(np.concatenate([np.flatnonzero(_EVEN), np.flatnonzero(~_EVEN)]))
 """Index of each filter's counts, which list even filters before odd ones."""
