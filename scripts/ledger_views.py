@@ -142,6 +142,21 @@ def _suite(values: Values, chosen: str) -> tables.Table:
     ]
 
 
+def _pooled(values: Values, chosen: str) -> tables.Table:
+    """The same, and P_E of whole photographs."""
+    head, *rows = _suite(values, chosen)
+    return [
+        [*head, "whole photographs"],
+        *(
+            [
+                *cells,
+                f"{row['pooled_error']:.3f} ({row['pooled_low']:.3f} to {row['pooled_high']:.3f})",
+            ]
+            for row, cells in zip(values["rows"], rows, strict=True)
+        ),
+    ]
+
+
 def _mean(errors: list[float]) -> float:
     """Of several trainings."""
     return sum(errors) / len(errors)
@@ -443,6 +458,7 @@ VIEWS: Final[dict[str, Callable[[Values, str], tables.Table]]] = {
     "requantisation": _requantisation,
     "security": _security,
     "suite": _suite,
+    "pooled": _pooled,
     "accuracy": _accuracy,
     "damage": _damage,
     "tried": _tried,

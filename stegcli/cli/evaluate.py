@@ -292,7 +292,13 @@ def security(
     with _measuring(talk, None) as progress:
         if preset == presets.JPEG:
             result = presets.run_jpeg(
-                dataset.split(","), data_root, covers=covers, seed=seed, crew=crew, progress=progress
+                dataset.split(","),
+                data_root,
+                covers=covers,
+                seed=seed,
+                kept=keep,
+                crew=crew,
+                progress=progress,
             )
         else:
             result = presets.run(

@@ -150,3 +150,7 @@ def test_every_detector_of_a_suite_stands_beside_the_one_that_errs_least() -> No
     table = render({"rows": [row]}, "suite").splitlines()
     assert table[0] == "| method | covers | stego PSNR (dB) | colour | spam | least |"
     assert table[2] == "| coded | 40 | 57.50 | 0.400 | 0.490 | 0.400 (0.300 to 0.500) |"
+    row |= {"pooled_error": 0.25, "pooled_low": 0.2, "pooled_high": 0.31}
+    table = render({"rows": [row]}, "pooled").splitlines()
+    assert table[0].endswith(" least | whole photographs |")
+    assert table[2].endswith(" 0.400 (0.300 to 0.500) | 0.250 (0.200 to 0.310) |")

@@ -74,7 +74,7 @@ def test_the_table_of_jpeg_files_is_that_of_its_results() -> None:
     measured = _measured(known["source"])
     for kind in known["tables"]:
         for row in kind["rows"]:
-            subject = f"coded, q{kind['quality']}, {row['rate']:g} bpnzAC"
+            subject = f"coded, q{kind['quality']}, {row['rate']:g} bpnzAC, shrunk to {known['shrink']:g}"
             assert (row["error"], row["low"], row["high"]) == measured[subject]
         image = open_cover(jpeg_bytes(data.coffee(), quality=kind["quality"]), max_pixels=10**6)
         assert kind["step"] == pytest.approx(image.luma_quantization.mean())

@@ -14,7 +14,7 @@ _NOTE = (
     "P_E: (false alarms + missed detections) / 2 on pairs that the detector did not see, at the threshold "
     "that it chose in training; 0.5 means that it cannot tell. In brackets: 95 % intervals by bootstrap over "
     "pairs. Two rows have a known answer: covers against other covers must give 0.5, and LSB matching of "
-    "every sample must be caught. avif-hill: an ideal coder, simulated."
+    "every sample, or nsF5 in JPEG files, must be caught. avif-hill: an ideal coder, simulated."
 )
 _ROCS = 8
 """Largest number of ROC curves in one chart."""
@@ -49,7 +49,18 @@ def _heading(result: SecurityResult) -> str:
 def _table(result: SecurityResult) -> Table:
     """Return detection errors and areas under the ROC, with their 95 % intervals."""
     head = ["", "pairs", "stego PSNR (dB)", "P_E (0.5: never told apart)", "ROC AUC"]
-    return [head, *(_line(row) for row in result.rows)]
+    pooled = [_pooled(row) for row in result.rows]
+    if not any(pooled):
+        return [head, *(_line(row) for row in result.rows)]
+    lines = ([*_line(row), whole] for row, whole in zip(result.rows, pooled, strict=True))
+    return [[*head, "P_E of whole photographs"], *lines]
+
+
+def _pooled(row: SecurityRow) -> str:
+    """Return P_E by the mean score of a photograph's parts; empty if covers are not parts."""
+    if row.pooled_error is None:
+        return ""
+    return f"{row.pooled_error:.3f} ({row.pooled_low:.3f} to {row.pooled_high:.3f})"
 
 
 def _line(row: SecurityRow) -> list[str]:

@@ -77,8 +77,6 @@ PRESETS: Final = {
 
 JPEG: Final = "jpeg"
 """Name of the preset of `run_jpeg`."""
-_SQUARES: Final = 2
-"""Number of squares from each photograph, unless another number of covers is given."""
 
 
 @dataclass(frozen=True)
@@ -184,40 +182,40 @@ def run_jpeg(
     *,
     covers: int | None = None,
     seed: int = 0,
+    kept: Path | None = None,
     crew: Crew = evaluate.PROCESSES,
     progress: Progress | None = None,
 ) -> SecurityResult:
-    """Judge coded bits in new JPEG files of two qualities, from photographs of at least three megapixels.
+    """Judge coded bits in new JPEG files of `jpeg_evaluate.COVER_SETS`, from at least eight photographs.
 
     Args:
         datasets: as for `photos.find`.
         data_root: folder of the known data sets.
-        covers: about how many squares, equally many per photograph; None for two of each.
+        covers: about how many squares at each shrink factor, equally many per photograph; None for all.
         seed: seed of everything random.
+        kept: as for `jpeg_evaluate.assess`.
         crew: as for `security.assess`.
         progress: called with the stage and the share of it that is done.
     """
     refs = [ref for dataset in datasets for ref in photos.find(dataset, data_root)]
-    each = _SQUARES if covers is None else max(1, round(covers / max(1, len(refs))))
-    parts = list(jpeg_evaluate.squares(refs, each))
+    each = None if covers is None else max(1, round(covers / max(1, len(refs))))
+    parts = {
+        shrink: list(jpeg_evaluate.squares(refs, shrink, each))
+        for shrink in dict.fromkeys(chosen.shrink for chosen in jpeg_evaluate.COVER_SETS)
+    }
     rows = [
         row
-        for quality in jpeg_evaluate.QUALITIES
+        for chosen in jpeg_evaluate.COVER_SETS
         for row in jpeg_evaluate.assess(
-            jpeg_evaluate.subjects_at(quality),
-            parts,
-            quality,
-            seed=seed,
-            crew=crew,
-            progress=progress,
+            chosen, parts[chosen.shrink], seed=seed, kept=kept, crew=crew, progress=progress
         )
     ]
     return SecurityResult(
         sources=_names(datasets),
-        covers=len(parts),
+        covers=sum(map(len, parts.values())),
         covers_sha256=photos.digest(refs),
-        feature_set="dctr",
-        shrink=jpeg_evaluate.SHRINK,
+        feature_set=jpeg_evaluate.FEATURE_SET,
+        shrink=max(parts),
         seed=seed,
         models={},
         rows=tuple(rows),

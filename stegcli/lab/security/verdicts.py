@@ -17,6 +17,7 @@ F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 COVER_CONTROL: Final = "covers against other covers"
+_ROC_POINTS: Final = 200
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class SecurityRow:
         auc_high: upper end of its interval.
         roc: [false alarms, detections] at some thresholds.
         by_detector: P_E of every detector of a suite, one per seed; this row is the one with the least mean.
+        pooled_error: P_E of whole groups, such as photographs, by the mean score of their members; None if
+            pairs are not grouped.
+        pooled_low: lower end of its interval.
+        pooled_high: upper end of its interval.
     """
 
     subject: str
@@ -48,6 +53,9 @@ class SecurityRow:
     auc_high: float
     roc: list[list[float]]
     by_detector: dict[str, list[float]] = field(default_factory=dict)
+    pooled_error: float | None = None
+    pooled_low: float | None = None
+    pooled_high: float | None = None
 
 
 def row(
@@ -72,10 +80,12 @@ def row(
         threshold: threshold of an alarm, chosen without these pairs.
         groups: (n,) groups of pairs that the bootstrap draws together; None for none.
     """
-    alarms, misses = np.atleast_2d(cover_scores > threshold), np.atleast_2d(stego_scores <= threshold)
-    errors = ((alarms.astype(float) + misses) / 2).mean(axis=0)
+    cover_scores, stego_scores = np.atleast_2d(cover_scores), np.atleast_2d(stego_scores)
+    errors = _wrong(cover_scores, stego_scores, threshold)
     low, high = statistics.bootstrap_interval(errors, seed, groups)
-    cover_scores, stego_scores = (np.atleast_2d(each).mean(axis=0) for each in (cover_scores, stego_scores))
+    pooled = None if groups is None else _pooled(cover_scores, stego_scores, threshold, groups)
+    pooled_low, pooled_high = (None, None) if pooled is None else statistics.bootstrap_interval(pooled, seed)
+    cover_scores, stego_scores = cover_scores.mean(axis=0), stego_scores.mean(axis=0)
     auc_low, auc_high = _auc_interval(cover_scores, stego_scores, seed, groups)
     false, hits = statistics.roc(cover_scores, stego_scores)
     return SecurityRow(
@@ -88,8 +98,33 @@ def row(
         auc=statistics.auc(cover_scores, stego_scores),
         auc_low=auc_low,
         auc_high=auc_high,
-        roc=[[round(float(x), 4), round(float(y), 4)] for x, y in zip(false, hits, strict=True)],
+        roc=[[round(float(false[at]), 4), round(float(hits[at]), 4)] for at in _some(len(false))],
+        pooled_error=None if pooled is None else float(pooled.mean()),
+        pooled_low=pooled_low,
+        pooled_high=pooled_high,
     )
+
+
+def _some(count: int) -> I64:
+    """Return at most `_ROC_POINTS` indices, the first and the last among them."""
+    places: I64 = np.unique(np.linspace(0, count - 1, min(count, _ROC_POINTS)).round().astype(np.int64))
+    return places
+
+
+def _wrong(cover_scores: F64, stego_scores: F64, threshold: float) -> F64:
+    """(s, n) scores -> (n,) share of trainings and members in which a pair is misjudged, 0..1."""
+    wrong: F64 = ((cover_scores > threshold).mean(axis=0) + (stego_scores <= threshold).mean(axis=0)) / 2
+    return wrong
+
+
+def _pooled(cover_scores: F64, stego_scores: F64, threshold: float, groups: I64) -> F64:
+    """(s, n) scores -> (g,) the same as `_wrong` for the mean scores of groups."""
+    sizes = np.bincount(groups)
+    means = [
+        np.stack([np.bincount(groups, weights=training) for training in each]) / sizes
+        for each in (cover_scores, stego_scores)
+    ]
+    return _wrong(means[0], means[1], threshold)
 
 
 def worst(
