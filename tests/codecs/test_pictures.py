@@ -253,7 +253,7 @@ def test_an_avif_payload_without_avif_says_what_to_install(monkeypatch: pytest.M
     "picture", [np.zeros((4, 4), np.float32), np.zeros((4, 4, 4), np.uint8), np.zeros(16, np.uint8)]
 )
 def test_other_arrays_are_a_bug_of_the_caller(picture: Picture) -> None:
-    with pytest.raises(ValueError, match="a secret is"):
+    with pytest.raises(ValueError, match="a secret must be"):
         choice.encode(picture)
 
 
