@@ -160,13 +160,20 @@ def _serve(pipe: Connection) -> None:
     """The whole life of a process: it ends when nobody is at the other end of its pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the first process tells us
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # not to leave drafts behind
-    with closing(pipe), suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        job: Job[Any, Any, Any] = pipe.recv()
-        try:
-            tools = job.tools()
-        except StegError as error:
-            pipe.send(error)
-            return
-        pipe.send(_READY)
-        while True:
-            pipe.send(attempt(job, tools, pipe.recv()))
+    try:
+        with closing(pipe), suppress(EOFError, BrokenPipeError, ConnectionResetError):
+            _work(pipe)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing is left to tidy up
+
+
+def _work(pipe: Connection) -> None:
+    job: Job[Any, Any, Any] = pipe.recv()
+    try:
+        tools = job.tools()
+    except StegError as error:
+        pipe.send(error)
+        return
+    pipe.send(_READY)
+    while True:
+        pipe.send(attempt(job, tools, pipe.recv()))
