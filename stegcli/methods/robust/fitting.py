@@ -53,6 +53,10 @@ _FEW: Final = 9
 _DB_PER_DOUBLING: Final = 4.5
 """Approximate gain in PSNR from half the bits."""
 _CAREFUL: Final = 0.95
+_WASTED_DB: Final = 1.0
+"""Surplus of a stego's PSNR from which a secret that was made coarser is tried a little finer."""
+_ALIKE: Final = 1.15
+"""Ratio of sizes between which no third one is worth a trial."""
 _TRIALS: Final = 6
 _LEAST_BYTES: Final = 64
 
@@ -112,17 +116,23 @@ def fitted(job: Job, carrier: Carrier, promise: Promise, salt: bytes) -> Fitted:
     goal, is_fixed = _goal(job.wishes), isinstance(job.secret, FileSecret) or job.wishes.target is not None
     encoded = _encoded(place, goal)
     floor = _FLOOR_DB if is_fixed else _FAIR_DB
-    coarser = None
+    fits, too_many = None, None
     for _ in range(_TRIALS):
         found = _trial(place, encoded)
         psnr_db = 0.0 if found is None else metrics.psnr(carrier.rgb, found[0].written.rgb)
         if found is not None and psnr_db >= floor:
-            return Fitted(found[0], encoded, found[1], _notices(psnr_db, encoded, coarser is not None))
-        coarser = None if is_fixed else _coarser(place, encoded, psnr_db)
-        if coarser is None:
+            fits = Fitted(found[0], encoded, found[1], _notices(psnr_db, encoded, too_many is not None))
+            if psnr_db < floor + _WASTED_DB:
+                break
+        else:
+            too_many = encoded
+        other = None if is_fixed else _other(place, fits, too_many, psnr_db)
+        if other is None:
             break
-        encoded = coarser
-    raise _too_much(place, encoded, floor)
+        encoded = other
+    if fits is None:
+        raise _too_much(place, encoded, floor)
+    return fits
 
 
 def _goal(wishes: Wishes) -> Target:
@@ -148,6 +158,19 @@ def _within(place: _Place, max_bytes: int) -> Encoded:
         return choice.encode(place.job.secret, CodecWishes(Budget(max_bytes)))
     except UsageError as error:
         raise ImageError(error.message, error.hint) from error
+
+
+def _other(place: _Place, fits: Fitted | None, too_many: Encoded | None, psnr_db: float) -> Encoded | None:
+    """Encode the secret as the next trial has it; None if there is nothing to gain, or nothing left to try."""
+    if too_many is None:
+        return None
+    if fits is None:
+        return _coarser(place, too_many, psnr_db)
+    fewer, more = len(fits.encoded.payload), len(too_many.payload)
+    if more < fewer * _ALIKE:
+        return None
+    finer = _within(place, int((fewer * more) ** 0.5))
+    return finer if fewer < len(finer.payload) < more else None
 
 
 def _coarser(place: _Place, encoded: Encoded, psnr_db: float) -> Encoded | None:
