@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["MOST_RATE", "QUIET_RATE", "most_bytes", "put_back", "step_prices", "values"]
 
 QUIET_RATE: Final = 0.1
-"""Rate in bits per non-zero AC coefficient of luma up to which a detector does little better than guess in files
-of quality 90; in those of quality 75 it errs in about two cases of five (results/README.md, JPEG files)."""
+"""Rate in bits per non-zero AC coefficient of luma up to which a detector does little better than guess, in
+files of quality 90; in those of quality 75 it errs in about two cases of five (results/README.md)."""
 MOST_RATE: Final = 0.2
 
 _LEAST_DISCOUNT: Final = np.float32(0.05)

@@ -161,7 +161,7 @@ def _within(place: _Place, max_bytes: int) -> Encoded:
 
 
 def _other(place: _Place, fits: Fitted | None, too_many: Encoded | None, psnr_db: float) -> Encoded | None:
-    """Encode the secret as the next trial has it; None if there is nothing to gain, or nothing left to try."""
+    """Encode the secret for the next trial; None if there is nothing to gain, or nothing left to try."""
     if too_many is None:
         return None
     if fits is None:
