@@ -433,6 +433,21 @@ def _fuzz(values: Values, chosen: str) -> tables.Table:
     return [["target", "cases", "failed"], *cells, ["all", total, str(values["failures"])]]
 
 
+def _chaos(values: Values, chosen: str) -> tables.Table:
+    """What `make chaos` did to the program, and how often it was not as it should be."""
+    del chosen
+    known = ("target", "failed", "seconds")
+    cells = [
+        [
+            row["target"].removeprefix("test_").replace("_", " "),
+            ", ".join(f"{count:,} {what}" for what, count in row.items() if what not in known),
+            str(row["failed"]),
+        ]
+        for row in values["rows"]
+    ]
+    return [["what", "how many", "failed"], *cells]
+
+
 def _peers(values: Values, chosen: str) -> tables.Table:
     """What `benchmarks/peers.py` measured."""
     del chosen
@@ -470,5 +485,6 @@ VIEWS: Final[dict[str, Callable[[Values, str], tables.Table]]] = {
     "judges": _judges,
     "survival": _survival,
     "fuzz": _fuzz,
+    "chaos": _chaos,
     "peers": _peers,
 }
