@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from stegcli.envelope.later import later_version
-from stegcli.envelope.opening import open_parities, open_parities_of_run
+from stegcli.envelope.opening import open_evident_parities, open_parities, open_parities_of_run
 from stegcli.errors import ModelError, NothingFoundError
 from stegcli.methods.coded.method import CodedMethod
 from stegcli.methods.isgan import IsganMethod
@@ -77,8 +77,13 @@ def _open_anyhow(stego_rgb: Array, keyring: Keyring, jpeg: bytes | None, progres
     return open_sturdy_anyhow(luma_of(stego_rgb, jpeg), keyring, progress)
 
 
-OPENERS: Final[tuple[Opener, ...]] = (open_parities, _open_samples, open_parities_of_run)
-"""Ways to open pixels, in order of cost."""
+OPENERS: Final[tuple[Opener, ...]] = (
+    open_evident_parities,
+    _open_samples,
+    open_parities,
+    open_parities_of_run,
+)
+"""Ways to open pixels, in order of cost: only damaged parities are left for the last two."""
 
 
 def open_stego(
