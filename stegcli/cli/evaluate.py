@@ -217,9 +217,9 @@ def security(
         Literal["small", "phase", "coded", "sparse", "camera", "full", "jpeg"],
         typer.Option(
             help="small: 300 covers, under 20 minutes on two cores; phase: the phase method alone; "
-            "coded: coded bits and their rivals, 500 covers; sparse: the same with 16 pixels of cover for each "
-            "of the secret; camera: coded in tiles of large photographs, folds by photograph; full: 500 covers "
-            "and more rivals; jpeg: coded bits in JPEG files, by other features."
+            "coded: coded bits and their rivals, 500 covers; sparse: the same with 16 pixels of cover for "
+            "each of the secret; camera: coded in tiles of large photographs, folds by photograph; "
+            "full: 500 covers and more rivals; jpeg: coded bits in JPEG files, by other features."
         ),
     ] = "small",
     models: Annotated[
