@@ -357,7 +357,7 @@ def _files(folder: Path) -> list[Path]:
     try:
         found = sorted(path for path in folder.iterdir() if path.is_file())
     except OSError as error:
-        raise ImageError(f"{folder}: cannot be read ({one_line(error)})", "Check your rights.") from error
+        raise ImageError(f"{folder}: cannot be read ({one_line(error)})", "Check its permissions.") from error
     if len(found) > _MOST_FILES:
         raise UsageError(f"{folder} holds {len(found):,} files", "Put the stegos into a folder of their own.")
     return found

@@ -22,7 +22,7 @@ MANUAL = Path(__file__).parents[2] / "docs" / "transcripts.md"
 WRITE = "STEGCLI_WRITE_TRANSCRIPTS" in os.environ
 NAMES = {
     "Cover": "cover", "Secret": "secret", "Stego": "stego", "Method": "method", "Has to survive": "survive",
-    "A detector shall err at least": "risk",
+    "A detector must err at least": "risk",
 }  # fmt: skip
 """Fields by what stands above them."""
 
@@ -81,7 +81,7 @@ def test_a_picture_there_and_back(
     assert "read again" in tab.text("hide-status")
     figures = tab.text("figures")
     assert "dB, SSIM" in figures
-    assert "who has the passphrase" in figures
+    assert "anybody with the passphrase" in figures
     _shot(tab, "ui-hidden.png")
     folder = tmp_path_factory.mktemp("saved")
     saved = tab.saved("save-stego", folder)
