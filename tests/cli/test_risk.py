@@ -17,7 +17,7 @@ PIXELS = 256 * 256
 
 @pytest.fixture
 def tiny(desk: Desk) -> str:
-    """A secret of 48x48."""
+    """Put a secret of 48x48 on the desk."""
     return desk.put("tiny.png", np.array(Image.fromarray(data.camera()).resize((48, 48))))
 
 

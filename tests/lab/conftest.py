@@ -1,4 +1,4 @@
-"""Photographs in the shape that the lab wants, from those that scikit-image ships."""
+"""Photographs of scikit-image's in the shape that the lab needs."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def small_photo_folder(tmp_path_factory: pytest.TempPathFactory, photo_folder: Path) -> Path:
-    """Some of them at half their sides, where no detector looks that wants covers of one size."""
+    """Some of them at half their sides, for detectors that accept covers of any size."""
     folder = tmp_path_factory.mktemp("small-photos")
     for path in sorted(photo_folder.iterdir())[:6]:
         with Image.open(path) as photo:

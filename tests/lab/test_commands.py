@@ -115,7 +115,7 @@ def test_evaluate_says_what_is_missing(desk: Desk, photos: Path) -> None:
 
 @pytest.fixture
 def salt_of_trials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`hide` under the salt that trials of covers have: what differs then is no chance."""
+    """Let `hide` use the salt that trials of covers have, so that nothing differs by chance."""
     monkeypatch.setattr(phase, "urandom", lambda count: pipeline._TRIAL_SALT[:count])
 
 
@@ -134,7 +134,7 @@ def test_check_forecasts_what_hide_reports(desk: Desk) -> None:
 
 
 def test_check_knows_that_larger_covers_give_more_away(desk: Desk) -> None:
-    """The same spread, and so the same as measured, in covers of three sizes."""
+    """The spread is the same, and so is the measured risk, in covers of three sizes."""
     found = []
     for times in (1, 2, 3):
         for name, side in (("cover", 256), ("secret", 64)):

@@ -38,7 +38,7 @@ print(evaluate.assess(subjects, refs, kept=Path(kept), crew=Crew(engine, 2)))
 
 @pytest.fixture(autouse=True)
 def _quick_keys() -> None:
-    """Keys at their full cost: other processes derive them, too."""
+    """Use keys at their full cost, because other processes derive them, too."""
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def photos(desk: Desk, photo_folder: Path) -> Path:
 
 
 def figures(told: dict[str, Any]) -> dict[str, Any]:
-    """All but what a watch says."""
+    """Drop the timings."""
     rows = [{k: v for k, v in row.items() if not k.endswith("_seconds")} for row in told["rows"]]
     return {**told, "rows": rows}
 

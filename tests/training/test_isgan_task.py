@@ -133,7 +133,7 @@ def test_a_basic_models_state_starts_the_second_stage():
 
 
 def watched(covers, stegos):
-    """What a watch says after as many steps as it needs, each with these shares of the pictures right."""
+    """The message of a watch after as many steps as it needs, each with these shares of correct answers."""
     watch = Watch(Accelerator(cpu=True))
     return [watch.see(torch.tensor(covers), torch.tensor(stegos)) for _ in range(Watch.STEPS)][-1]
 
@@ -153,7 +153,7 @@ def test_the_generator_goes_on_without_a_steganalyzer_that_can_teach_nothing(mon
     judge = trained.adversary.network
 
     def sure(rgb):
-        """Right of every picture, or sees covers everywhere: half of what it learns from are stegos."""
+        """Classify every picture correctly, or as a cover: half of the pictures are stegos."""
         logits = 30 * torch.tensor([[1.0, -1.0]]).expand(len(rgb), -1).clone()
         if end == "has won":
             logits[len(rgb) // 2 :] *= -1

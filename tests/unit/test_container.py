@@ -284,7 +284,7 @@ def test_the_dearest_parities_may_stay_wrong() -> None:
 
 
 def likeliest_salt(pixels: np.ndarray, places: np.ndarray) -> tuple[bytes, int]:
-    """All groups tried to the end; of equals the smallest."""
+    """All groups are tried; of equal ones the smallest is taken."""
     tried = []
     for group in header._group_sizes(len(pixels)):
         votes = header._votes(pixels, places, group)[: header._SALT_CODED_BITS]

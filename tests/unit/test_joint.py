@@ -73,7 +73,7 @@ def test_changes_cost_less_than_for_symbols_of_their_own(
 
 
 def test_the_best_of_all_ways_is_found() -> None:
-    """Two halves that meet in the middle are as good as trying everything."""
+    """Meeting in the middle finds the same minimum as trying everything."""
     rng = np.random.default_rng(1)
     missing = rng.integers(1 << 16, size=(5, 4)).astype(np.uint16)
     prices = rng.lognormal(-7, 1, (5, 16, 1)) * rng.uniform(0.5, 2, (5, 16, 15))
@@ -138,7 +138,7 @@ def test_pad_is_uniform() -> None:
 def test_stego_depends_on_nothing_but_symbol_minus_keystream(
     monkeypatch: pytest.MonkeyPatch, pixels: np.ndarray
 ) -> None:
-    """So each stego fits each secret, under exactly one keystream: a one-time pad."""
+    """So each stego is consistent with each secret, under exactly one keystream: a one-time pad."""
     count = len(pixels) // 4
     targets, shifts = 8 * random_targets(count, 1) % 1000, 125 * random_targets(count, 2) % 1000
     pads = np.random.default_rng(0).integers(0, 1 << 16, (count // 4, 4)).astype(np.uint16)

@@ -1,4 +1,4 @@
-"""The progressive codec in the box: planes that are not sent, and symbols that are known to be lost."""
+"""The bundled progressive codec: planes that are not sent, and symbols that are known to be lost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROGRESSIVE = "phase-progressive-v1"
 
 
 def overwritten(rgb: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """The picture with random colours in a share of its pixels, and which those are."""
+    """The picture with random colours in a share of its pixels, and which pixels those are."""
     rng = np.random.default_rng(7)
     hit = rng.random(rgb.shape[:2]) < share
     return np.where(hit[..., None], rng.integers(0, 256, rgb.shape), rgb).astype(np.uint8), hit
