@@ -149,7 +149,7 @@ def hide_over(
     hidden, notices = files.secret_for(
         method, secret, settings.max_pixels, gray=settings.gray, as_file=settings.as_file
     )
-    refuse = method.shuns_jpeg_pixels and not settings.force_jpeg_cover
+    refuse = method.refuses_jpeg_pixels and not settings.force_jpeg_cover
     loaded = [
         files.cover_in_pixels(
             cover, out, settings.max_pixels, settings.scale_cover, traced=True, refuse_jpeg=refuse

@@ -132,7 +132,7 @@ class Desk:
         if method not in _METHODS or favor not in _FAVORS:
             raise UsageError("the page asks for a method that does not exist", "Load it again.")
         risk = _number(wishes, "risk", (0, 0.49), "detection error")
-        if risk is not None and (survive or not table.bears_ceiling(method)):
+        if risk is not None and (survive or not table.has_ceiling(method)):
             raise UsageError("only coded can limit the risk", "Choose coded, or leave the risk empty.")
         return HideSettings(
             model=None if survive else method,

@@ -139,8 +139,8 @@ def watched(covers, stegos):
 
 
 def test_a_watch_knows_a_game_that_is_over():
-    assert "has won (it told 100.0% of the covers and 99.5% of the stegos)" in watched(1.0, 0.995)
-    assert "has collapsed (it told 100.0% of the covers and 0.0% of the stegos)" in watched(1.0, 0.0)
+    assert "has won (it recognises 100.0% of the covers and 99.5% of the stegos)" in watched(1.0, 0.995)
+    assert "has collapsed (it recognises 100.0% of the covers and 0.0% of the stegos)" in watched(1.0, 0.0)
     assert "has collapsed" in watched(0.005, 1.0)
     for open_game in ((0.5, 0.5), (0.97, 0.97), (1.0, 0.9), (1.0, 0.1), (0.0, 0.0)):
         assert watched(*open_game) == ""
@@ -164,7 +164,7 @@ def test_the_generator_goes_on_without_a_steganalyzer_that_can_teach_nothing(mon
         scalars = [trained.step(batch(step), step) for step in range(10)]
     (told,) = caplog.messages
     assert end in told
-    assert "the generator goes on without it" in told
+    assert "the generator continues without it" in told
     stopped = [float(values.get("steganalyzer_stopped", 0)) for values in scalars]
     last = stopped.index(1.0)
     assert stopped == [0.0] * last + [1.0] * (10 - last)

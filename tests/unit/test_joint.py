@@ -163,13 +163,13 @@ def test_a_destroyed_pixel_spoils_four_symbols_far_apart(pixels: np.ndarray) -> 
     keys, targets = make_keys(3), random_targets(4000)
     stego = joint.write(pixels, targets, keys, spread=16, lam=0.001)
     before = joint.read(stego, keys, 4000, 16)
-    scars = np.zeros(len(pixels), dtype=bool)
-    scars[scatter.embedding_groups(len(pixels), 1000, 64, keys)[123, 5]] = True
+    overwritten = np.zeros(len(pixels), dtype=bool)
+    overwritten[scatter.embedding_groups(len(pixels), 1000, 64, keys)[123, 5]] = True
     damaged = stego.copy()
-    damaged[scars] ^= 7
-    spoiled = joint.spoiled(scars, keys, 4000, 16)
-    np.testing.assert_array_equal(np.flatnonzero(spoiled), [123, 1123, 2123, 3123])
-    np.testing.assert_array_equal(joint.read(damaged, keys, 4000, 16) != before, spoiled)
+    damaged[overwritten] ^= 7
+    lost = joint.lost_symbols(overwritten, keys, 4000, 16)
+    np.testing.assert_array_equal(np.flatnonzero(lost), [123, 1123, 2123, 3123])
+    np.testing.assert_array_equal(joint.read(damaged, keys, 4000, 16) != before, lost)
 
 
 @pytest.mark.parametrize("symbols", [1, 3, 4, 4097])

@@ -114,12 +114,12 @@ def _batch(covers: U8, stegos: U8, generator: torch.Generator) -> Tensor:
 
 def judge_pairs(judge: Steganalyzer, covers: U8, stegos: U8) -> Judged:
     """Return the shares of covers and stegos that the steganalyzer classifies correctly."""
-    covers_right, stegos_right = rights(judge, covers, stegos).mean(axis=0).tolist()
+    covers_right, stegos_right = correct(judge, covers, stegos).mean(axis=0).tolist()
     return Judged((covers_right + stegos_right) / 2, covers_right, stegos_right)
 
 
 @torch.no_grad()
-def rights(judge: Steganalyzer, covers: U8, stegos: U8) -> NDArray[np.bool_]:
+def correct(judge: Steganalyzer, covers: U8, stegos: U8) -> NDArray[np.bool_]:
     """Return (N, 2): whether each pair's cover and stego are classified correctly."""
     return np.stack([_votes(judge, covers) == COVER, _votes(judge, stegos) == STEGO], axis=1)
 
