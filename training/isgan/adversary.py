@@ -66,7 +66,7 @@ class Watch:
         self.count = 0
 
     def see(self, covers_right: Tensor, stegos_right: Tensor) -> str:
-        """Shares in the last step, 0..1 -> why the steganalyzer can teach nothing more, or an empty string."""
+        """Shares in the last step, 0..1 -> why the steganalyzer can teach nothing more; empty if it can."""
         self.shares[self.count % self.STEPS] = torch.stack([covers_right, stegos_right])
         self.count += 1
         if self.count % self.STEPS:
