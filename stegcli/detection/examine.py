@@ -1,4 +1,4 @@
-"""What can be said of one picture alone: what a stego carries and how that shows, or what a cover bears."""
+"""What a single picture reveals: what a stego carries and how detectable it is, or what a cover can carry."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["ERRORS", "CoverReport", "CarriesReport", "examine"]
 
 ERRORS: Final = (0.45, 0.4, 0.3)
-"""Detection errors for which it is said how much a cover bears."""
+"""Detection errors for which the room of a cover is reported."""
 _PHASES, _CODED = "phase", "coded"
 
 
@@ -42,10 +42,10 @@ class CarriesReport:
     """A stego.
 
     Attributes:
-        model: the family that it was hidden by.
+        model: family of the method that hid the secret.
         size: (width, height).
         bpp: bits of the body per pixel; 8 for each pixel of the secret in phases.
-        load: of a JPEG file.
+        load: load of a JPEG file.
         risk: detection error at this size, estimated; None for a family without a table.
     """
 
@@ -56,19 +56,19 @@ class CarriesReport:
     risk: Risk | None
 
     def as_json(self) -> dict[str, Any]:
-        """All of it."""
+        """Return all fields."""
         return {"kind": "stego", **asdict(self)}
 
 
 @dataclass(frozen=True)
 class CoverReport:
-    """A cover, for coded bits.
+    """A cover for coded bits.
 
     Attributes:
-        size: (width, height), once it is scaled.
-        in_jpeg: whether its coefficients would carry, not its pixels.
-        bears: (detection error, bytes of secret) where a detector errs so often.
-        notices: what the user must know of the cover.
+        size: (width, height) after scaling.
+        in_jpeg: whether its coefficients would carry the bits, not its pixels.
+        bears: (detection error, bytes of secret with which a detector errs that often).
+        notices: what the user must know about the cover.
     """
 
     size: Size
@@ -77,22 +77,22 @@ class CoverReport:
     notices: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """All of it."""
+        """Return all fields."""
         return {"kind": "cover", **asdict(self)}
 
 
 def examine(
     picture: PathLike, settings: HideSettings, passphrase: str | None = None
 ) -> CarriesReport | CoverReport:
-    """Open it as a stego; if nothing is found, take it for a cover.
+    """Open a picture as a stego; if nothing is found, examine it as a cover.
 
     Args:
         picture: a file.
         settings: `max_pixels`, and for a cover `scale_cover` and `force_jpeg_cover`.
-        passphrase: of a stego.
+        passphrase: passphrase of a stego.
 
     Raises:
-        ImageError: it cannot be read, or is no cover for coded bits.
+        ImageError: it cannot be read, or is not a cover for coded bits.
     """
     found = load_stego(picture, settings.max_pixels)
     try:
@@ -133,7 +133,7 @@ def _cover(picture: PathLike, settings: HideSettings) -> CoverReport:
 
 
 def _room(cover: Cover) -> int:
-    """Bytes of body that go in at all."""
+    """Return the number of bytes of body for which there is room."""
     if cover.jpeg is None:
         return samples.room(cover.rgb.reshape(-1, 3))
     return coefficients.most_bytes(cover.jpeg, coefficients.MOST_RATE) - MESSAGE_BYTES
