@@ -40,7 +40,7 @@ MIB = 1 << 20
 
 
 def main() -> None:
-    """Measure and print one JSON object a command."""
+    """Measure both commands; print and write one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
@@ -194,7 +194,7 @@ def _watch(process: subprocess.Popen[str], memory: list[tuple[float, int]]) -> N
 
 
 def _family(parent: int) -> list[int]:
-    """The process and all below it, by what Linux tells."""
+    """Return the ids of the process and of all its descendants, as Linux lists them."""
     found = [parent]
     for each in found:
         try:

@@ -43,7 +43,7 @@ DETECTOR = "the best of four ensembles: colour rich features, SPAM, CRM, and col
 
 
 def main() -> None:
-    """Count, enter."""
+    """Count the bits, and enter them into the program's table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -80,7 +80,7 @@ def rows_of(path: Path, data_root: Path) -> list[dict[str, Any]]:
 
 
 def covers_as_measured(results: dict[str, Any], data_root: Path) -> list[photos.ImageRef]:
-    """Those of the table, by the rule of `presets.run`; ends the program if they are others."""
+    """Return the covers of the security table by the rule of `presets.run`; exit if they differ."""
     refs = [ref for dataset in results["sources"] for ref in unlearned(dataset, data_root)]
     random.Random(results["seed"]).shuffle(refs)  # noqa: S311 - repeatable on purpose
     refs = covers_of(refs, results["covers"], results["shrink"])
@@ -90,7 +90,7 @@ def covers_as_measured(results: dict[str, Any], data_root: Path) -> list[photos.
 
 
 def mean_rate(subject: str, covers: Sequence[photos.ImageRef]) -> float:
-    """Bits of body per pixel of the cover; each cover's secret is the next one."""
+    """Return the mean bits of body per cover pixel; each cover's secret is the next cover."""
     goal, spread = GOALS[subject]
     judged = CodedSubject(subject, goal, spread)
     secrets = (luma.gray(load_cover(ref)) for ref in [*covers[1:], covers[0]])

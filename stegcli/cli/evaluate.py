@@ -418,7 +418,7 @@ def _kept(journal: Path | None) -> str:
         finished = 0
     if finished < 1:
         return "No measurement was finished."
-    return f"{journal} keeps {finished} finished measurement(s): the same command goes on from there."
+    return f"{journal} keeps {finished} finished measurement(s): the same command continues from there."
 
 
 def _write(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     PathLike = str | os.PathLike[str]
 
-__all__ = ["ERRORS", "BearsReport", "CarriesReport", "examine"]
+__all__ = ["ERRORS", "CoverReport", "CarriesReport", "examine"]
 
 ERRORS: Final = (0.45, 0.4, 0.3)
 """Detection errors for which it is said how much a cover bears."""
@@ -61,7 +61,7 @@ class CarriesReport:
 
 
 @dataclass(frozen=True)
-class BearsReport:
+class CoverReport:
     """A cover, for coded bits.
 
     Attributes:
@@ -83,7 +83,7 @@ class BearsReport:
 
 def examine(
     picture: PathLike, settings: HideSettings, passphrase: str | None = None
-) -> CarriesReport | BearsReport:
+) -> CarriesReport | CoverReport:
     """Open it as a stego; if nothing is found, take it for a cover.
 
     Args:
@@ -120,7 +120,7 @@ def _load(found: Picture, body_bits: int) -> JpegLoad | None:
     return load_of(open_cover(found.jpeg, max_pixels=found.rgb.size), body_bits // 8)
 
 
-def _cover(picture: PathLike, settings: HideSettings) -> BearsReport:
+def _cover(picture: PathLike, settings: HideSettings) -> CoverReport:
     limit, scale = settings.max_pixels, settings.scale_cover
     if is_jpeg(picture):
         seen, cover = files.cover_in_jpeg(picture, None, limit, scale, keep_metadata=False)
@@ -129,7 +129,7 @@ def _cover(picture: PathLike, settings: HideSettings) -> BearsReport:
         seen, cover = files.cover_in_pixels(picture, None, limit, scale, traced=True, refuse_jpeg=refuse)
     room = _room(cover)
     bears = tuple((error, max(0, min(room, Bound(error).most_bytes(cover)) - TAG_BYTES)) for error in ERRORS)
-    return BearsReport(_size(seen), cover.jpeg is not None, bears, seen.notices)
+    return CoverReport(_size(seen), cover.jpeg is not None, bears, seen.notices)
 
 
 def _room(cover: Cover) -> int:

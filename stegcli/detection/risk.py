@@ -132,7 +132,7 @@ class Bound:
         if not 0 <= self.error < _GUESSING:
             raise UsageError(
                 f"a detection error of {self.error:g} cannot be asked for",
-                "Give one from 0 (always found) to below 0.5 (never told apart), such as 0.45.",
+                "Give one from 0 (always found) to below 0.5 (guessing), such as 0.45.",
             )
 
     def most_bytes(self, cover: Cover) -> int:

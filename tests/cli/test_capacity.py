@@ -1,4 +1,4 @@
-"""`stegcli capacity`: what it says fits is what fits."""
+"""`stegcli capacity`: what it says fits does fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The program around its commands: help, version, what gets imported, how errors look."""
+"""The program around its commands: help, version, imports, and how errors look."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Format version 1 stays what it is: see tests/support/format_vectors.py for how its vectors were made."""
+"""Format version 1 does not change: see tests/support/format_vectors.py for how its vectors were made."""
 
 from __future__ import annotations
 

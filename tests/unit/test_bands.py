@@ -1,4 +1,4 @@
-"""The shape of frozen sets is found by trying, from the one that suits most photographs on."""
+"""The shape of frozen sets is found by trials, starting from the one that suits most photographs."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def text_page(side: int = 96) -> np.ndarray:
 
 
 def qr_like(modules: int = 33, scale: int = 4) -> np.ndarray:
-    """(132, 132) uint8: modules of black and white at random, as in a QR code."""
+    """(132, 132) uint8: random black and white modules, as in a QR code."""
     bits = np.random.default_rng(5).integers(2, size=(modules, modules), dtype=np.uint8)
     return np.kron(bits * np.uint8(255), np.ones((scale, scale), dtype=np.uint8))
 

@@ -50,7 +50,7 @@ class CodedMethod:
     has_runs: bool = False
     has_jpeg: bool = True
     has_ceiling: bool = True
-    shuns_jpeg_pixels: bool = True
+    refuses_jpeg_pixels: bool = True
 
     def hide(self, job: Job) -> Stego:
         """See `Method.hide`. A picture has the requested quality, or the best one that fits."""
