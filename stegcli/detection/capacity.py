@@ -64,13 +64,15 @@ class CapacityReport:
     Attributes:
         cover_size: (width, height).
         fits: the largest secret of each method first.
-        detector: detector whose errors these are.
-        measured_size: (width, height) of the covers on which it was measured.
+        detector: detector of the errors of phase.
+        coded_detector: detector of the errors of coded.
+        measured_size: (width, height) of the covers on which they were measured.
     """
 
     cover_size: Size
     fits: tuple[Fit, ...]
     detector: str
+    coded_detector: str
     measured_size: Size
 
     def as_json(self) -> dict[str, Any]:
@@ -102,7 +104,9 @@ def capacity(cover: PathLike, max_pixels: int) -> CapacityReport:
     ]
     measured = table()
     fitting = tuple(each for each in fits if each.gray_size or each.file_bytes)
-    return CapacityReport(shape, fitting, measured["detector"], tuple(measured["cover_size"]))
+    return CapacityReport(
+        shape, fitting, measured["detector"], measured["coded"]["detector"], tuple(measured["cover_size"])
+    )
 
 
 def _in_phases(spread: int, room: int, shape: Size) -> Fit:

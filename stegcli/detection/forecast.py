@@ -179,7 +179,7 @@ def check(
         jpeg_errors=tuple((row["spread"], row["as_is"], row["scaled"]) for row in measured["jpeg"])
         if in_phases
         else (),
-        detector=lab["detector"],
+        detector=(lab if in_phases or report.load else measured["coded"])["detector"],
     )
 
 
