@@ -19,7 +19,7 @@ from stegcli.envelope import head
 from stegcli.lab import writing
 from stegcli.lab.quality.bodies import smallest
 from stegcli.lab.quality.hiders import random_numbers, seed_bytes
-from stegcli.lab.security.learned_costs import program_cost
+from stegcli.lab.security.learned_costs import joint_cost
 from stegcli.lab.security.subjects import Cost, smaller
 from stegcli.pictures import luma
 
@@ -46,7 +46,7 @@ class CodedSubject:
     name: str
     goal: Target | Rate
     spread: int = 1
-    cost: Cost = program_cost
+    cost: Cost = joint_cost
 
     def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
         """Return a stego; the secret only determines the number of bits."""

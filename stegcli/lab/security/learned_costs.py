@@ -13,19 +13,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stegcli.errors import UsageError
+from stegcli.methods.coded.costs import coded_cost
 from stegcli.methods.phase.costs import learned_cost, model_cost
 from stegcli.models.contract import COST
 from stegcli.models.loading import Loader, Models
 from stegcli.models.session import Network, open_network
 
-__all__ = ["LearnedCost", "program_cost"]
+__all__ = ["LearnedCost", "SharedCost", "joint_cost", "program_cost"]
 
 F32 = NDArray[np.float32]
 
 
 def program_cost(luma_levels: F32) -> F32:
-    """(H, W) luma in grey levels -> (H, W) float32 costs > 0: those that `hide` uses by default."""
+    """(H, W) luma in grey levels -> (H, W) float32 costs > 0: those that `phase` uses."""
     return model_cost(luma_levels, _program())
+
+
+def joint_cost(luma_levels: F32) -> F32:
+    """(H, W) luma in grey levels -> (H, W) float32 costs > 0: those that `hide --model coded` uses."""
+    return coded_cost(luma_levels, _program())
+
+
+@dataclass(frozen=True)
+class SharedCost:
+    """The program's costs with another share of the network's correction.
+
+    Attributes:
+        share: 0 for none, which leaves HILL.
+    """
+
+    share: float
+
+    def __call__(self, luma_levels: F32) -> F32:
+        """(H, W) luma in grey levels -> (H, W) float32 costs > 0."""
+        return model_cost(luma_levels, _program(), self.share)
 
 
 @lru_cache(maxsize=1)

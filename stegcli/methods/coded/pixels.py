@@ -15,7 +15,7 @@ from stegcli.carriers.prices import colour_precision
 from stegcli.envelope import head, keys
 from stegcli.methods.base import Stego, alpha_notices, check_room
 from stegcli.methods.coded import body, names
-from stegcli.methods.phase.costs import model_cost
+from stegcli.methods.coded.costs import coded_cost
 from stegcli.pictures import luma
 from stegcli.progress import tell
 
@@ -164,5 +164,5 @@ def _rest(room: int, places: NDArray[np.int64]) -> NDArray[np.intp]:
 
 def _costs(cover_rgb: U8, usable: NDArray[np.bool_] | None, models: Models) -> NDArray[np.float32]:
     """Return the cost of a step at each pixel that carries, (n,) float32 > 0."""
-    cost = model_cost(luma.luma_levels(cover_rgb), models.bundled(_COSTS))
+    cost = coded_cost(luma.luma_levels(cover_rgb), models.bundled(_COSTS))
     return cost.reshape(-1) if usable is None else cost[usable]

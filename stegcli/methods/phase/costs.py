@@ -27,17 +27,21 @@ TILE_PIXELS: Final = 1 << 20
 """Largest number of pixels in a tile; per pixel the network takes more memory than codecs."""
 
 
-def model_cost(luma_levels: F32, load: Loader) -> F32:
+def model_cost(luma_levels: F32, load: Loader, share: float = 1.0) -> F32:
     """(H, W) luma in grey levels -> (H, W) float32 costs > 0: by the model's own network, or the program's.
 
     Costs depend on the cover and not on the code: a model trained elsewhere needs no network for them.
+    `share` is as for `learned_cost`.
     """
     own = load if load.has(COST) else load.models.bundled(_FAMILY)
-    return learned_cost(luma_levels, own(COST))
+    return learned_cost(luma_levels, own(COST), share)
 
 
-def learned_cost(luma_levels: F32, network: Network) -> F32:
-    """(H, W) luma in grey levels -> (H, W) float32 costs > 0: HILL's times exp(the network's correction)."""
+def learned_cost(luma_levels: F32, network: Network, share: float = 1.0) -> F32:
+    """(H, W) luma in grey levels -> (H, W) float32 costs > 0: HILL's times exp(share * correction).
+
+    The correction is the network's; `share`, 0..1, is how much of it is applied.
+    """
     hill = hill_cost(luma_levels)
 
     def planes(tile: Tile) -> F32:
@@ -48,5 +52,5 @@ def learned_cost(luma_levels: F32, network: Network) -> F32:
 
     cost = np.empty_like(hill)
     for rows, cols, correction in run_tiled(network, planes, hill.shape, {}, budget=TILE_PIXELS):
-        cost[rows, cols] = hill[rows, cols] * np.exp(correction[0])
+        cost[rows, cols] = hill[rows, cols] * np.exp(np.float32(share) * correction[0])
     return cost
