@@ -42,7 +42,8 @@ class Preset:
         spreads: spreads of the phase channel.
         rivals: (baseline, spread) to judge as well.
         coded: spreads of coded bits, revealed at `CODED_DB`.
-        rates: bits per cover pixel of coded bits, and of an ideal coder with HILL costs.
+        rates: bits per cover pixel of coded bits.
+        ideal: whether an ideal coder with HILL costs is judged at the same rates.
         tiled: whether covers are tiles, the same number from each of a few large photographs.
     """
 
@@ -51,6 +52,7 @@ class Preset:
     rivals: tuple[tuple[str, int], ...]
     coded: tuple[int, ...] = ()
     rates: tuple[float, ...] = ()
+    ideal: bool = True
     tiled: bool = False
 
 
@@ -66,6 +68,7 @@ PRESETS: Final = {
     "phase": Preset(300, (1, 4, 16, 64), ()),
     "coded": Preset(500, (), _RIVALS[:2], (1, 4), (0.5,)),
     "sparse": Preset(500, (), _RIVALS[2:], (16,)),
+    "alone": Preset(500, (), (), (1, 4, 16), (0.5,), ideal=False),
     "camera": Preset(336, (), ((_HILL_40, 4),), (4,), (0.5,), tiled=True),
     "full": Preset(
         500,
@@ -249,7 +252,11 @@ def _subjects(preset: Preset, models: Sequence[Hider]) -> list[Subject]:
         LsbMatchingSubject(),
         *(PhaseSubject(spread, f"phase, spread {spread}") for spread in preset.spreads),
         *(HiderSubject(baseline(name), f"{name}, spread {spread}", spread) for name, spread in preset.rivals),
-        *(HillSubject(f"ideal coder, HILL, {rate:g} bit per pixel", rate) for rate in preset.rates),
+        *(
+            HillSubject(f"ideal coder, HILL, {rate:g} bit per pixel", rate)
+            for rate in preset.rates
+            if preset.ideal
+        ),
         *(
             CodedSubject(f"coded@{CODED_DB:g}, spread {spread}", Target(CODED_DB), spread)
             for spread in preset.coded
