@@ -29,6 +29,8 @@ _closed: Final[set[int]] = set()
 def repair() -> None:
     """Give the process three streams that work, whatever it was started with."""
     _fill_gaps()
+    if "--json" in sys.argv and "--debug" not in sys.argv:
+        os.environ.setdefault("HF_HUB_VERBOSITY", "critical")  # it reports each retry
     quiet = "--json" in sys.argv and "--debug" not in sys.argv and not _QUIET_COMMANDS.isdisjoint(sys.argv)
     sys.stdout = _Result.over(sys.stdout)
     sys.stderr = _Talk.apart(sys.stderr) if quiet else _Talk.over(sys.stderr)

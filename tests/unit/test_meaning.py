@@ -238,6 +238,19 @@ def test_a_gray_cover_s_profile_is_applied_and_its_chunks_are_kept(tmp_path: Pat
 # --- depths -
 
 
+@pytest.mark.parametrize("is_multiplied", [False, True])
+def test_the_alpha_of_a_gray_tiff(tmp_path: Path, is_multiplied: bool) -> None:
+    alpha = np.full_like(GRAY, 128)
+    gray = (GRAY.astype(int) * 128 + 127) // 255 if is_multiplied else GRAY
+    further = {262: 1, 338: 1 if is_multiplied else 2}
+    path = _put(tmp_path, hostile_files.tiff([(np.dstack((gray, alpha)), 8, further)]))
+    shown = 255 - (255 - GRAY.astype(int)) * 128 / 255
+    assert np.abs(reading.load_secret(path)[0] - shown).max() <= 2
+    picture = reading.load_cover(path)
+    assert np.abs(picture.rgb[..., 1].astype(int) - GRAY).max() <= 2
+    assert np.array_equal(picture.alpha, alpha)
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("bits", [8, 12, 16])
 @pytest.mark.parametrize("is_white_0", [False, True])
