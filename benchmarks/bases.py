@@ -37,7 +37,7 @@ BASES: Final[dict[str, Cost]] = {
 
 
 def main() -> None:
-    """Measure every base on the same covers, write."""
+    """Measure every base on the same covers, and write the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

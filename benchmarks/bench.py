@@ -55,7 +55,7 @@ LARGE = 4 << 20
 """Pixels above which one cold run is enough."""
 SPREADS = (1, 4, 16)
 MOST_SECRET = 1024
-"""Pixels a side of a secret that travels as bits."""
+"""Largest side in pixels of a secret that is hidden as bits."""
 QUALITY = ("stego_psnr_db", "stego_ssim", "revealed_psnr_db", "revealed_ssim")
 SEED = 2024
 
@@ -72,7 +72,7 @@ class Way:
     most: int | None = None
 
     def secret_shape(self, shape: tuple[int, int]) -> tuple[int, int]:
-        """(height, width) of the secret for a cover of that shape."""
+        """Return (height, width) of the secret for a cover of that shape."""
         height, width = (round(side * self.share) for side in shape)
         return (height, width) if self.most is None else (min(height, self.most), min(width, self.most))
 
@@ -87,7 +87,7 @@ WAYS = {
 
 @dataclass(frozen=True)
 class Cold:
-    """One process: seconds by the clock and of all its threads, and its peak memory."""
+    """Measurements of one process: wall-clock seconds, CPU seconds of all its threads, and peak memory."""
 
     seconds: float
     cpu_seconds: float
@@ -95,7 +95,7 @@ class Cold:
 
 
 def main() -> None:
-    """Measure, print and write."""
+    """Measure, print, and write the results."""
     options = _options()
     sizes = {name: SIZES[name] for name in options.sizes}
     with tempfile.TemporaryDirectory() as folder:
@@ -154,7 +154,7 @@ def _machine() -> dict[str, object]:
 
 
 def _cold_speed(method: str, name: str, folder: Path, weights: str | None) -> dict[str, object]:
-    """Processes of their own, before this one grows: the system counts its size as a child's, too."""
+    """Measure in new processes, before this one grows: the system counts its size towards a child's, too."""
     files = _files(method, name, folder)
     runs = 1 if math.prod(SIZES[name]) > LARGE else COLD_RUNS
     chosen = [] if weights is None else ["--weights", weights]
@@ -166,7 +166,7 @@ def _cold_speed(method: str, name: str, folder: Path, weights: str | None) -> di
 
 
 def _warm_speed(method: str, name: str, folder: Path, weights: str | None) -> dict[str, object]:
-    """The second run of two inside this process."""
+    """Measure the second of two runs inside this process."""
     files = _files(method, name, folder)
     settings = HideSettings(model=WAYS[method].model, weights=weights, sampled=True)
     return {
@@ -185,7 +185,7 @@ def _warm_speed(method: str, name: str, folder: Path, weights: str | None) -> di
 
 @dataclass(frozen=True)
 class Files:
-    """What a run reads and writes."""
+    """The files that a run reads and writes."""
 
     cover: Path
     secret: Path
@@ -194,7 +194,7 @@ class Files:
 
 
 def _files(method: str, name: str, folder: Path) -> Files:
-    """The two that are read are there already."""
+    """Return the files of a run; cover and secret exist already."""
     way, shape = WAYS[method], SIZES[name]
     files = Files(
         folder / f"cover{way.suffix}",
@@ -209,7 +209,7 @@ def _files(method: str, name: str, folder: Path) -> Files:
 
 
 def _ratios(name: str, shape: tuple[int, int], folder: Path, other: str) -> dict[str, object]:
-    """This program's time and memory over another version's, medians of runs that take turns."""
+    """Return ratios of this program's time and memory to another version's: medians of alternating runs."""
     cover, secret = folder / "cover.png", folder / "secret.png"
     Image.fromarray(_mirrored("astronaut", shape)).save(cover, compress_level=1)
     Image.fromarray(_mirrored("camera", shape)).save(secret, compress_level=1)
@@ -233,7 +233,7 @@ def _ratios(name: str, shape: tuple[int, int], folder: Path, other: str) -> dict
 
 
 def _mirrored(name: str, shape: tuple[int, int]) -> Picture:
-    """One of scikit-image's photographs, continued by mirroring: texture of a photograph at any size."""
+    """Return a photograph of scikit-image's, continued by mirroring, so that any size has natural texture."""
     from skimage import data
 
     photo: Picture = getattr(data, name)()
@@ -243,7 +243,7 @@ def _mirrored(name: str, shape: tuple[int, int]) -> Picture:
 
 
 _ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-"""An installed program is compiled once, not at every start."""
+"""With bytecode written: an installed program is compiled once, not at every start."""
 
 
 def _cold(arguments: list[object], program: Sequence[str] = tuple(PROGRAM)) -> Cold:
@@ -270,7 +270,7 @@ def _best(runs: list[Cold]) -> dict[str, float]:
 
 
 def _warm(work: Callable[[Progress | None], object]) -> dict[str, object]:
-    """The second run in this process, and the seconds of each of its stages."""
+    """Measure a second run in this process, and each of its stages, in seconds."""
     work(None)
     marks: list[tuple[str, float]] = []
     start = time.perf_counter()
@@ -283,7 +283,7 @@ def _warm(work: Callable[[Progress | None], object]) -> dict[str, object]:
 
 
 def _training() -> dict[str, object]:
-    """Pairs a second of a few steps of training, in a process of its own: only it imports PyTorch."""
+    """Measure a few training steps in a new process, the only one that imports PyTorch; pairs per second."""
     done = subprocess.run(TRAINING, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(TRAINING[1:])} ended with {done.returncode}: {done.stderr}")
@@ -294,7 +294,7 @@ def _training() -> dict[str, object]:
 
 
 def _quality(options: argparse.Namespace) -> dict[str, object]:
-    """The lab's means over pairs of photographs: secrets as large as the cover, a quarter and a sixteenth."""
+    """Measure quality over pairs of photographs, with secrets as large as the cover, 1/4 and 1/16 of it."""
     source = from_dataset(f"folder:{options.folder}", None, options.pairs, SEED)
     hider = ModelHider("phase", options.weights, options.favor, "cpu")
     found = evaluate.evaluate([hider], source, spreads=SPREADS, favor=options.favor, seed=SEED)

@@ -41,7 +41,7 @@ QUANTIZERS = 64
 
 @dataclass(frozen=True)
 class Row:
-    """One secret by one way: bytes, PSNR in dB, encodes, CPU seconds, exactly or not."""
+    """One secret, encoded one way: bytes, PSNR in dB, encodings, CPU seconds, and whether it is exact."""
 
     size: int
     psnr_db: float
@@ -54,7 +54,7 @@ Way = Callable[[Picture, float], Row]
 
 
 def main() -> None:
-    """Measure, print and write."""
+    """Measure, print, and write the results."""
     options = _options()
     secrets = _secrets(options.folder, options.pictures)
     results: dict[str, object] = {"target_db": options.target, "pillow": Image.__version__, "tables": {}}
@@ -102,7 +102,7 @@ def _middle(path: Path) -> Picture:
 
 
 def _code(seed: int) -> Picture:
-    """A code of 40 random digits and letters, as large as whole modules allow, white around it."""
+    """Draw a QR code of 40 random digits and letters, with modules as large as fit, on white."""
     letters = np.random.default_rng(seed).choice(list("0123456789abcdefghijklmnopqrstuvwxyz"), 40)
     modules = np.array([list(row) for row in segno.make("".join(letters), error="m").matrix], np.uint8)
     scale = SIDE // len(modules)
@@ -180,7 +180,7 @@ def _measured(way: Way, secrets: Iterable[Picture], psnr_db: float) -> dict[str,
 
 
 def _speeds(secrets: list[Picture], psnr_db: float) -> dict[str, dict[str, float]]:
-    """Bytes where the line between the two levels around the target meets it, for each of libaom's speeds."""
+    """Interpolate the bytes at the target from the two levels around it, for each of libaom's speeds."""
     chosen, table = files._speed, {}
     for speed in SPEEDS:
         files._speed = lambda pixels, *, draft, speed=speed: speed
@@ -194,7 +194,7 @@ def _speeds(secrets: list[Picture], psnr_db: float) -> dict[str, dict[str, float
 
 
 def _between(secret: Picture, psnr_db: float) -> tuple[float, float]:
-    """Bytes by interpolation, and CPU seconds of one encode."""
+    """Return interpolated bytes, and the CPU seconds of one encoding."""
     low, high, known = 0, QUANTIZERS - 1, {}
     while high - low > 1:
         middle = (low + high) // 2
@@ -221,7 +221,7 @@ def _drafts(secrets: list[Picture]) -> dict[str, dict[str, float]]:
 
 
 def _encoded(secret: Picture, level: int, *, draft: bool) -> tuple[int, float, float]:
-    """Bytes, PSNR, CPU seconds of the encoder."""
+    """Return bytes, PSNR and the encoder's CPU seconds."""
     codec, start = AvifCodec(), time.process_time()
     payload = codec.encode(secret, level, draft=draft)
     seconds = time.process_time() - start

@@ -1,11 +1,11 @@
-"""Measure how many bits per pixel the stegos of a security table carry, to look up errors by them.
+"""Measure how many bits per pixel the stegos of security tables carry, to look up errors by them.
 
-    python benchmarks/coded_risk.py --data-root DIR [--results results/security-coded.json]
+    python benchmarks/coded_risk.py --data-root DIR [--results FILE ...]
 
-The table says how often a detector errs on coded bits that reveal at 40 dB, by spread, and on a fixed number
-of bits per pixel. Here the same covers and secrets are used again (the list of covers must have the table's
-checksum), and the mean number of bits in the bodies is entered next to the errors in the program's own table
-(stegcli/detection/risk.json), for `check` and `hide --risk`.
+The tables say how often the best of the suite's detectors errs on coded bits that reveal at 40 dB, by spread,
+and on a fixed number of bits per pixel. Here the same covers and secrets are used again (the lists of covers
+must have the tables' checksums), and the mean number of bits in the bodies is entered next to the errors in
+the program's own table (stegcli/detection/risk.json), for `check` and `hide --risk`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from stegcli.lab.data import photos
 from stegcli.lab.data.covers import COVER_SHAPE, covers_of, load_cover, unlearned
 from stegcli.lab.security import presets
 from stegcli.lab.security.coded_subjects import CodedSubject
+from stegcli.lab.security.features import SUITE
 from stegcli.pictures import luma
 
 GOALS = {
@@ -37,17 +38,35 @@ GOALS = {
 }
 
 
+RESULTS = ("results/security-suite.json", "results/security-suite-sparse.json")
+DETECTOR = "the best of four ensembles: colour rich features, SPAM, CRM, and colour with SPAM"
+
+
 def main() -> None:
-    """Count, enter."""
+    """Count the bits, and enter them into the program's table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data-root", type=Path, required=True)
-    parser.add_argument("--results", type=Path, default=Path("results/security-coded.json"))
+    parser.add_argument("--results", type=Path, nargs="+", default=[Path(name) for name in RESULTS])
     options = parser.parse_args()
-    results = json.loads(options.results.read_text())
-    covers = covers_as_measured(results, options.data_root)
-    rows = [
+    rows = [row for path in options.results for row in rows_of(path, options.data_root)]
+    rows.sort(key=lambda row: row["rate"])
+    table = json.loads(risk.RISK_FILE.read_text())
+    sources = [path.as_posix() for path in options.results]
+    table["coded"] = {"sources": sources, "detector": DETECTOR, "rows": rows}
+    risk.RISK_FILE.write_text(json.dumps(table, indent=2) + "\n")
+    for row in rows:
+        print(f"{row['subject']:<30} {row['rate']:.4f} bits per pixel, P_E {row['error']:.3f}")
+
+
+def rows_of(path: Path, data_root: Path) -> list[dict[str, Any]]:
+    """Rate and error of each kind of coded stegos in a table by the suite."""
+    results = json.loads(path.read_text())
+    if results["feature_set"] != SUITE:
+        sys.exit(f"{path} is not a table of the detectors of the {SUITE}")
+    covers = covers_as_measured(results, data_root)
+    return [
         {
             "subject": row["subject"],
             "rate": round(mean_rate(row["subject"], covers), 4),
@@ -58,16 +77,10 @@ def main() -> None:
         for row in results["rows"]
         if row["subject"] in GOALS
     ]
-    rows.sort(key=lambda row: row["rate"])
-    table = json.loads(risk.RISK_FILE.read_text())
-    table["coded"] = {"source": options.results.as_posix(), "rows": rows}
-    risk.RISK_FILE.write_text(json.dumps(table, indent=2) + "\n")
-    for row in rows:
-        print(f"{row['subject']:<30} {row['rate']:.4f} bits per pixel, P_E {row['error']:.3f}")
 
 
 def covers_as_measured(results: dict[str, Any], data_root: Path) -> list[photos.ImageRef]:
-    """Those of the table, by the rule of `presets.run`; ends the program if they are others."""
+    """Return the covers of the security table by the rule of `presets.run`; exit if they differ."""
     refs = [ref for dataset in results["sources"] for ref in unlearned(dataset, data_root)]
     random.Random(results["seed"]).shuffle(refs)  # noqa: S311 - repeatable on purpose
     refs = covers_of(refs, results["covers"], results["shrink"])
@@ -77,7 +90,7 @@ def covers_as_measured(results: dict[str, Any], data_root: Path) -> list[photos.
 
 
 def mean_rate(subject: str, covers: Sequence[photos.ImageRef]) -> float:
-    """Bits of body per pixel of the cover; each cover's secret is the next one."""
+    """Return the mean bits of body per cover pixel; each cover's secret is the next cover."""
     goal, spread = GOALS[subject]
     judged = CodedSubject(subject, goal, spread)
     secrets = (luma.gray(load_cover(ref)) for ref in [*covers[1:], covers[0]])

@@ -46,17 +46,17 @@ COLUMNS = ["spread", "costs", "lambda", "channels", "header", "stego PSNR", "sig
 
 @dataclass(frozen=True)
 class Variant:
-    """One way of writing.
+    """One variant of writing.
 
     Attributes:
         spread: cover pixels per symbol.
         power: exponent of HILL's costs.
-        lam: price of a squared step.
-        disagreement: extra price of the squared distance of a step's channels from their mean.
+        lam: weight of a squared step against the error in the phase.
+        disagreement: extra weight of the squared distance of a step's channels from their mean.
         group: pixels that carry each parity of the header together; 0 leaves the header out.
-        spares: whether the header's dearest parities are left wrong.
+        spares: whether the header's most expensive parities are left wrong.
         learned: ONNX file of a network that corrects HILL's costs; none if empty.
-        joint: whether four symbols share their pixels, as `hide` lets them, or each has its own.
+        joint: whether four symbols share their pixels, as in `hide`, or each has its own.
     """
 
     spread: int
@@ -70,11 +70,11 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """All settings."""
+        """Name with all settings."""
         return "/".join(map(str, self.settings()))
 
     def settings(self) -> list[object]:
-        """As the table's first columns show them."""
+        """First columns of its row in the table."""
         header = {0: "none", 1: "as it is" if self.spares else "whole"}.get(
             self.group, f"sums of {self.group}"
         )
@@ -84,12 +84,12 @@ class Variant:
         return [self.spread, costs, self.lam, apart, header]
 
     def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
-        """As `subjects.Subject`."""
+        """See `subjects.Subject`."""
         del secret_gray
         return self.write(cover_rgb, seed)[0]
 
     def write(self, cover_rgb: U8, seed: str) -> tuple[U8, float]:
-        """Stego and sigma."""
+        """Return the stego, and sigma, the error that remains in the phases."""
         steps = choice.OFFSETS.astype(np.float32)
         apart = ((steps - steps.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
         sizes = (steps**2).sum(axis=1) + np.float32(self.disagreement) * apart

@@ -38,14 +38,14 @@ F32 = NDArray[np.float32]
 SPREADS = (4, 16)
 COVERS = 10
 SEEDS = range(5)
-"""Of the detectors, whose mean margin ranks."""
+"""Seeds of the detectors, by whose mean margin covers are ranked."""
 
 Item = tuple[str, photos.ImageRef, int]
 Folder = tuple[list[photos.ImageRef], int, list[ensemble.Ensemble]]
 
 
 def main() -> None:
-    """Learn, let choose, ask, write."""
+    """Train the detectors, let the program choose, compare the choices, and write the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def _pair(item: Item) -> F32:
-    """(2, d) features of a cover and its stego."""
+    """Return (2, d): features of a cover and of its stego."""
     seed, ref, spread = item
     cover = evaluate.load_cover(ref)
     stego, _ = PhaseSubject(spread, "phase").write(cover, seed)
@@ -87,7 +87,7 @@ def _pair(item: Item) -> F32:
 
 
 def _place_of_chosen(item: Folder) -> int:
-    """1 where the lab would have taken the program's cover, 2 where it has one better, and so on."""
+    """Return the reference rank of the program's choice: 1 if no cover is better, 2 if one is, and so on."""
     refs, spread, detectors = item
     with tempfile.TemporaryDirectory() as name:
         folder, secret = Path(name, "covers"), Path(name, "secret.png")
@@ -108,7 +108,7 @@ def _place_of_chosen(item: Folder) -> int:
 
 
 def _chosen(secret: Path, folder: Path) -> int:
-    """Number of the cover that the command takes."""
+    """Return the number of the cover that the command chooses."""
     command = [sys.executable, "-m", "stegcli", "hide", str(secret), "--cover-from", str(folder)]
     command += ["-o", str(secret.with_name("out.png")), "--json", "--quiet"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)

@@ -33,20 +33,20 @@ from stegcli.lab.security import evaluate
 from stegcli.lab.security.subjects import PhaseSubject
 
 PARTS = (0.375, 0.5, 0.75, 1.0)
-"""Of each side of a cover."""
+"""Shares of each side of a cover."""
 SPREADS = (4, 8, 16)
-"""At every size, and fitted to."""
+"""Spreads that are measured at every size, and to which the power is fitted."""
 ALL_SPREADS = (1, 2, 4, 8, 16, 64)
-"""At the full size."""
+"""Spreads that are measured at the full size alone."""
 POWERS = np.arange(0, 1.5, 0.005)
 KEYS = {"spread": "spread", "error": "detection_error", "low": "error_low", "high": "error_high"}
-"""Of the program's table, and what they are called in results."""
+"""Names in the program's table -> names in results."""
 INTERVAL = 1.96
 """Standard deviations on either side of the mean that hold 95 % of a normal distribution."""
 
 
 def main() -> None:
-    """Measure, fit, write."""
+    """Measure, fit, and write the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def measured(refs: Sequence[photos.ImageRef], part: float) -> list[dict[str, Any]]:
-    """A row for each spread, with a header and without, in covers of one size."""
+    """Return a row for each spread, with and without a header, in covers of one size."""
     height, width = (round(side * part) for side in COVER_SHAPE)
     subjects = [PhaseSubject(spread, f"phase, spread {spread}") for spread in SPREADS]
     subjects += [
@@ -99,10 +99,10 @@ def measured(refs: Sequence[photos.ImageRef], part: float) -> list[dict[str, Any
 
 
 def fitted(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """The power of the number of pixels that deflections grow with, and its 95 % interval.
+    """Fit the power of the number of pixels with which deflections grow, and its 95 % interval.
 
-    For each power the factor of each spread that fits best, by weighted least squares; the interval is where
-    the sum of squares is within that of one parameter, 1.96^2, of the least.
+    For each power, the best factor of each spread is found by weighted least squares. The interval holds the
+    powers whose sum of squares exceeds the least by at most 1.96^2, as for one parameter.
     """
     sizes = np.array([row["width"] * row["height"] for row in rows]) / np.prod(COVER_SHAPE)
     deflections = np.array([row["deflection"] for row in rows])

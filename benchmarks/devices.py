@@ -39,7 +39,7 @@ DEVICES = ("cpu", "cuda")
 
 
 def main() -> None:
-    """Measure, print and write."""
+    """Measure, print, and write the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def photograph(height: int, width: int) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8, smooth with edges and grain, from a fixed seed."""
+    """Return (H, W, 3) uint8: smooth, with edges and grain, from a fixed seed."""
     rng = np.random.default_rng(7)
     coarse = rng.integers(0, 256, (max(2, height // 48), max(2, width // 48), 3), dtype=np.uint8)
     smooth = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC), np.int16)
@@ -78,7 +78,7 @@ def photograph(height: int, width: int) -> NDArray[np.uint8]:
 
 
 def _compared(model: str, role: str, side: int, owned: dict[str, Models]) -> dict[str, object]:
-    """One graph on both devices."""
+    """Run one graph on both devices."""
     planes, unit = _planes(model, role, side)
     scalars = {"sigma": SIGMA, "damage": 0.0, "planes": 64}
     answers, seconds = {}, {}
@@ -99,7 +99,7 @@ def _compared(model: str, role: str, side: int, owned: dict[str, Models]) -> dic
 
 
 def _planes(model: str, role: str, side: int) -> tuple[NDArray[np.float32], str]:
-    """(1, C, side, side) that the graph takes, and the unit of its answer."""
+    """Return the graph's input, (1, C, side, side), and the unit of its output."""
     rgb = photograph(side, side).astype(np.float32)
     luma = rgb @ np.array([0.299, 0.587, 0.114], np.float32)
     if role == "cost":
@@ -114,7 +114,7 @@ def _planes(model: str, role: str, side: int) -> tuple[NDArray[np.float32], str]
 
 
 def _files(model: str, shape: tuple[int, int]) -> dict[str, object]:
-    """Hide on both devices, reveal each stego on both."""
+    """Hide on both devices, and reveal each stego on both."""
     cover = photograph(*shape)
     secret = np.ascontiguousarray(np.flipud(cover)[..., 1])
     times: dict[str, float] = {}

@@ -34,12 +34,12 @@ from stegcli.methods.coded.body import TAG_BYTES
 MOST_PIXELS = 1 << 27
 NAME = "s"
 NAME_BYTES = 2
-"""Of a file secret, besides its content: the name and its length."""
+"""Bytes of a file secret besides its content: the name and its length."""
 FIGURES = ("size_percent", "stego_psnr_db", "hide_seconds_mp", "reveal_seconds_mp", "hide_mib", "reveal_mib")
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print, and write the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def measured(path: Path, rate: float) -> dict[str, Any]:
-    """One file."""
+    """Measure one file."""
     content = path.read_bytes()
     row: dict[str, Any] = {"name": path.name, "bytes": len(content)}
     try:
@@ -90,7 +90,7 @@ def measured(path: Path, rate: float) -> dict[str, Any]:
 
 
 def _apart(work: Callable[..., dict[str, Any]], *args: Path) -> dict[str, Any]:
-    """In a process of its own."""
+    """Run a command in a new process, and measure it."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         found: dict[str, Any] = pool.apply(work, args)
     return found

@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print, and write the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def measured(path: Path) -> dict[str, Any]:
-    """One file."""
+    """Measure one file."""
     data, idle = path.read_bytes(), _peak_mib()
     row: dict[str, Any] = {"name": path.name, "bytes": len(data)}
     try:
@@ -84,7 +84,7 @@ def measured(path: Path) -> dict[str, Any]:
 
 
 def _changed(cover: jpeg_scan.JpegCover) -> np.ndarray:
-    """Luma with one non-zero AC coefficient in a hundred changed by one, where the file has codes for it."""
+    """Change one in a hundred non-zero AC coefficients of luma by one, if the file has codes for it."""
     rng = np.random.default_rng(1)
     luma, may = cover.luma.copy(), jpeg_scan.encodable(cover)
     luma[may.up & (luma != 0) & (rng.random(luma.shape, np.float32) < 0.01)] += 1

@@ -56,18 +56,18 @@ MODEL = "judge-v1"
 JUDGE = "judge"
 KINDS = {"shrunk": evaluate.SHRINK, "as its JPEG holds it": 1.0, "enlarged": 1.5}
 SEEDS = range(1, 13)
-"""Of ensembles that are averaged: what they have in common ranks better than any one of them."""
+"""Seeds of the ensembles that are averaged: their mean ranks better than any one of them."""
 KIND_RIDGE = 1e3
-"""In units of a standardised feature's variance over one picture. Kinds are told apart with ease."""
+"""In units of a standardised feature's variance over one picture. Kinds are easy to distinguish."""
 FOLDS = 5
 DETECTOR_SEEDS = range(100, 700, 100)
-"""Of whole rounds of detectors. The mean of all but the last is the lab's opinion; the last one shows how far
-a single one is from it."""
+"""Seeds of whole rounds of detectors. The mean of all but the last is the reference; the last one shows how
+far a single round is from it."""
 COVERS, DRAWS = 10, 10_000
 
 
 def main() -> None:
-    """Train, write, measure."""
+    """Train the judge, write it, and measure it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -108,7 +108,7 @@ def main() -> None:
 
 
 def learn(refs: list[photos.ImageRef]) -> tuple[F64, F64]:
-    """(r, d) weights and (r,) offsets of what `judge.rate` returns."""
+    """Train; return (r, d) weights and (r,) offsets of the ratings that `judge.rate` returns."""
     pictures = [np.stack(_of_kind(_examples, "judge", refs, shrink)) for shrink in KINDS.values()]
     pairs = [
         (values[:, 0], values[:, 1 + place], seed)
@@ -129,7 +129,7 @@ def learn(refs: list[photos.ImageRef]) -> tuple[F64, F64]:
 
 
 def _likeness(pictures: Sequence[F32]) -> tuple[F64, F64]:
-    """(kinds, d) weights and (kinds,) offsets: ridge regression of which kind a cover or stego is of."""
+    """Return (kinds, d) weights and (kinds,) offsets: a ridge regression that recognises the kind."""
     values = np.concatenate([each.reshape(-1, each.shape[-1]) for each in pictures]).astype(np.float64)
     kinds = np.repeat(np.eye(len(pictures)), [each.shape[0] * each.shape[1] for each in pictures], axis=0)
     centre, scale = values.mean(axis=0), values.std(axis=0)
@@ -142,7 +142,7 @@ def _likeness(pictures: Sequence[F32]) -> tuple[F64, F64]:
 
 
 def write(weights: F64, offsets: F64) -> None:
-    """The graph, with its contract, and its checksum in the manifest."""
+    """Write the graph with its contract, and enter its checksum into the manifest."""
     import onnx
     from onnx import numpy_helper
 
@@ -173,7 +173,7 @@ def write(weights: F64, offsets: F64) -> None:
 
 
 def measured(refs: list[photos.ImageRef], feature_set: str) -> dict[str, Any]:
-    """A row for each pool of covers, spread and figure; and the chance of a miss."""
+    """Return a row for each pool of covers, spread and figure, and the chance of a miss."""
     kinds = {name: _Kind.of(refs, shrink, feature_set) for name, shrink in KINDS.items()}
     turn, everything = np.arange(len(refs)) % len(KINDS), np.ones(len(refs), dtype=np.bool_)
     pools = {
@@ -199,7 +199,7 @@ def measured(refs: list[photos.ImageRef], feature_set: str) -> dict[str, Any]:
 
 
 def _chance(kinds: Sequence[_Kind]) -> dict[str, Any]:
-    """The curves, and log losses of them and of the shares by spread on the other half."""
+    """Fit curves to half of the covers; return them, and log losses on the other half."""
     scores = np.concatenate([kind.figures[JUDGE] for kind in kinds])
     missed = np.concatenate([kind.misses for kind in kinds])
     half = np.concatenate([np.arange(len(kind.misses)) % 2 == 0 for kind in kinds])
@@ -220,7 +220,7 @@ def _chance(kinds: Sequence[_Kind]) -> dict[str, Any]:
 
 
 def _logistic(values: F64, happened: F64) -> tuple[float, float]:
-    """Offset and slope of the likeliest curve for what happened, 0..1, by Newton's method."""
+    """Return offset and slope of the likeliest logistic curve for outcomes in 0..1, by Newton's method."""
     terms, found = np.stack([np.ones_like(values), values], axis=1), np.zeros(2)
     for _ in range(30):
         chance = 1 / (1 + np.exp(-terms @ found))
@@ -230,20 +230,20 @@ def _logistic(values: F64, happened: F64) -> tuple[float, float]:
 
 
 def _log_loss(chance: F64, happened: F64) -> float:
-    """Mean over what happened, in a share of cases (0..1) each."""
+    """Return the mean log loss of chances, given outcomes that are shares of cases, 0..1."""
     sure = np.clip(chance, 1e-3, 1 - 1e-3)
     return float(-(happened * np.log(sure) + (1 - happened) * np.log(1 - sure)).mean())
 
 
 @dataclass(frozen=True)
 class _Kind:
-    """Covers of one kind, their stegos, and what detectors of that kind say of these.
+    """Covers of one kind, their stegos, and the verdicts of detectors of that kind.
 
     Attributes:
-        figures: by name, (n, spreads): what a stego could be chosen by, the less the better.
-        margins: (n, spreads): how far detectors put the stego from covers, in their deviations.
-        misses: (n, spreads): share of the detectors that take the stego for a cover.
-        alarms: (n, spreads): share that take the cover for a stego.
+        figures: by name, (n, spreads): figures by which a stego could be chosen, the lower the better.
+        margins: (n, spreads): distance of the stego from covers in the detectors' standard deviations.
+        misses: (n, spreads): share of the detectors that mistake the stego for a cover.
+        alarms: (n, spreads): share of the detectors that mistake the cover for a stego.
     """
 
     figures: dict[str, F64]
@@ -252,7 +252,7 @@ class _Kind:
     alarms: F64
 
     def error(self, place: int, chosen: NDArray[np.bool_]) -> float:
-        """P_E on some of the covers."""
+        """Return P_E on the chosen covers."""
         return float((self.misses[chosen, place].mean() + self.alarms[chosen, place].mean()) / 2)
 
     @classmethod
@@ -285,18 +285,18 @@ class _Kind:
 def _of_kind(
     function: Callable[[Any], Any], seed: str, refs: list[photos.ImageRef], shrink: float
 ) -> list[Any]:
-    """What a function says of each cover of a kind."""
+    """Apply a function to every cover of a kind."""
     work = [(f"{seed}/{shrink}/{number}", ref, shrink) for number, ref in enumerate(refs)]
     return list(evaluate.PROCESSES.map(function, work))
 
 
 def _examples(item: tuple[str, photos.ImageRef, float]) -> F32:
-    """(1 + spreads, d) features of a cover and of its stegos."""
+    """Return (1 + spreads, d): features of a cover and of its stegos."""
     return _features("colour", _pictures(item))
 
 
 def _rated(feature_set: str, item: tuple[str, photos.ImageRef, float]) -> tuple[F32, F32, F64, F64]:
-    """Of a cover and its stegos: ratings and features; of its stegos: exposures and mean squared errors."""
+    """Return ratings and features of cover and stegos, exposures and mean squared errors of the stegos."""
     pictures = _pictures(item)
     cover, *stegos = pictures
     colours = _features("colour", pictures)
@@ -309,7 +309,7 @@ def _rated(feature_set: str, item: tuple[str, photos.ImageRef, float]) -> tuple[
 
 
 def _pictures(item: tuple[str, photos.ImageRef, float]) -> list[U8]:
-    """A cover, and its stego at each spread."""
+    """Return a cover, and its stego at each spread."""
     seed, ref, shrink = item
     cover = evaluate.load_cover(ref, shrink)
     subjects = [PhaseSubject(spread, f"phase, spread {spread}") for spread in judge.SPREADS]
@@ -326,7 +326,7 @@ def _folded(item: tuple[F32, F32, int]) -> F64:
 
 
 def _held_out(item: tuple[F32, F32, int]) -> tuple[F64, F64, F64]:
-    """(n,) margins of stegos, misses and false alarms, each by the detector that did not see the pair."""
+    """Return (n,) margins of stegos, misses and false alarms, by the detector that did not see the pair."""
     covers, stegos, seed = item
     fold_of = np.random.default_rng(seed).permutation(len(covers)) % FOLDS
     margins, misses, alarms = np.empty((3, len(covers)))
@@ -341,7 +341,7 @@ def _held_out(item: tuple[F32, F32, int]) -> tuple[F64, F64, F64]:
 
 
 def _among_two_best(figure: F64, detector: F64) -> float:
-    """Share of draws in which at most one cover is better hidden than the one with the least figure."""
+    """Return the share of draws in which at most one cover hides better than that with the least figure."""
     rng = np.random.default_rng(0)
     drawn = np.stack([rng.choice(len(figure), COVERS, replace=False) for _ in range(DRAWS)])
     chosen = np.take_along_axis(drawn, figure[drawn].argmin(axis=1, keepdims=True), axis=1)

@@ -59,10 +59,10 @@ class Peer:
     """One tool.
 
     Attributes:
-        name: as it stands in the table.
-        stego: the file it makes.
-        hide: its command.
-        reveal: likewise.
+        name: name in the table.
+        stego: name of the file it makes.
+        hide: command that hides.
+        reveal: command that reveals.
         takes: "file" or "picture".
     """
 
@@ -74,7 +74,7 @@ class Peer:
 
 
 def main() -> None:
-    """Measure, write."""
+    """Measure, and write the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -101,7 +101,7 @@ def main() -> None:
 
 
 def prepared() -> dict[str, Any]:
-    """Cover and secret as all of them take them, in the current folder."""
+    """Write cover and secret, in all formats that the tools take, into the current folder."""
     Image.fromarray(data.astronaut()).save("cover.png")
     Image.fromarray(data.astronaut()).save("cover.bmp")
     secret = Image.fromarray(data.camera()).resize((128, 128), Image.Resampling.LANCZOS)
@@ -115,7 +115,7 @@ def prepared() -> dict[str, Any]:
 
 
 def peers(steghide: str | None) -> list[Peer]:
-    """Those that are there."""
+    """Return the tools that are installed."""
     ours = [
         _ours("coded", "secret.bin", "file", "--as-file"),
         _ours("phase", "secret.png", "picture"),
@@ -150,13 +150,13 @@ def _ours(model: str, secret: str, takes: str, *more: str) -> Peer:
 
 
 def missing(steghide: str | None) -> list[str]:
-    """What could not be measured, and why."""
+    """Return the tools that could not be measured, and why."""
     found = [] if steghide else ["steghide: not installed (Debian: apt install steghide)"]
     return found + ([] if _version("stegano") else ["stegano: not installed (pip install stegano)"])
 
 
 def measured(peer: Peer) -> dict[str, Any]:
-    """Time, distance from the cover, and whether the secret came back."""
+    """Measure times, the distance from the cover, and whether the secret came back."""
     hide, reveal = (_seconds(words) for words in (peer.hide, peer.reveal))
     cover, stego = (_pixels(name) for name in ("cover.png", peer.stego))
     changed = (stego != cover).any(axis=2)
@@ -172,7 +172,7 @@ def measured(peer: Peer) -> dict[str, Any]:
 
 
 def _came_back(peer: Peer) -> str:
-    """How the secret came back."""
+    """Describe how the secret came back."""
     if peer.takes == "file":
         same = Path("back.bin").read_bytes() == Path("secret.bin").read_bytes()
         return "every byte" if same else "not the same"
@@ -180,7 +180,7 @@ def _came_back(peer: Peer) -> str:
 
 
 def _seconds(words: Sequence[str]) -> float:
-    """Median processor time of whole processes, which a busy machine leaves nearly true."""
+    """Return the median processor time of whole processes, which a busy machine hardly affects."""
     times = []
     for _ in range(RUNS):
         before = _spent()
@@ -190,7 +190,7 @@ def _seconds(words: Sequence[str]) -> float:
 
 
 def _spent() -> float:
-    """Seconds of processor time of all processes that were run so far."""
+    """Return the processor time, in seconds, of all child processes so far."""
     times = os.times()
     return times.children_user + times.children_system
 

@@ -45,9 +45,9 @@ import ledger_views
 SIDE = photos.SIDE
 SEED = 7
 FONTS = Path("/usr/share/fonts/truetype/dejavu")
-"""DejaVu is in no training font folder; Debian's package is fonts-dejavu."""
+"""No training used DejaVu; Debian's package is fonts-dejavu."""
 DOCUMENTS = 50
-PASSPHRASE = "a passphrase for measuring"  # noqa: S105 - of pictures that are thrown away
+PASSPHRASE = "a passphrase for measuring"  # noqa: S105 - for pictures that are not kept
 
 Picture = NDArray[np.uint8]
 Pair = tuple[Picture, Picture]
@@ -65,7 +65,7 @@ class Row:
 
 
 def main() -> None:
-    """Measure, print and write."""
+    """Measure, print, and write the results."""
     options = _options()
     results: dict[str, object] = {
         "version": stegcli.__version__,
@@ -126,11 +126,11 @@ class Bench:
         self.folder, self.model, self.favor = folder, model, favor
 
     def mean(self, pairs: list[Pair]) -> dict[str, float]:
-        """Means, and the 5th percentile of the revealed PSNR, over pairs of cover and secret."""
+        """Return means, and the 5th percentile of the revealed PSNR, over pairs of cover and secret."""
         return _means([self.row(cover, secret)[0] for cover, secret in pairs])
 
     def row(self, cover_rgb: Picture, secret_gray: Picture) -> tuple[Row, Picture]:
-        """Hide, reveal, and measure on what the files hold; the revealed picture, too."""
+        """Hide and reveal; measure what was read from files. Return the row and the revealed picture."""
         stego_rgb, revealed_gray = self.through_files(cover_rgb, secret_gray)
         cover_luma, stego_luma = (luma.gray(rgb) for rgb in (cover_rgb, stego_rgb))
         row = Row(
@@ -143,7 +143,7 @@ class Bench:
         return row, revealed_gray
 
     def through_files(self, cover_rgb: Picture, secret_gray: Picture) -> Pair:
-        """(stego, revealed) as read from their files."""
+        """Hide and reveal; return (stego, revealed) as read from their files."""
         cover, secret, stego, revealed = (self.folder / f"{n}.png" for n in ("c", "s", "stego", "revealed"))
         Image.fromarray(cover_rgb).save(cover)
         Image.fromarray(secret_gray).save(secret)
@@ -152,7 +152,7 @@ class Bench:
         return np.asarray(Image.open(stego)), np.asarray(Image.open(revealed))
 
     def codes(self, covers: list[Picture]) -> dict[str, float]:
-        """As `mean`, and how many of the revealed QR codes a reader still decodes."""
+        """Return the result of `mean`, and the number of revealed QR codes that a reader still decodes."""
         rng = random.Random(SEED)  # noqa: S311 - repeatable on purpose
         texts = [f"https://example.org/{rng.getrandbits(160):x}" for _ in range(DOCUMENTS)]
         pairs = _zip(covers, [_qr_code(text, rng) for text in texts])
@@ -165,10 +165,10 @@ class Bench:
         return {**_means(rows), "decoded": read}
 
     def wrong_key(self, pairs: list[Pair]) -> dict[str, float]:
-        """Reads each stego with its own header but the keys of another passphrase, as no program would.
+        """Read each stego with its own header but with the keys of another passphrase, as no program would.
 
-        Correlations with the secret: over all pairs at once, and the largest of one pair; beside it the
-        largest with a secret that has nothing to do with the stego, which is what chance gives.
+        Correlations with the secret are those over all pairs at once and the largest of one pair; beside that
+        stands the largest with a secret unrelated to the stego, which shows what chance gives.
         """
         noises = [self.under_wrong_key(cover, secret) for cover, secret in pairs]
         secrets = [secret for _, secret in pairs]
@@ -182,14 +182,14 @@ class Bench:
         }
 
     def under_wrong_key(self, cover: Picture, secret: Picture) -> Picture:
-        """What the decoder makes of a stego's symbols under another passphrase's keys."""
+        """Decode a stego's symbols under another passphrase's keys."""
         report = stegcli.hide(cover, secret, passphrase=PASSPHRASE, favor=self.favor)
         method, opened = table.open_stego(report.stego_rgb, None, keys.Keyring(PASSPHRASE))
         other = keys.derive(PASSPHRASE + "!", bytes(keys.SALT_BYTES))
         return method.reveal(dataclasses.replace(opened, keys=other), Models(device="cpu")).gray
 
     def spread(self, pairs: list[Pair], side: int) -> dict[str, float]:
-        """Secrets shrunk to `side`, in the whole covers and, to compare, in squares of their own size."""
+        """Hide secrets shrunk to `side` in the whole covers and, to compare, in squares of their own size."""
         small = [(cover, reading.resize_gray(secret, (side, side))) for cover, secret in pairs]
         corner = (SIDE - side) // 2
         cut = slice(corner, corner + side)
@@ -222,7 +222,7 @@ def _photographs(options: argparse.Namespace) -> Iterator[tuple[str, list[Pair]]
 
 
 def _held_out(dataset: str, options: argparse.Namespace) -> list[Pair]:
-    """Each held-out picture is once a cover and once, in the pair before, a secret."""
+    """Return pairs in which each held-out picture is once a cover and once, in the pair before, a secret."""
     refs = photos.splits(dataset, options.data_root)[1][: options.pairs]
     squares = [rgb_square(dataset, ref) for ref in refs]
     return [
@@ -238,7 +238,7 @@ def _some(options: argparse.Namespace) -> list[Pair]:
 
 
 def _covers(options: argparse.Namespace) -> list[Picture]:
-    """Covers for the documents: held-out photographs, or squares of scikit-image's."""
+    """Return covers for the documents: held-out photographs, or squares of scikit-image's."""
     if options.data_root is not None:
         return [cover for cover, _ in _some(options)]
     names = ("astronaut", "chelsea", "coffee", "rocket")
@@ -251,7 +251,7 @@ def _zip(covers: list[Picture], secrets: list[Picture]) -> list[Pair]:
 
 
 def _pages(folder: Path) -> list[Picture]:
-    """Pages of the licence's words, shuffled: real words, unseen fonts, 9 to 20 pixels high."""
+    """Draw pages of the licence's words, shuffled, in fonts that no training saw, 9 to 20 pixels high."""
     fonts = sorted(folder.glob("*.ttf"))
     if not fonts:
         raise SystemExit(f"no fonts in {folder}: give --fonts a folder of TrueType files")

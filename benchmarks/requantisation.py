@@ -34,23 +34,23 @@ SMALL_COVERS = 60
 RATES = (0.05, 0.2)
 """Bits of coded body per pixel."""
 SPREADS = (4, 16)
-"""Of phases."""
+"""Spreads of phases."""
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """One to be decoded when it is its turn, upright or not, and shrunk."""
+    """A photograph that is decoded and shrunk when it is called for."""
 
     path: str
     scale: float
 
     def __call__(self) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8."""
+        """Decode and shrink it: (H, W, 3) uint8."""
         return reading.load_cover(self.path, scale=self.scale).rgb
 
 
 def main() -> None:
-    """Measure, write."""
+    """Measure, and write the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -77,12 +77,12 @@ def main() -> None:
 
 
 def squares(files: list[Path], scale: float) -> list[Part]:
-    """Of all photographs."""
+    """Return squares of all photographs."""
     return list(parts([Photograph(str(path), scale) for path in files], SIDE, SQUARES))
 
 
 def measured(name: str, covers: list[Part]) -> list[dict[str, Any]]:
-    """A row for each subject on one set of covers."""
+    """Return a row for each subject on one set of covers."""
     subjects = [
         LsbMatchingSubject("LSB matching, one sample in five", 0.2),
         *(CodedSubject(f"coded, {rate:g} bit per pixel", Rate(rate)) for rate in RATES),

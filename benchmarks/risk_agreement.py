@@ -41,12 +41,12 @@ TRAININGS = 2
 
 @dataclass(frozen=True)
 class Made:
-    """A stego and what was said of it.
+    """A stego and the program's estimates for it.
 
     Attributes:
         stego_rgb: (H, W, 3) uint8.
         rate: bits of body per pixel.
-        revealed_psnr_db: of the secret.
+        revealed_psnr_db: PSNR of the revealed secret.
         risk: estimated detection error with its interval.
     """
 
@@ -58,24 +58,24 @@ class Made:
 
 @dataclass(frozen=True)
 class Stored:
-    """A subject whose stegos were made before.
+    """A subject whose stegos already exist.
 
     Attributes:
-        name: as it stands in the table.
-        stegos: by seed.
+        name: name in the table.
+        stegos: seed -> (H, W, 3) uint8.
     """
 
     name: str
     stegos: Mapping[str, U8]
 
     def stego(self, cover_rgb: U8, secret_gray: U8, seed: str) -> U8:
-        """As `subjects.Subject`."""
+        """See `subjects.Subject`."""
         del cover_rgb, secret_gray
         return self.stegos[seed]
 
 
 def main() -> None:
-    """Hide, judge, write."""
+    """Hide, train detectors, and write the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -109,7 +109,7 @@ def main() -> None:
 
 
 def hidden(refs: Sequence[photos.ImageRef], risk: float) -> list[Made]:
-    """Each cover with the luma of the next one, as the program hides it under this risk."""
+    """Hide the luma of the next cover in each cover, as the program does under this risk."""
     settings = HideSettings(model="coded", ceiling=Bound(risk))
     made = []
     for number, (cover, secret) in enumerate(zip(refs, [*refs[1:], refs[0]], strict=True), start=1):
@@ -124,7 +124,7 @@ def hidden(refs: Sequence[photos.ImageRef], risk: float) -> list[Made]:
 
 
 def prediction(made: Sequence[Made]) -> dict[str, Any]:
-    """What the program said of all of them, on average and at both ends."""
+    """Return the program's estimates: their mean, and the least and the most."""
     errors = [each.risk.error for each in made]
     return {
         "error": round(float(np.mean(errors)), 4),

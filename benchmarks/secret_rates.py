@@ -26,7 +26,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 
 
 def main() -> None:
-    """Measure, print and write."""
+    """Measure, print, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--pictures", type=int, default=60)
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _pictures(folder: Path, count: int) -> list[Image.Image]:
-    """Drawn by the seed, each cut to its middle."""
+    """Return the central squares of pictures that are drawn with the seed."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     random.Random(SEED).shuffle(paths)  # noqa: S311 - draws pictures, no keys
     found: list[Image.Image] = []
@@ -60,7 +60,7 @@ def _pictures(folder: Path, count: int) -> list[Image.Image]:
 
 
 def _rates(pictures: list[Picture], favor: str) -> dict[str, float]:
-    """Bits per pixel of the secret: the median, and what nine of ten need at most."""
+    """Return bits per pixel of the secret: the median, and the 90th percentile."""
     goal = FAVOR[favor]
     found = [8 * len(choice.encode(picture, Wishes(goal)).payload) / SIDE**2 for picture in pictures]
     return {

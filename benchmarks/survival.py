@@ -13,7 +13,7 @@ PNG that `hide` wrote; everything that is done to it makes a file, and `reveal`'
 means that the secret is bit by bit the one that was hidden. MozJPEG is that of libvips, with its trellis and
 its own table, an encoder that `hide` does not have.
 
-A journal beside --out holds what was measured, so that a run can go on where another ended.
+A journal beside --out records what was measured, so that a run can continue where another ended.
 """
 
 from __future__ import annotations
@@ -51,33 +51,33 @@ Attack = Callable[[Rgb], bytes]
 PROMISES = ("jpeg:75", "jpeg:50", "whatsapp")
 TARGET_DB = 33.0
 FLATTEST = 0.4
-"""Share of the blocks, those of least energy, whose own PSNR is told."""
+"""Share of the blocks, those of least energy, whose PSNR is reported separately."""
 SECRET_SIDE = 4
-"""How many times longer the cover's sides are, mostly."""
+"""Default ratio of the cover's sides to the secret's."""
 
 
 def jpeg(quality: int, chroma: str = "4:2:0") -> Attack:
-    """Pillow's, which is libjpeg-turbo."""
+    """Save with Pillow's libjpeg-turbo."""
     return lambda rgb: saved(rgb, "JPEG", quality=quality, subsampling=chroma)
 
 
 def webp(quality: int) -> Attack:
-    """Pillow's, which is libwebp."""
+    """Save with Pillow's libwebp."""
     return lambda rgb: saved(rgb, "WEBP", quality=quality)
 
 
 def avif(quality: int) -> Attack:
-    """Pillow's, which is libaom by libavif."""
+    """Save with Pillow's libavif, that is libaom."""
     return lambda rgb: saved(rgb, "AVIF", quality=quality)
 
 
 def opencv(quality: int) -> Attack:
-    """OpenCV's own build of libjpeg-turbo."""
+    """Save with OpenCV's own build of libjpeg-turbo."""
     return lambda rgb: cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
 def mozjpeg(quality: int) -> Attack:
-    """MozJPEG as cjpeg and sharp set it."""
+    """Save with MozJPEG, with the settings of cjpeg and sharp."""
 
     def attack(rgb: Rgb) -> bytes:
         image = pyvips.Image.new_from_memory(
@@ -97,19 +97,19 @@ def mozjpeg(quality: int) -> Attack:
 
 
 def then(first: Attack, second: Attack) -> Attack:
-    """One after the other, decoded between."""
+    """Apply one after the other, with decoding in between."""
     return lambda rgb: second(np.asarray(Image.open(io.BytesIO(first(rgb))).convert("RGB")))
 
 
 def cropped(top: int, left: int, after: Attack) -> Attack:
-    """Saved, decoded, cut at the top left and kept without further loss."""
+    """Save, decode, cut off rows and columns at the top left, and keep the rest without further loss."""
     return lambda rgb: saved(
         np.asarray(Image.open(io.BytesIO(after(rgb))).convert("RGB"))[top:, left:], "PNG"
     )
 
 
 def there_and_back(factor: float) -> Attack:
-    """Shrunk by Lanczos and enlarged again."""
+    """Shrink with Lanczos, and enlarge again."""
 
     def attack(rgb: Rgb) -> bytes:
         size = rgb.shape[1], rgb.shape[0]
@@ -137,7 +137,7 @@ ATTACKS: dict[str, Attack] = {
 
 
 def main() -> None:
-    """Measure, report."""
+    """Measure, print, and write the results."""
     options = _options()
     journal = options.out.with_suffix(".jsonl")
     journal.parent.mkdir(parents=True, exist_ok=True)
@@ -184,7 +184,7 @@ def _options() -> argparse.Namespace:
 
 
 def pictures_of(root: Path, count: int, size: int) -> Iterator[tuple[str, Rgb]]:
-    """Names and (H, W, 3) uint8."""
+    """Yield names and (H, W, 3) uint8."""
     with tarfile.open(root / "camera.tar") as archive:
         names = sorted(name for name in archive.getnames() if name.endswith(".jpg"))[:count]
         for name in names:
@@ -201,13 +201,13 @@ def pictures_of(root: Path, count: int, size: int) -> Iterator[tuple[str, Rgb]]:
 
 
 def secret_of(picture: Rgb, shape: tuple[int, ...], side: int = SECRET_SIDE) -> Rgb:
-    """(h, w) uint8: in gray, the cover's sides divided by `side`."""
+    """Return (h, w) uint8: the picture in gray, with the cover's sides divided by `side`."""
     size = shape[1] // side, shape[0] // side
     return np.asarray(Image.fromarray(picture).convert("L").resize(size, Image.Resampling.LANCZOS))
 
 
 def _measured(cover: Rgb, secret: Rgb, promise: str, target: float | None, folder: Path) -> dict[str, Any]:
-    """What `hide` reports, and what opens."""
+    """Hide; return the figures that `hide` reports, and what opens after which attack."""
     stego, started = folder / "stego.png", time.process_time()
     try:
         report = stegcli.hide(cover, secret, stego, survive=promise, target=target, force=True, device="cpu")
@@ -234,7 +234,7 @@ _KEYRING = Keyring(None)
 
 
 def _opens(file: bytes, secret: Rgb, folder: Path, *, is_cropped: bool) -> bool:
-    """By the ways of `reveal` that are for these stegos: as it is, and cropped only where it was."""
+    """Whether it opens as with `reveal`; the search for crops is left out if it was not cropped."""
     way = open_sturdy_shifted if is_cropped else open_sturdy
     path = folder / "arrived"
     path.write_bytes(file)
@@ -248,7 +248,7 @@ def _opens(file: bytes, secret: Rgb, folder: Path, *, is_cropped: bool) -> bool:
 
 
 def _flat_psnr(cover: Rgb, stego: Rgb) -> float:
-    """PSNR in dB of the flattest blocks."""
+    """Return the PSNR of the flattest blocks in dB."""
     blocks = Blocks.of(luma.luma_levels(cover))
     busy = activity(blocks).ravel()
     errors = np.square(cover.astype(np.float32) - stego).mean(axis=2)
@@ -276,7 +276,7 @@ def _summary(promise: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def saved(rgb: Rgb, format_name: str, **options: object) -> bytes:
-    """A file as Pillow writes it."""
+    """Return the file that Pillow writes."""
     file = io.BytesIO()
     Image.fromarray(rgb).save(file, format_name, **options)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Measure what every method and baseline survives of what happens to pictures in transit.
+"""Measure which changes in transit every method and baseline survives.
 
     python benchmarks/survival_methods.py --data-root DATA [--covers 8] [--side 512]
         [--out results/survival-methods.json]
@@ -42,14 +42,14 @@ from stegcli.pictures import metrics, reading
 Rgb = NDArray[np.uint8]
 
 BACK_DB = 20.0
-"""From here on a revealed picture is that picture."""
+"""Revealed PSNR in dB from which the secret counts as revealed."""
 LIKE_PHASE_DB = 63.0
-"""Stego PSNR that avif-lsbm aims at: that of phase where sixteen pixels carry one of the secret's."""
+"""Stego PSNR that avif-lsbm aims at: that of phase with sixteen cover pixels per secret pixel."""
 TARGET_DB = 33.0
 
 
 class RobustHider:
-    """`hide --survive`, as the lab's other hiders are asked.
+    """`hide --survive` with the interface of the lab's hiders.
 
     Args:
         promise: see `methods.robust.profiles`.
@@ -63,7 +63,7 @@ class RobustHider:
         self._models, self._keyring = Models(device="cpu"), Keyring(None)
 
     def hide(self, cover_rgb: Rgb, secret_gray: Rgb, seed: str, stego_psnr_db: float | None) -> Hidden:
-        """As `ModelHider.hide`."""
+        """See `ModelHider.hide`."""
         del stego_psnr_db
         method, model = table.chosen("robust", self._models)
         salt = seed_bytes(seed, "salt", SALT_BYTES)
@@ -82,22 +82,22 @@ class RobustHider:
 
 
 def read(file: bytes) -> Rgb:
-    """(H, W, 3) uint8: what a receiver's program decodes."""
+    """Decode a file as a receiver's program does: (H, W, 3) uint8."""
     return np.asarray(Image.open(io.BytesIO(file)).convert("RGB"))
 
 
 def encoded(attack: survival.Attack) -> Callable[[Rgb], Rgb]:
-    """Encoded, then decoded."""
+    """Encode, then decode."""
     return lambda rgb: read(attack(rgb))
 
 
 def drawn(change: Callable[[Image.Image], Image.Image]) -> Callable[[Rgb], Rgb]:
-    """Something that Pillow does to pictures."""
+    """Apply a change that Pillow makes to a picture."""
     return lambda rgb: np.asarray(change(Image.fromarray(rgb)))
 
 
 def noise(sigma: float) -> Callable[[Rgb], Rgb]:
-    """Normal noise in every sample, in grey levels; the same for all methods."""
+    """Add normal noise, in grey levels, to every sample; it is the same for all methods."""
 
     def attack(rgb: Rgb) -> Rgb:
         grain = random_numbers("noise", str(rgb.shape)).normal(0, sigma, rgb.shape)
@@ -107,7 +107,7 @@ def noise(sigma: float) -> Callable[[Rgb], Rgb]:
 
 
 def shrunk(factor: float) -> Callable[[Rgb], Rgb]:
-    """By Lanczos, and left so."""
+    """Resize with Lanczos, and not back."""
     return drawn(
         lambda image: image.resize(
             (round(image.width * factor), round(image.height * factor)), Image.Resampling.LANCZOS
@@ -136,7 +136,7 @@ CHANNELS: dict[str, Callable[[Rgb], Rgb]] = {
 
 
 def hiders() -> list[Hider]:
-    """All that are compared."""
+    """Return all methods and baselines that are compared."""
     return [
         ModelHider("phase-v1", None, "balanced", "cpu"),
         ModelHider("isgan-photos-v2", None, "balanced", "cpu"),
@@ -149,7 +149,7 @@ def hiders() -> list[Hider]:
 
 
 def main() -> None:
-    """Measure, report."""
+    """Measure, print, and write the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -176,7 +176,7 @@ def main() -> None:
 
 
 def measured(hider: Hider, pictures: list[tuple[str, Rgb]]) -> list[dict[str, Any]]:
-    """A row for each channel."""
+    """Return a row for each channel."""
     found: dict[str, list[float]] = {name: [] for name in CHANNELS}
     stego_db: list[float] = []
     for (name, cover), (_, other) in zip(pictures, [*pictures[1:], pictures[0]], strict=True):

@@ -1,9 +1,9 @@
-"""How often a detector errs on stegos of `hide --survive`: hardly ever, and this says so with figures.
+"""Measure how often a detector errs on stegos of `hide --survive`, which it is expected to find.
 
     python benchmarks/survival_seen.py --data-root DATA [--covers 100] [--out results/security-survive.json]
 
-The covers, colour rich features and ensemble of `stegcli evaluate security`; a secret of a sixteenth of the
-cover's pixels that comes back at 33 dB.
+The covers, colour rich features and ensemble of `stegcli evaluate security`; a secret with a sixteenth
+of the cover's pixels, revealed at 33 dB.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SPREAD = 16
 
 
 def main() -> None:
-    """Measure, write."""
+    """Measure, and write the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -39,13 +39,13 @@ RATES = (0.01, 0.05, 0.1, 0.2, 0.35, 0.55)
 EXPONENTS = (10, 12, 14, 16, 18)
 SPREAD = 1.5
 SHAPES = {"spread": 0, "a third wet": 0, "alike": 15}
-"""Of frozen sets, by how prices are."""
+"""Kind of prices -> shape of the frozen sets."""
 KEYS = Keys(bytes(32), bytes(range(1, 33)), bytes(range(32)))
 
 
 @dataclass(frozen=True)
 class Timed:
-    """What a call gave, and the seconds it took."""
+    """Result of a call, and the seconds it took."""
 
     result: object
     wall: float
@@ -53,7 +53,7 @@ class Timed:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, and print both tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -74,14 +74,14 @@ def main() -> None:
 
 
 def timed(call: Callable[[], object]) -> Timed:
-    """Run it once."""
+    """Call it once, and measure it."""
     wall, processor = time.perf_counter(), time.process_time()
     result = call()
     return Timed(result, time.perf_counter() - wall, time.process_time() - processor)
 
 
 def prices_of_flips(kind: str, count: int, rng: np.random.Generator) -> F64:
-    """(count,) float64; 0 stands for wet."""
+    """Draw (count,) float64 prices; 0 stands for wet."""
     if kind == "alike":
         return np.ones(count)
     prices = rng.lognormal(0, SPREAD, count)
@@ -89,7 +89,7 @@ def prices_of_flips(kind: str, count: int, rng: np.random.Generator) -> F64:
 
 
 def layer_row(kind: str, exponent: int, rate: float, count: int) -> str:
-    """One layer of bits in blocks of one length."""
+    """Return a row: one layer of bits in blocks of one length."""
     rng = np.random.default_rng(exponent)
     blocks = max(1, count >> exponent)
     rho = prices_of_flips(kind, blocks << exponent, rng)
@@ -124,7 +124,7 @@ def layer_row(kind: str, exponent: int, rate: float, count: int) -> str:
 
 
 def pixel_row(megapixels: float, bits_per_pixel: float) -> str:
-    """Six layers of a photograph."""
+    """Return a row: six layers of a photograph."""
     width = round((megapixels * 4e6 / 3) ** 0.5)
     size = (width, round(width * 3 / 4))
     cover = np.asarray(Image.fromarray(data.coffee()).resize(size, Image.Resampling.LANCZOS))
@@ -150,7 +150,7 @@ def pixel_row(megapixels: float, bits_per_pixel: float) -> str:
 def ideal_bits(
     pixels: NDArray[np.uint8], stego: NDArray[np.uint8], rho: NDArray[np.float32], precision: F64
 ) -> float:
-    """Payload of an ideal coder at the price of these steps."""
+    """Return the payload of an ideal coder at the price of these steps, in bits."""
     paid = 0.0
     for start in range(0, len(pixels), 1 << 18):
         part = slice(start, start + (1 << 18))

@@ -5,7 +5,8 @@
     <!-- /ledger -->
 
 After the file comes a view (a key of VIEWS: `quality`, `security`, `damage NAME`, ...), which gives a table,
-or a path and a format, which give one number: `rows[hider=phase-v1,spread=1].stego_psnr_db.mean .2f`.
+or a path and a format, which give one number: `rows[hider=phase-v1,spread=1].stego_psnr_db.mean .2f`, or
+`rows[text pages].stego_psnr_db .2f` where rows have names.
 """
 
 from __future__ import annotations
@@ -65,11 +66,13 @@ def render(values: Values, what: str) -> str:
 
 
 def _at(values: Any, path: str) -> Any:  # noqa: ANN401 - whatever the JSON holds
-    """Follow `name.name[key=value,key="value, with a comma"].name`."""
+    """Follow `name.name[key=value,key="value, with a comma"].name`, or `name[a key].name`."""
     for name, conditions in _STEP.findall(path):
         try:
             values = values[name]
-            if conditions:
+            if isinstance(values, dict) and conditions:
+                values = values[conditions]
+            elif conditions:
                 wanted = [(key, quoted or plain) for key, quoted, plain in _CONDITION.findall(conditions)]
                 values = next(row for row in values if all(str(row[k]) == v for k, v in wanted))
         except (KeyError, TypeError, StopIteration) as error:
@@ -421,14 +424,16 @@ def _speed(values: Values, chosen: str) -> tables.Table:
     ]
 
 
+def _case(target: str) -> str:
+    """Name of a test and its parameters -> words: `test_a_b[x]` -> `a b (x)`."""
+    return target.removeprefix("test_").replace("_", " ").replace("[", " (").replace("]", ")")
+
+
 def _fuzz(values: Values, chosen: str) -> tables.Table:
     """What `make fuzz` tried; a target without cases was not finished."""
     del chosen
     rows = [row for row in values["rows"] if "cases" in row]
-    cells = [
-        [row["target"].removeprefix("test_").replace("_", " "), f"{row['cases']:,}", str(row["failed"])]
-        for row in rows
-    ]
+    cells = [[_case(row["target"]), f"{row['cases']:,}", str(row["failed"])] for row in rows]
     total = f"{sum(row['cases'] for row in rows):,}"
     return [["target", "cases", "failed"], *cells, ["all", total, str(values["failures"])]]
 
@@ -439,8 +444,8 @@ def _chaos(values: Values, chosen: str) -> tables.Table:
     known = ("target", "failed", "seconds")
     cells = [
         [
-            row["target"].removeprefix("test_").replace("_", " "),
-            ", ".join(f"{count:,} {what}" for what, count in row.items() if what not in known),
+            _case(row["target"]),
+            ", ".join(f"{what}: {count:,}" for what, count in row.items() if what not in known),
             str(row["failed"]),
         ]
         for row in values["rows"]

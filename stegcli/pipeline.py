@@ -88,7 +88,7 @@ _TARGET_TOLERANCE = 0.3
 
 
 @contextmanager
-def _memory_told() -> Iterator[None]:
+def _memory_explained() -> Iterator[None]:
     """Turn a MemoryError, wherever it is raised, into one of our own errors; used as a decorator."""
     try:
         yield
@@ -150,7 +150,7 @@ def hide(
     return hide_as(cover, secret, out, settings, passphrase=passphrase, force=force, progress=progress)
 
 
-@_memory_told()
+@_memory_explained()
 def hide_as(
     cover: Source,
     secret: Source,
@@ -183,7 +183,7 @@ def hide_as(
     return hide_with(tools, cover, secret, out, settings, force=force, progress=progress)
 
 
-@_memory_told()
+@_memory_explained()
 def hide_with(
     tools: Tools,
     cover: Source,
@@ -291,7 +291,7 @@ class Trial:
     load: JpegLoad | None
 
 
-@_memory_told()
+@_memory_explained()
 def trial(cover: Source, secret: Source, settings: HideSettings, models: Models) -> Trial:
     """Hide with the public key and a fixed salt, in order to compare covers; nothing is revealed.
 
@@ -325,7 +325,7 @@ def trial(cover: Source, secret: Source, settings: HideSettings, models: Models)
     )
 
 
-@_memory_told()
+@_memory_explained()
 def reveal(
     stego: Source,
     out: PathLike | Sink | Naming | None = None,
@@ -363,7 +363,7 @@ def reveal(
     )
 
 
-@_memory_told()
+@_memory_explained()
 def reveal_with(
     tools: Tools,
     stego: Source,
@@ -411,7 +411,7 @@ def reveal_with(
     )
 
 
-@_memory_told()
+@_memory_explained()
 def info(
     stego: Source,
     *,
@@ -510,7 +510,7 @@ def _cover(
         )
     if files.asks_jpeg(settings.model, out, cover):
         return files.cover_in_jpeg(cover, out, limit, scale, keep_metadata=settings.keep_metadata)
-    shuns = method.shuns_jpeg_pixels
+    shuns = method.refuses_jpeg_pixels
     refuse = shuns and not settings.force_jpeg_cover
     return files.cover_in_pixels(cover, out, limit, scale, traced=shuns, refuse_jpeg=refuse)
 

@@ -149,7 +149,7 @@ def hide_over(
     hidden, notices = files.secret_for(
         method, secret, settings.max_pixels, gray=settings.gray, as_file=settings.as_file
     )
-    refuse = method.shuns_jpeg_pixels and not settings.force_jpeg_cover
+    refuse = method.refuses_jpeg_pixels and not settings.force_jpeg_cover
     loaded = [
         files.cover_in_pixels(
             cover, out, settings.max_pixels, settings.scale_cover, traced=True, refuse_jpeg=refuse
@@ -357,7 +357,7 @@ def _files(folder: Path) -> list[Path]:
     try:
         found = sorted(path for path in folder.iterdir() if path.is_file())
     except OSError as error:
-        raise ImageError(f"{folder}: cannot be read ({one_line(error)})", "Check your rights.") from error
+        raise ImageError(f"{folder}: cannot be read ({one_line(error)})", "Check its permissions.") from error
     if not found:
         raise ImageError(f"{folder}: a folder without files", "Give the folder that holds the stegos.")
     if len(found) > _MOST_FILES:

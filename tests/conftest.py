@@ -1,4 +1,4 @@
-"""What every test may use: photographs that scikit-image ships, a folder to work in, and no network."""
+"""What every test may use: photographs of scikit-image's, a working folder, and no network."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _LOCAL = {"127.0.0.1", "::1", "localhost"}
 
 @pytest.fixture(autouse=True)
 def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that reaches for the network fails here, not on a machine without one."""
+    """A test that tries to use the network fails here, not on a machine without one."""
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
@@ -60,10 +60,9 @@ def _argon2(_known_keys: None) -> Callable[..., bytes]:
 def each_key_once(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, _argon2: Callable[..., bytes]
 ) -> None:
-    """A key is derived at its full cost, and remembered: a fifth of a second for each tells a test nothing.
+    """Derive each key at its full cost, and remember it: repeating a fifth of a second shows nothing new.
 
-    That the same passphrase and salt give the same again is what `tests/unit/test_keys.py` looks at, which
-    overrides this.
+    `tests/unit/test_keys.py` overrides this, and tests that passphrase and salt always give the same key.
     """
     if "quick_keys" not in request.fixturenames:
         monkeypatch.setattr(keys, "_argon2", _argon2)
@@ -71,10 +70,10 @@ def each_key_once(
 
 @pytest.fixture(scope="module")
 def quick_keys() -> Iterator[None]:
-    """Argon2id at the least cost that it has, for modules in which nearly every key is another one.
+    """Use Argon2id at its lowest cost, for modules in which nearly every key is a new one.
 
-    Only where no stego comes from elsewhere or goes to another process: its keys would not be found. What a
-    key costs, and that it is this one, is pinned in `tests/golden`.
+    Use it only if no stego comes from or goes to another process, which would derive other keys. The keys at
+    full cost are pinned in `tests/golden`.
     """
     coded_cases.keyring.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
@@ -96,11 +95,11 @@ def _draws() -> Iterator[Draws]:
 
 @pytest.fixture(autouse=True)
 def salts_in_order(_draws: Draws) -> Iterator[None]:
-    """Methods draw the same salts in every run, so that no figure of a stego is a matter of chance.
+    """Methods draw the same salts in every run, so that no figure of a stego depends on chance.
 
-    And the same salts give the same keys, which `each_key_once` remembers from test to test. Fixtures of
-    modules are set up outside of tests and have salts of their own. `tests/unit/test_salts.py` looks at what
-    methods draw otherwise.
+    The same salts give the same keys, which `each_key_once` remembers from test to test. Fixtures of modules
+    are set up outside of tests and have their own salts. `tests/unit/test_salts.py` tests what methods draw
+    otherwise.
     """
     _draws.begin("test")
     yield
@@ -109,16 +108,16 @@ def salts_in_order(_draws: Draws) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _salts_of_programs() -> None:
-    """Programs that tests start draw no salts by chance either: see `programs/sitecustomize.py`.
+    """Programs that tests start draw no random salts either: see `programs/sitecustomize.py`.
 
-    Not while this file is imported: by then the processes that run the tests have not all been started.
+    It is not set while this file is imported, because not all test processes have been started by then.
     """
     os.environ["PYTHONPATH"] = str(Path(__file__).parent / "support" / "programs")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _known_keys(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """All processes of a run remember keys together: see `programs/known_keys.py`."""
+    """All processes of a run share known keys: see `programs/known_keys.py`."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "known-keys"
     folder.mkdir(exist_ok=True)
@@ -132,7 +131,7 @@ def _open_network() -> Callable[..., Any]:
 
 @pytest.fixture(autouse=True)
 def each_network_once(monkeypatch: pytest.MonkeyPatch, _open_network: Callable[..., Any]) -> None:
-    """Networks keep nothing between two runs: the same file on the same device is loaded once in a while."""
+    """Networks keep no state between two runs, so the same file on the same device is loaded only once."""
     monkeypatch.setattr(loading, "open_network", _open_network)
 
 
@@ -162,7 +161,7 @@ def files_of_a_desk(cover_rgb: np.ndarray, secret_gray: np.ndarray) -> dict[str,
 def desk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files_of_a_desk: dict[str, bytes]
 ) -> Iterator[Desk]:
-    """A current folder with cover.png and secret.png in it; whatever happens, they must stay as they are."""
+    """A current folder with cover.png and secret.png, which must stay unchanged."""
     monkeypatch.chdir(tmp_path)
     desk = Desk(tmp_path)
     for name, content in files_of_a_desk.items():

@@ -1,4 +1,4 @@
-"""What there is to do: from a manifest, or from a folder by the names of its files."""
+"""The entries of a batch: from a manifest, or from a folder by the names of its files."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     Ending = Callable[[str], str]
-    """File of a cover -> what its stego's name ends in, as `stego.png`."""
+    """File name of a cover -> ending of its stego's name, such as `stego.png`."""
 
 __all__ = ["COVERS", "SECRETS", "Entry", "to_hide", "to_reveal"]
 
 COVERS: Final = "covers"
 SECRETS: Final = "secrets"
-"""Folders below the one that a batch is given, whose files belong together if their stems are equal."""
+"""Subfolders of the given folder; their files belong together if their stems are equal."""
 
 _MOST_BYTES: Final = 1 << 30
-"""Of a manifest."""
+"""Largest size of a manifest in bytes."""
 _HIDDEN_FILE: Final = "."
+"""Beginning of the names of files that a system hides from its users."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Entry:
 
     Attributes:
         inputs: cover and secret, or the stego.
-        name: of the file to write, without a folder; of a revealed file that is no picture, another.
+        name: name of the file to write, without a folder; a revealed file that is not a picture gets another.
     """
 
     inputs: tuple[Path, ...]
@@ -46,17 +47,17 @@ class Entry:
 
     @property
     def stem(self) -> str:
-        """What the names of revealed files begin with."""
+        """Beginning of the names of revealed files."""
         return self.inputs[0].stem
 
 
 def to_hide(source: Path, ending: Ending) -> list[Entry]:
-    """Pairs of a manifest with the columns cover, secret and, where wanted, stego; or of a folder.
+    """Return the pairs of a manifest with the columns cover, secret and, optionally, stego; or of a folder.
 
     Args:
         source: a CSV file, whose paths are relative to its folder, or, if it is a pipe or `-` for stdin, to
             the current one; or a folder that holds `COVERS` and `SECRETS`.
-        ending: what names end in where the manifest gives none.
+        ending: ending of the names that the manifest does not give.
 
     Raises:
         UsageError: it cannot be read, a file has no partner, or two stegos would have one name.
@@ -75,7 +76,7 @@ def to_hide(source: Path, ending: Ending) -> list[Entry]:
 
 
 def to_reveal(source: Path) -> list[Entry]:
-    """Stegos of a manifest with the columns stego and, where wanted, revealed; or the files of a folder.
+    """Return the stegos of a manifest with the columns stego and, optionally, revealed; or a folder's files.
 
     Raises:
         UsageError: as for `to_hide`.
@@ -90,15 +91,15 @@ def to_reveal(source: Path) -> list[Entry]:
 
 
 def _rows(source: Path, needed: Iterable[str], allowed: Iterable[str]) -> Iterator[dict[str, str]]:
-    """The rows of a manifest; a column that may be left out is empty then."""
+    """Yield the rows of a manifest; an optional column that is missing is empty."""
     table = csv.DictReader(io.StringIO(_text(source), newline=""), strict=True)
     try:
         columns = table.fieldnames or ()
         missing, unknown = set(needed) - set(columns), set(columns) - set(allowed)
         if missing or unknown or len(columns) != len(set(columns)):
             raise UsageError(
-                f"{source}: its first line is not that of a manifest",
-                f"It names the columns: {', '.join(allowed)} (needed: {', '.join(needed)}).",
+                f"{source}: its first line does not name the columns of a manifest",
+                f"Columns: {', '.join(allowed)}; required: {', '.join(needed)}.",
             )
         for row in table:
             yield _complete(row, source, table.line_num, needed, allowed)
@@ -118,8 +119,8 @@ def _complete(
         or any("\0" in text for text in values.values())
     ):
         raise UsageError(
-            f"{source}, line {line}: {' and '.join(needed)} must be given, and nothing beside the columns",
-            "Put names that hold a comma in quotes.",
+            f"{source}, line {line}: a value is missing, or there are more values than columns",
+            f"Give {' and '.join(needed)} in every line, and put names that contain a comma in quotes.",
         )
     return values
 
@@ -153,11 +154,11 @@ def _piped(source: Path) -> bytes:
 
 
 def _partners(covers: Path, secrets: Path) -> Iterator[tuple[Path, Path]]:
-    """Each cover and the secret of the same stem."""
+    """Yield each cover with the secret that has the same stem."""
     if not (covers.is_dir() and secrets.is_dir()):
         raise UsageError(
-            f"{covers.parent}: has no folders {COVERS} and {SECRETS}",
-            "Put covers and secrets there under equal names, or write a manifest (cover,secret).",
+            f"{covers.parent}: the folders {COVERS} and {SECRETS} are missing",
+            "Put covers and secrets into them under the same names, or write a manifest (cover,secret).",
         )
     by_stem = {path.stem: path for path in _files(secrets)}
     for cover in _files(covers):
@@ -170,29 +171,31 @@ def _partners(covers: Path, secrets: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """By name; what is hidden from users, as a system's thumbnails, is no work for them, nor is a journal."""
+    """Return the files of a folder by name, except the journal and hidden files such as thumbnails."""
     try:
         found = [path for path in folder.iterdir() if path.is_file() and path.name != JOURNAL]
     except OSError as error:
-        raise UsageError(f"{folder}: cannot be read ({one_line(error)})", "Check its rights.") from error
+        raise UsageError(f"{folder}: cannot be read ({one_line(error)})", "Check its permissions.") from error
     return sorted(path for path in found if not path.name.startswith(_HIDDEN_FILE))
 
 
 def _plain(name: str) -> str:
-    """The name of a file in the folder of results, and nowhere else."""
+    """Return a name if it is that of a file directly in the results' folder; otherwise raise a UsageError."""
     if Path(name).name != name or "\\" in name or name.startswith(_HIDDEN_FILE):
         raise UsageError(
-            f"{name}: not a plain file name", "Results lie in the folder --out: give names alone."
+            f"{name}: not a plain file name",
+            "Results go into the folder of --out: give names without folders.",
         )
     return name
 
 
 def _distinct(entries: list[Entry], source: Path, column: str) -> list[Entry]:
+    """Return the entries; UsageError if there are none, or if two results would have the same name."""
     if not entries:
         raise UsageError(f"{source}: there is nothing to do", "Give a manifest or a folder with pictures.")
     name, often = Counter(entry.name.casefold() for entry in entries).most_common(1)[0]
     if often > 1:
         raise UsageError(
-            f"{often} results would be called {name}", f"Name them in a manifest's column {column}."
+            f"{often} results would be called {name}", f"Name them in the column {column} of a manifest."
         )
     return entries

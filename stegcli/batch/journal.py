@@ -1,8 +1,8 @@
 """What earlier runs into a folder have done: a file of JSON lines that survives a kill at any moment.
 
-A line says that a file is about to be written, a second one that it is there, proved, and what it hashes to.
-So a file that only has the first line belongs to the batch and is made again; one that has none is
-somebody's own, and is not touched. A line that a kill cut off is taken away.
+One line says that a file is about to be written, a second one that it was written and verified, with its
+hash. A file that has only the first line belongs to the batch and is made again; a file that has none
+belongs to the user and is not touched. A line that a kill cut short is removed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from stegcli.errors import OutputError, one_line
 
 try:
     import fcntl
-except ImportError:  # Windows: two runs at once into one folder are the user's to avoid
+except ImportError:  # Windows: the user must not start two runs into one folder
     fcntl = None  # type: ignore[assignment, unused-ignore]
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _CHUNK: Final = 1 << 20
 
 @dataclass(frozen=True)
 class _Done:
-    """A finished file: its name, hash, what it was made of and how."""
+    """A finished file: its name and hash, its inputs, and the digest of the options."""
 
     file: str
     sha256: str
@@ -45,12 +45,12 @@ class _Done:
 
 @dataclass
 class Journal:
-    """The journal of one folder, while a run has it to itself.
+    """The journal of one folder, which one run at a time has open.
 
     Attributes:
-        folder: of the results.
-        how: what tells runs with other options apart.
-        is_checked: whether somebody saw that what is kept was hidden under today's passphrase.
+        folder: folder of the results.
+        how: digest of the options, which distinguishes runs with different ones.
+        is_checked: whether the kept results were found to be hidden under this run's passphrase.
     """
 
     folder: Path
@@ -61,30 +61,30 @@ class Journal:
     _done: dict[str, _Done] = field(default_factory=dict)
 
     def kept(self, entry: Entry) -> str | None:
-        """The entry's file, if it lies there as it was proved, of the same inputs and options."""
+        """Return the entry's file if it is as it was verified, and inputs and options are the same."""
         done = self._done.get(entry.name)
         if done is None or done.how != self.how or done.inputs != _stamps(entry):
             return None
         return done.file if digest_of(self.folder / done.file) == done.sha256 else None
 
     def owns(self, entry: Entry) -> bool:
-        """Whether an earlier run began with that file, so that it may be replaced."""
+        """Whether an earlier run began to write that file, so that it may be replaced."""
         return entry.name in self._begun
 
     def begin(self, entry: Entry) -> None:
-        """To be called before the file can appear."""
+        """Record that the entry's file may appear from now on; to be called before it can."""
         if entry.name not in self._begun:
             self._begun.add(entry.name)
             self._write({"begun": entry.name})
 
     def finish(self, entry: Entry, file: str, sha256: str, result: dict[str, Any]) -> None:
-        """The file is there and was proved.
+        """Record that an entry's file was written and verified.
 
         Args:
-            entry: of it.
-            file: its name in the folder.
-            sha256: of its content.
-            result: what is told of it; kept on the disk only.
+            entry: the entry.
+            file: name of its file in the folder.
+            sha256: SHA-256 of the file.
+            result: line of output about it, which is kept on disk only.
         """
         done = _Done(file, sha256, _stamps(entry) or (), self.how)
         self._done[entry.name] = done
@@ -98,7 +98,7 @@ class Journal:
             raise _unwritable(self.folder, error) from error
 
     def read(self) -> int:
-        """Take in what is there; what is no line of a journal says nothing. Bytes of whole lines."""
+        """Read all lines, ignoring any that is not a journal's; return the number of bytes of whole lines."""
         end = 0
         for raw in self._file:
             if raw.endswith(b"\n"):
@@ -119,14 +119,14 @@ class Journal:
 
 @contextmanager
 def open_journal(folder: Path, how: str) -> Iterator[Journal]:
-    """The journal of a folder, which is made if need be.
+    """Open the journal of a folder; both are created if they do not exist.
 
     Args:
-        folder: of the results.
-        how: what tells runs with other options apart; a file that another made is made again.
+        folder: folder of the results.
+        how: digest of the options; a file that was made with other options is made again.
 
     Raises:
-        OutputError: it cannot be written, or another run is at work there.
+        OutputError: it cannot be written, or another run is using the folder.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -146,7 +146,7 @@ def open_journal(folder: Path, how: str) -> Iterator[Journal]:
 
 
 def read_journal(folder: Path, how: str) -> Journal:
-    """What a journal says, for whoever only looks; arguments as for `open_journal`."""
+    """Read a journal without opening it for writing; arguments as for `open_journal`."""
     try:
         content = (folder / JOURNAL).read_bytes()
     except OSError:
@@ -157,7 +157,7 @@ def read_journal(folder: Path, how: str) -> Journal:
 
 
 def digest_of(path: Path) -> str | None:
-    """SHA-256 of a file as 64 hexadecimal digits; None if it cannot be read."""
+    """Return the SHA-256 of a file as 64 hexadecimal digits, or None if it cannot be read."""
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
@@ -175,14 +175,14 @@ def _take_alone(file: IO[bytes], folder: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise OutputError(
-            f"{folder}: another batch is at work there", "Wait for it, or give another folder with --out."
+            f"{folder}: another batch is writing there", "Wait for it, or give another folder with --out."
         ) from None
     except OSError:  # file systems without locks
         return
 
 
 def _stamps(entry: Entry) -> tuple[tuple[int, int], ...] | None:
-    """Size and time of the inputs; None if one is not there."""
+    """Return size and modification time of each input, or None if one does not exist."""
     try:
         found = [path.stat() for path in entry.inputs]
     except (OSError, ValueError):
@@ -191,7 +191,7 @@ def _stamps(entry: Entry) -> tuple[tuple[int, int], ...] | None:
 
 
 def _inside(name: object) -> str:
-    """A file's name of a journal; ValueError if it leads elsewhere."""
+    """Return a file name from a journal; ValueError if it leads out of the folder."""
     if not isinstance(name, str) or Path(name).name != name:
         raise ValueError("not a plain file name")
     return name
@@ -200,5 +200,5 @@ def _inside(name: object) -> str:
 def _unwritable(folder: Path, error: OSError) -> OutputError:
     return OutputError(
         f"{folder / JOURNAL}: cannot be written ({one_line(error)})",
-        "Check the disk and its rights, or give another folder with --out.",
+        "Check the disk and its permissions, or give another folder with --out.",
     )

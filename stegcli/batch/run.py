@@ -1,4 +1,4 @@
-"""A batch from beginning to end: what is kept, what is done by whom, and what is told of it."""
+"""A batch from beginning to end: what is kept, who does the rest, and the results."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _RESULT: Final = {1: "revealed", 2: "stego"}
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one entry.
+    """Result of one entry.
 
     Attributes:
-        status: done now, kept from an earlier run, or failed; of a dry run, still to do.
-        entry: what was asked for.
-        file: of the result; empty if there is none.
-        values: figures of what was done, or kind, message and hint of a failure.
+        status: done now, kept from an earlier run, or failed; in a dry run also still to do.
+        entry: the entry.
+        file: name of the result; empty if there is none.
+        values: figures of a result, or kind, message and hint of a failure.
     """
 
     status: Status
@@ -49,7 +49,7 @@ class Result:
     values: dict[str, Any]
 
     def as_json(self) -> dict[str, Any]:
-        """One line of the batch's output."""
+        """Return one line of the batch's output."""
         inputs = self.entry.inputs
         named = dict(zip(_INPUTS[len(inputs)], map(str, inputs), strict=True))
         if self.status == "failed":
@@ -60,13 +60,13 @@ class Result:
 
 @dataclass(frozen=True)
 class Plan:
-    """How a batch is worked through.
+    """Who processes a batch, and whether earlier results count.
 
     Attributes:
-        workers: processes or actors; None for one for each core.
-        force: do all anew, and replace whatever has a result's name.
-        engine: who does it: processes of this machine, or actors of Ray.
-        address: of a Ray cluster, as for `Crew`.
+        workers: number of processes or actors; None for one for each core.
+        force: do everything again, and replace any file that has a result's name.
+        engine: processes of this machine, or actors of Ray.
+        address: address of a Ray cluster, as for `Crew`.
     """
 
     workers: int | None
@@ -76,23 +76,24 @@ class Plan:
 
     @property
     def crew(self) -> Crew:
-        """Who does it: few processes share the cores of this machine, for large pictures."""
+        """The crew; if it has few processes, they share the cores of this machine, for large pictures."""
         return Crew(self.engine, self.workers, self.address, threads=None)
 
 
 def hide_all(
     entries: Sequence[Entry], plan: Plan, work: Hiding, draw: Callable[[int], bytes] = os.urandom
 ) -> Iterator[Result]:
-    """Hide every pair; results come as they finish.
+    """Hide every pair; yield results as they finish.
 
     Args:
-        entries: of `entries.to_hide`.
-        plan: by how many.
-        work: how and where to; whether salts begin alike is decided here.
-        draw: gives so many bytes; called for the run and, in the entries' order, for each that is to be done.
+        entries: result of `entries.to_hide`.
+        plan: who processes the batch.
+        work: settings and folder; whether salts share their first bytes is decided here.
+        draw: returns that many random bytes; called for the run and then, in their order, for each entry
+            that is to be done.
 
     Raises:
-        StegError: nothing can be done at all; what is wrong with one picture is its result.
+        StegError: nothing can be done at all; an error of one picture is that picture's result.
     """
     from stegcli.models.loading import Models
 
@@ -105,12 +106,12 @@ def hide_all(
 
 
 def reveal_all(entries: Sequence[Entry], plan: Plan, work: Revealing) -> Iterator[Result]:
-    """Reveal from every stego; as `hide_all`."""
+    """Reveal from every stego; see `hide_all`."""
     return _done(entries, plan, work, lambda: None)
 
 
 def forecast(entries: Sequence[Entry], plan: Plan, work: Work) -> Iterator[Result]:
-    """What a run would do, by what lies there; no picture is read, no network run, and nothing written."""
+    """Yield what a run would do, judging by the files alone: no picture is read, and nothing is written."""
     journal = read_journal(work.folder, work.how)
     for entry in entries:
         kept = None if plan.force else journal.kept(entry)
@@ -126,7 +127,7 @@ def forecast(entries: Sequence[Entry], plan: Plan, work: Work) -> Iterator[Resul
 
 
 def _obstacle(entry: Entry, out: Path, replaced: bool) -> Exception | None:
-    """What can be seen already that will stop an entry."""
+    """Return an error that can be foreseen from an entry's files, or None."""
     for path in entry.inputs:
         if not path.is_file():
             return ImageError(f"{path}: there is no such file", "Check the name.")
@@ -158,14 +159,14 @@ def _done(
 
 
 def _finished(outcome: Outcome[Task, Finished]) -> Finished:
-    """What became of a task, also if that is an error."""
+    """Return the result of a task, even if it is an error."""
     if outcome.error is not None:
         return Finished(outcome.task, "", "", problem_of(outcome.error))
     return outcome.checked()
 
 
 def _begun(journal: Journal, entry: Entry, force: bool, salt: Callable[[], bytes | None]) -> Task:
-    """The task, once the journal says that its file is ours; a file that was there before is not."""
+    """Return the task, and first record that its file is the batch's, unless a user's file is there."""
     owned = journal.owns(entry)
     if owned or force or not os.path.lexists(journal.folder / entry.name):
         journal.begin(entry)

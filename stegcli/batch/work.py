@@ -1,4 +1,4 @@
-"""What one process does with one entry: the same bytes in whichever process."""
+"""The work of one process on one entry; the result has the same bytes in any process."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Task:
     """One entry, as it is sent to a process.
 
     Attributes:
-        entry: what to do.
-        replace: whether a file of that name may be replaced.
+        entry: the entry.
+        replace: whether a file that has the result's name may be replaced.
         salt: 16 bytes for a stego; None lets the method draw them.
     """
 
@@ -37,13 +37,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Finished:
-    """What became of a task.
+    """Result of a task.
 
     Attributes:
-        task: what was asked for.
-        file: written, its name without a folder; empty if it failed.
-        sha256: of the file.
-        values: what is told of it; of a failure its kind, message and hint.
+        task: the task.
+        file: name of the file written, without a folder; empty if the task failed.
+        sha256: SHA-256 of the file.
+        values: figures of the result, or kind, message and hint of a failure.
     """
 
     task: Task
@@ -53,33 +53,33 @@ class Finished:
 
 
 class Work(Protocol):
-    """What a process is started for; travels to it whole."""
+    """What a process is started with; it is sent there as a whole."""
 
     @property
     def folder(self) -> Path:
-        """To write to."""
+        """Folder to write to."""
 
     @property
     def how(self) -> str:
-        """What tells results of other options apart, as 64 hexadecimal digits; nothing of the passphrase."""
+        """Digest of the options, 64 hexadecimal digits; of the passphrase only whether there is one."""
 
     def check_kept(self, file: str) -> None:
-        """UsageError if a result of an earlier run is under another passphrase."""
+        """Raise a UsageError if the result of an earlier run is under another passphrase."""
 
     def tools(self) -> Tools:
-        """What all tasks of the process share."""
+        """Return what all tasks of a process share."""
 
     def do(self, tools: Tools, task: Task) -> Finished:
-        """One task."""
+        """Do one task."""
 
 
 @dataclass(frozen=True)
 class Hiding:
-    """Hiding of pairs.
+    """Hides pairs.
 
     Attributes:
-        folder: to write to.
-        settings: how.
+        folder: folder to write to.
+        settings: settings of hiding.
         passphrase: None lets anybody reveal.
         run: first bytes of all salts, if they share them.
     """
@@ -91,7 +91,7 @@ class Hiding:
 
     @property
     def how(self) -> str:
-        """Of settings, and whether there is a passphrase."""
+        """Digest of the settings, and of whether there is a passphrase."""
         return _digest("hide", self.settings, self.passphrase is not None)
 
     def check_kept(self, file: str) -> None:
@@ -109,11 +109,11 @@ class Hiding:
         except NothingFoundError as error:
             raise UsageError(
                 f"{self.folder / file}: was hidden under another passphrase",
-                "Give that one to go on, or another folder with --out.",
+                "Give that passphrase to continue, or another folder with --out.",
             ) from error
 
     def tools(self) -> Tools:
-        """Networks and keys, the run's among them."""
+        """Return networks and keys, including that of the run."""
         settings = self.settings
         tools = _tools(settings.weights, settings.device, self.passphrase)
         if self.run is not None:
@@ -121,11 +121,11 @@ class Hiding:
         _, model = chosen_for(settings, tools.models)
         if model is not None:
             for role in ROLES[model.family]:
-                model(role)  # what is wrong with networks or device is no picture's fault
+                model(role)  # errors of networks or device concern no picture in particular
         return tools
 
     def do(self, tools: Tools, task: Task) -> Finished:
-        """Hide, and prove that it reveals."""
+        """Hide, and verify that the stego reveals."""
         from stegcli import pipeline
 
         cover, secret = task.entry.inputs
@@ -139,10 +139,10 @@ class Hiding:
 
 @dataclass(frozen=True)
 class Revealing:
-    """Revealing of stegos.
+    """Reveals from stegos.
 
     Attributes:
-        folder: to write to.
+        folder: folder to write to.
         weights: as for `pipeline.reveal`.
         device: likewise.
         passphrase: likewise.
@@ -159,18 +159,18 @@ class Revealing:
 
     @property
     def how(self) -> str:
-        """Of the size, and whether there is a passphrase."""
+        """Digest of the size, and of whether there is a passphrase."""
         return _digest("reveal", self.size, self.passphrase is not None)
 
     def check_kept(self, file: str) -> None:
-        """What was revealed stays true, whatever the passphrase."""
+        """Do nothing: a revealed secret is right whatever the passphrase is."""
 
     def tools(self) -> Tools:
-        """Networks and keys."""
+        """Return networks and keys."""
         return _tools(self.weights, self.device, self.passphrase)
 
     def do(self, tools: Tools, task: Task) -> Finished:
-        """Reveal a picture, or a file under the stego's name and its own."""
+        """Reveal a picture, or a file, which is named after the stego and its own name."""
         from stegcli import pipeline
 
         entry = task.entry
@@ -191,21 +191,21 @@ def _digest(*parts: object) -> str:
 
 
 def problem_of(error: BaseException) -> dict[str, str]:
-    """Kind, message and hint of what stopped one task."""
+    """Return kind, message and hint of an error that stopped a task."""
     if isinstance(error, MemoryError):
         error = out_of_memory()
     if isinstance(error, StegError):
         return {"kind": error.kind, "message": error.message, "hint": error.hint}
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        hint = "Check the disk, the rights and the limits of the system."
+        hint = "Check the disk, the permissions and the limits of the system."
         return {"kind": "system", "message": f"{where}the system refused ({one_line(error)})", "hint": hint}
     message = f"a bug in stegcli: {type(error).__name__}: {one_line(error)}"
     return {"kind": "bug", "message": message, "hint": "Report it with the picture, if you can."}
 
 
 def chosen_for(settings: HideSettings, models: Models) -> tuple[Method, Loader | None]:
-    """Method and model that hide; as `table.chosen`."""
+    """Return the method and the model that hide; see `table.chosen`."""
     from stegcli.methods import table
 
     return table.chosen(settings.model, models, progressive=settings.target is not None)

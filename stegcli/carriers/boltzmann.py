@@ -21,7 +21,7 @@ __all__ = ["binary_entropy", "multiplier"]
 
 _OCTAVES: Final = 40
 _ROUNDS: Final = 80
-_NEAR: Final = 1e-6
+_NEAR: Final = 1e-4
 
 
 def binary_entropy(probability: F64) -> F64:
@@ -32,7 +32,7 @@ def binary_entropy(probability: F64) -> F64:
 
 
 def multiplier(entropy: Callable[[float], float], bits: float, unit: float) -> float:
-    """Find the lambda at which the entropy is `bits`, to a millionth.
+    """Find the lambda at which the entropy is `bits`, to a ten-thousandth.
 
     Args:
         entropy: lambda > 0 -> bits; decreasing.

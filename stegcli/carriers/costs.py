@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+_Signed = TypeVar("_Signed", np.float32, np.int16)
 
 _NARROW: Final = 3
 _WIDE: Final = 15
@@ -32,7 +34,7 @@ def hill_cost(luma: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     strip_height = max(1, _STRIP_PIXELS // width)
     for top in range(0, height, strip_height):
         strip = mirrored[top : top + strip_height + 2 * _MARGIN]
-        texture = box_mean(np.abs(_ker_boehme(strip)), _NARROW)
+        texture = box_mean(np.abs(ker_boehme(strip)), _NARROW)
         cost[top : top + strip_height] = box_mean(np.reciprocal(texture + _FLAT), _WIDE)
     return cost
 
@@ -48,10 +50,14 @@ def relative_cost(cost: npt.NDArray[np.float32], spread: int) -> npt.NDArray[np.
     return cost / np.float32(unit)
 
 
-def _ker_boehme(luma: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """(h, w) -> (h - 2, w - 2) residuals of [1 -2 1; -2 4 -2; 1 -2 1], two second differences."""
-    two = np.float32(2)
-    across = luma[:, :-2] - two * luma[:, 1:-1] + luma[:, 2:]
+def ker_boehme(samples: npt.NDArray[_Signed]) -> npt.NDArray[_Signed]:
+    """(h, w) or (h, w, channels) -> residuals of [1 -2 1; -2 4 -2; 1 -2 1], two rows and columns fewer.
+
+    They are two second differences, up to eight times the samples' range, in the samples' dtype: float32, or
+    int16 for samples of 8 bits.
+    """
+    two = samples.dtype.type(2)
+    across = samples[:, :-2] - two * samples[:, 1:-1] + samples[:, 2:]
     return across[:-2] - two * across[1:-1] + across[2:]
 
 

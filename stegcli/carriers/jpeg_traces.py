@@ -101,7 +101,6 @@ def excess(rgb: U8, traces: Traces) -> float:
 
     Returns:
         A share of the pixels, about 0 for an unchanged decoded JPEG.
-        Share of the pixels, about 0 for a decoded JPEG as it is.
     """
     rgb = _whole_blocks(rgb[traces.offset[0] :, traces.offset[1] :])
     levels = luma.luma_levels(rgb)

@@ -164,7 +164,7 @@ class _Messages:
         np.arctanh(self.answers, out=self.answers)
         self.answers *= np.float32(2)
         self.answers[-1, 0] = 0  # there is no parity before the first
-        self.beliefs = channel + self._heard(code)
+        self.beliefs = channel + self._sums_of_messages(code)
 
     def _seen(self, code: Code) -> F32:
         """(a + 2, M): the beliefs about the bits of each check."""
@@ -176,7 +176,7 @@ class _Messages:
         seen[-1, 1:] = parities[:-1]
         return seen
 
-    def _heard(self, code: Code) -> F32:
+    def _sums_of_messages(self, code: Code) -> F32:
         """(K + M,): the sum of the messages of all checks to each bit."""
         heard = np.empty_like(self.beliefs)
         of_messages = self.answers[:-2].ravel()[code.by_bit]
@@ -236,7 +236,7 @@ def _graph(message_bits: int, checks: int) -> I32:
     purpose = b"ldpc/" + message_bits.to_bytes(4, "big") + checks.to_bytes(4, "big")
     public = Keys(b"", b"", subkey(bytes(32), purpose))
     order = embedding_groups(edges, edges, 1, public)[:, 0]
-    return _untangled(listed[order].reshape(per_check, checks))
+    return _without_repeats(listed[order].reshape(per_check, checks))
 
 
 def _degrees(message_bits: int, edges: int, often: int) -> NDArray[np.int64]:
@@ -252,7 +252,7 @@ def _degrees(message_bits: int, edges: int, often: int) -> NDArray[np.int64]:
     return degrees
 
 
-def _untangled(checked: I32) -> I32:
+def _without_repeats(checked: I32) -> I32:
     """Return the same edges, with repeated bits in a check exchanged as far as a few rounds achieve it."""
     rows, checks = checked.shape
     for turn in range(1, _UNTANGLING + 1):

@@ -36,11 +36,11 @@ def parities(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def spared_count(count: int) -> int:
-    """Return how many of `count` parities `spare_dearest` leaves wrong."""
+    """Return how many of `count` parities `spare_most_expensive` leaves wrong."""
     return int(_SPARED_SHARE * count)
 
 
-def spare_dearest(
+def spare_most_expensive(
     pixels: npt.NDArray[np.uint8],
     positions: npt.NDArray[np.int64],
     bits: npt.NDArray[np.uint8],

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from stegcli.carriers.boltzmann import binary_entropy
+from stegcli.carriers.costs import ker_boehme
 from stegcli.carriers.scatter import chunks
 from stegcli.carriers.syndrome import WET
 
@@ -62,7 +63,7 @@ def colour_precision(rgb: U8) -> F64:
     so that edges do not dominate, and 3 is added to the diagonal, since steps themselves are noise, and flat
     areas have none.
     """
-    residuals = _ker_boehme(np.pad(rgb, ((1, 1), (1, 1), (0, 0)), mode="edge"))
+    residuals = _residuals(np.pad(rgb, ((1, 1), (1, 1), (0, 0)), mode="edge"))
     total = np.zeros((3, 3))
     for rows in np.array_split(residuals, max(1, residuals.size // _CHUNK)):
         flat = rows.reshape(-1, 3).astype(np.float64)
@@ -80,15 +81,13 @@ def greatest_entropy(pixels: U8) -> float:
     return float(ways @ np.log2(_allowed(np.arange(_KINDS)).sum(axis=1)))
 
 
-def _ker_boehme(rgb: U8) -> NDArray[np.int8]:
-    """(h, w, 3) -> (h - 2, w - 2, 3) residuals of [-1 2 -1; 2 -4 2; -1 2 -1], clipped."""
+def _residuals(rgb: U8) -> NDArray[np.int8]:
+    """(h, w, 3) -> (h - 2, w - 2, 3) Ker-Boehme residuals, clipped."""
     out = np.empty((rgb.shape[0] - 2, rgb.shape[1] - 2, 3), dtype=np.int8)
     height = max(1, _CHUNK // rgb.shape[1])
     for top in range(0, len(out), height):
         strip = rgb[top : top + height + 2].astype(np.int16)
-        across = 2 * strip[:, 1:-1] - strip[:, :-2] - strip[:, 2:]
-        residual = 2 * across[1:-1] - across[:-2] - across[2:]
-        out[top : top + height] = np.clip(-residual, -_CLIP, _CLIP)
+        out[top : top + height] = np.clip(ker_boehme(strip), -_CLIP, _CLIP)
     return out
 
 

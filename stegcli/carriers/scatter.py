@@ -15,23 +15,34 @@ TRIAL_KEYS: Final = Keys(header=b"h" * 32, keystream=b"k" * 32, permutation=b"p"
 """Public and fixed, so that a prediction is the same each time it is made."""
 
 
+_MOST_KEPT: Final = 1 << 24
+"""Pixels up to which the last permutation is kept, in 64 MiB."""
+
+
 def embedding_groups(pixel_count: int, symbols: int, spread: int, keys: Keys) -> npt.NDArray[np.int32]:
     """Return (symbols, spread) int32: the pixels that carry each symbol, by a keyed permutation.
 
     Each pixel's index replaces the low bits of its own random 64-bit word; the low bits of the sorted words
     are then the permutation. No two words are equal, so that every sorting algorithm gives the same result.
+
+    The last result is kept, since who writes a stego also reads it back. Nobody may change it.
     """
     if keys is TRIAL_KEYS:
         return _trial_groups(pixel_count, symbols, spread)
+    if pixel_count <= _MOST_KEPT:
+        return _last_groups(pixel_count, symbols, spread, keys)
+    return _groups(pixel_count, symbols, spread, keys)
+
+
+@lru_cache(maxsize=1)
+def _last_groups(pixel_count: int, symbols: int, spread: int, keys: Keys) -> npt.NDArray[np.int32]:
     return _groups(pixel_count, symbols, spread, keys)
 
 
 @lru_cache(maxsize=2)
 def _trial_groups(pixel_count: int, symbols: int, spread: int) -> npt.NDArray[np.int32]:
-    """Asked for twice by every picture of one size; nobody may change them."""
-    groups = _groups(pixel_count, symbols, spread, TRIAL_KEYS)
-    groups.setflags(write=False)
-    return groups
+    """Asked for twice by every picture of one size."""
+    return _groups(pixel_count, symbols, spread, TRIAL_KEYS)
 
 
 def _groups(pixel_count: int, symbols: int, spread: int, keys: Keys) -> npt.NDArray[np.int32]:
@@ -43,7 +54,9 @@ def _groups(pixel_count: int, symbols: int, spread: int, keys: Keys) -> npt.NDAr
     words.sort()
     words = words[: symbols * spread]
     words &= index_mask
-    return words.astype(np.int32).reshape(symbols, spread)
+    groups = words.astype(np.int32).reshape(symbols, spread)
+    groups.setflags(write=False)
+    return groups
 
 
 def chunks(count: int, size: int) -> Iterator[slice]:

@@ -257,7 +257,7 @@ def embed(odds: F32, message: Bits, shape: int) -> Bits:
             break
         again = np.flatnonzero(wrong)
         own = np.ascontiguousarray(odds[:, again])
-        tried = polar.cancel(_stirred(own, attempt), np.ascontiguousarray(message[:, again]), shape)
+        tried = polar.cancel(_perturbed(own, attempt), np.ascontiguousarray(message[:, again]), shape)
         fewer = moved_wet(own, tried).sum(axis=0) < moved_wet(own, bits[:, again]).sum(axis=0)
         bits[:, again[fewer]] = tried[:, fewer]
         wrong[again] = _spoiled(own, bits[:, again])
@@ -278,7 +278,7 @@ def _spoiled(odds: F32, bits: Bits) -> NDArray[np.bool_]:
     return found
 
 
-def _stirred(odds: F32, attempt: int) -> F32:
+def _perturbed(odds: F32, attempt: int) -> F32:
     """Multiply all odds but the wet ones by 3/4 to 5/4. Any numbers would do, since no reader needs them."""
     words = words32(sha256(b"stegcli/stir" + bytes([attempt])).digest(), odds.size).reshape(odds.shape)
     factors = words.astype(np.float32) * np.float32(2.0**-33) + np.float32(0.75)

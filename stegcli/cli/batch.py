@@ -36,7 +36,8 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done; read no picture and write nothing.")
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Do everything anew, and overwrite whatever has a result's name.")
+    bool,
+    typer.Option("--force", help="Do everything again, and overwrite any file that has a result's name."),
 ]
 
 
@@ -175,4 +176,4 @@ def _follow(talk: Talk, results: Iterable[Result], total: int, notes: list[str])
         )
 
 
-GO_ON = "What was finished is kept: the same command goes on from there."
+GO_ON = "What was finished is kept: the same command continues from there."

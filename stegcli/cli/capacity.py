@@ -57,7 +57,8 @@ def _lines(report: CapacityReport) -> list[str]:
         "gray   largest gray picture: of phase and isgan as they reveal it, of coded a photograph at 40 dB",
         "dB     largest colour photograph that comes back at that PSNR: --favor cover, balanced, secret",
         "file   bytes of a file that is compressed already",
-        f"       The detector: {report.detector}.",
+        f"       The detector of phase: {report.detector};",
+        f"       of coded: {report.coded_detector}.",
     ]
 
 

@@ -10,7 +10,7 @@ from stegcli.cli import options
 from stegcli.cli.report import Talk
 
 if TYPE_CHECKING:
-    from stegcli.detection.examine import BearsReport, CarriesReport
+    from stegcli.detection.examine import CarriesReport, CoverReport
     from stegcli.detection.forecast import CheckReport
     from stegcli.detection.risk import Risk
     from stegcli.methods.base import JpegLoad
@@ -105,7 +105,7 @@ def _stego_lines(name: str, report: CarriesReport) -> list[str]:
     ]
 
 
-def _cover_lines(name: str, report: BearsReport) -> list[str]:
+def _cover_lines(name: str, report: CoverReport) -> list[str]:
     where = "in the JPEG's coefficients" if report.in_jpeg else "in its pixels"
     return [
         f"{name}: {report.size[0]}x{report.size[1]}, nothing found; as a cover for --model coded, {where}:",

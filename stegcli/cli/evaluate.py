@@ -214,12 +214,12 @@ def security(
     dataset: Dataset = None,
     data_root: DataRoot = None,
     preset: Annotated[
-        Literal["small", "phase", "coded", "camera", "full", "jpeg"],
+        Literal["small", "phase", "coded", "sparse", "camera", "full", "jpeg"],
         typer.Option(
             help="small: 300 covers, under 20 minutes on two cores; phase: the phase method alone; "
-            "coded: coded bits and their rivals, 500 covers; camera: the same in tiles of large photographs, "
-            "folds by photograph; full: 500 covers and more rivals; jpeg: coded bits in JPEG files, by other "
-            "features."
+            "coded: coded bits and their rivals, 500 covers; sparse: the same with 16 pixels of cover for "
+            "each of the secret; camera: coded in tiles of large photographs, folds by photograph; "
+            "full: 500 covers and more rivals; jpeg: coded bits in JPEG files, by other features."
         ),
     ] = "small",
     models: Annotated[
@@ -418,7 +418,7 @@ def _kept(journal: Path | None) -> str:
         finished = 0
     if finished < 1:
         return "No measurement was finished."
-    return f"{journal} keeps {finished} finished measurement(s): the same command goes on from there."
+    return f"{journal} keeps {finished} finished measurement(s): the same command continues from there."
 
 
 def _write(

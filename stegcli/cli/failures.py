@@ -137,7 +137,7 @@ def _threads(error: RuntimeError) -> Failure:
 
 def _system(error: OSError) -> Failure:
     where = f"{error.filename}: " if error.filename else ""
-    hint = "Check the disk, the rights and the limits of the system; --debug shows where it happened."
+    hint = "Check the disk, the permissions and the limits of the system; --debug shows where it happened."
     return Failure("system", f"{where}the system refused ({one_line(error)})", hint, ExitCode.SYSTEM)
 
 

@@ -128,7 +128,7 @@ def hide(
     pixels of a decoded JPEG are refused unless they are shrunk: quantising them again exposes every change.
 
     With --covers, the coded bits are distributed over the pixels of two or more covers, each of which gets
-    as many as it can bear. Nothing can be revealed unless all of the stegos are present.
+    as many as suit it. Nothing can be revealed unless all of the stegos are present.
 
     With --survive, the stego is put through everything it must survive before it is written, and is made
     stronger until the secret comes back every time. What each service does to a picture is modelled on what

@@ -146,7 +146,7 @@ def verify(
     if bad:
         raise ModelError(
             f"{len(bad)} of {len(checked)} files are not as they should be",
-            "Fetch them again: install stegcli again, or copy the weights anew.",
+            "Fetch them again: install stegcli again, or copy the weights again.",
         )
 
 

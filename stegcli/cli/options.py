@@ -110,7 +110,7 @@ ForceJpegCover = Annotated[
     bool,
     typer.Option(
         "--force-jpeg-cover",
-        help="With --model coded, hide in the pixels of a decoded JPEG, where a detector can tell.",
+        help="With --model coded, hide in the pixels of a decoded JPEG, where a detector finds changes.",
     ),
 ]
 RiskWish = Annotated[
@@ -179,7 +179,7 @@ def _bound(risk: float, model: str | None) -> Ceiling:
     from stegcli.detection.risk import Bound
     from stegcli.methods import table
 
-    if not table.bears_ceiling(model):
+    if not table.has_ceiling(model):
         raise UsageError("--risk is for coded bits", "Add --model coded, or leave --risk out.")
     return Bound(risk)
 

@@ -76,7 +76,7 @@ def _prompt(text: str) -> str:
             raise UsageError("the terminal sent bytes that are not text", hint) from None
         except (getpass.GetPassWarning, EOFError, OSError) as error:
             hint = f"Use --passphrase-file FILE, or set {ENVIRONMENT}."
-            raise UsageError("there is no terminal to ask for the passphrase on", hint) from error
+            raise UsageError("there is no terminal on which to ask for the passphrase", hint) from error
 
 
 def _read(file: str) -> str:

@@ -263,7 +263,7 @@ def _lines(folder: Path, recipe: Recipe, outcome: Outcome, settings: TrainOption
         yield f"  held out  {figures_text(outcome.figures)}"
     name = shlex.quote(str(folder))
     if not outcome.finished:
-        yield f"  go on     stegcli train --resume {name}{_places(settings)}"
+        yield f"  resume    stegcli train --resume {name}{_places(settings)}"
     if recipe.model not in ROWS_OF_TABLES:
         yield f"  use it    stegcli export {name} -o weights-{Path(folder).name}"
 

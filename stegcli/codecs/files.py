@@ -11,6 +11,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from typing import Final
 
 import numpy as np
@@ -28,6 +29,7 @@ _FAST_DRAFT_SPEED: Final = 8
 # Pixels up to which a slower speed of libaom is worthwhile. The next two speeds save another 1 or 2 %
 # of the bytes, and take two or three times as long (benchmarks/codecs.py).
 _SPEEDS: Final = ((1 << 19, 4),)
+_PLUGINS: Final = {"AVIF": "AvifImagePlugin", "WEBP": "WebPImagePlugin"}
 _MAX_SIDES: Final = {"AVIF": 16_384, "WEBP": 16_383}
 
 # Everything that a decoder may raise on hostile bytes; Pillow promises no base class.
@@ -161,8 +163,14 @@ def _speed(pixels: int, *, draft: bool) -> int:
     return next((speed for most, speed in _SPEEDS if pixels <= most), _DRAFT_SPEED)
 
 
+def _load_plugin(format_name: str) -> None:
+    """Load the one plugin that is needed; Pillow itself would load all of them, which takes 50 ms."""
+    import_module(f"PIL.{_PLUGINS[format_name]}")
+
+
 def _saved(picture: Picture, format_name: str, **options: object) -> bytes:
     """Return the bytes of the file."""
+    _load_plugin(format_name)
     file = io.BytesIO()
     Image.fromarray(picture).save(file, format_name, **options)
     return file.getvalue()
@@ -170,6 +178,7 @@ def _saved(picture: Picture, format_name: str, **options: object) -> bytes:
 
 def _opened(file: bytes, format_name: str, shape: Shape) -> Picture:
     """Decode the one picture with this shape in a file; nothing is decoded before its size is compared."""
+    _load_plugin(format_name)
     try:
         with Image.open(io.BytesIO(file), formats=(format_name,)) as image:
             if image.size != (shape[1], shape[0]) or getattr(image, "n_frames", 1) != 1:

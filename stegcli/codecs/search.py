@@ -20,9 +20,9 @@ __all__ = ["Trials", "fitting", "reaching"]
 _DB_PER_LEVEL: Final = 0.5
 _BITS_PER_LEVEL: Final = 0.08
 """Slope of log2 of the length. First guesses, replaced by the result of two trials."""
-_DRAFT_DB: Final = 0.6
+_DRAFT_DB: Final = 0.45
 _DRAFT_BITS: Final = -0.03
-"""How much log2 of the length of a final encode exceeds that of a draft, for AVIF (benchmarks/codecs.py)."""
+"""By how much PSNR in dB and log2 of the length of a final encode exceed those of a draft, for AVIF."""
 _SECURE: Final = 0.9
 """If a result is nearer to the goal than this share of a level's step, the next level is not tried."""
 _START: Final = 0.55

@@ -186,14 +186,14 @@ def attempt(job: Job[Tools, Task, Result], tools: Tools, task: Task) -> Reply[Re
     try:
         return Reply(job.do(tools, task))
     except Exception as error:  # noqa: BLE001 - told to whoever gave the task
-        return Reply(None, _travelling(error), "".join(traceback.format_exception(error)))
+        return Reply(None, _picklable(error), "".join(traceback.format_exception(error)))
 
 
 class _ThereError(Exception):
     """Where in another process an error was raised: the cause of that error, for whoever debugs."""
 
 
-def _travelling(error: Exception) -> Exception:
+def _picklable(error: Exception) -> Exception:
     """The error, or its text if it cannot be pickled."""
     try:
         known: Exception = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own, of a moment ago

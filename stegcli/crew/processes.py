@@ -102,7 +102,7 @@ class _Worker:
         try:
             said = self.pipe.recv()
         except (EOFError, OSError):
-            return self._buried()
+            return self._ended()
         if said == _READY:
             self._is_ready = True
             self.give((self._number, self._task))
@@ -123,7 +123,7 @@ class _Worker:
             self._process.join()
         self._process.close()
 
-    def _buried(self) -> Outcome[Any, Any]:
+    def _ended(self) -> Outcome[Any, Any]:
         self.is_alive = False
         self._process.join(_PATIENCE_SECONDS)
         code = self._process.exitcode

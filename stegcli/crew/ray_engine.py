@@ -56,7 +56,7 @@ def outcomes(
         job = ray.put(job)
         following: tuple[int, Task] | None = first
         while following is not None:
-            actor = _hired(ray, job)
+            actor = _started(ray, job)
             staff[actor.do.remote(following[1])] = actor, following
             following = next(waiting, None) if len(staff) < most else None
         while staff:
@@ -65,12 +65,12 @@ def outcomes(
             outcome = _answer(ray, done, *at)
             following = next(waiting, None)
             if following is not None:
-                actor = _hired(ray, job) if isinstance(outcome.error, DiedError) else actor
+                actor = _started(ray, job) if isinstance(outcome.error, DiedError) else actor
                 staff[actor.do.remote(following[1])] = actor, following
             yield outcome
 
 
-def _hired(ray: Any, job: Any) -> Any:  # noqa: ANN401 - Ray's own types
+def _started(ray: Any, job: Any) -> Any:  # noqa: ANN401 - Ray's own types
     """An actor with its tools; StegError if it cannot have them."""
     settings = {
         "num_cpus": 1,

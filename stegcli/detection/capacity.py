@@ -1,8 +1,8 @@
-"""What fits into a cover, by method and by how likely a detector finds it. Nothing is hidden to find out.
+"""What fits into a cover, by method and by how likely a detector is to find it. Nothing is hidden for this.
 
-Sizes are those of the format itself. What a photograph takes as a secret is a median over photographs
-(`benchmarks/secret_rates.py`), and errs for an unusual one. Errors are measured where they were measured, and
-else estimated by the square root law (Ker, Pevny, Kodovsky and Fridrich 2008), as in `risk`.
+Sizes follow from the format. The bits that a photograph takes as a secret are a median over photographs
+(`benchmarks/secret_rates.py`), and wrong for an unusual one. Errors are measured or, where they are not,
+estimated by the square root law (Ker, Pevny, Kodovsky and Fridrich 2008), as in `risk`.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ __all__ = ["CapacityReport", "Fit", "capacity"]
 
 _SPREADS: Final = (1, 2, 4, 8, 16, 64)
 _BLOCK: Final = 8
-"""Sides of a picture in phases are multiples of it."""
+"""Sides of a picture in phases are multiples of this."""
 _LEAST_SIDE: Final = 16
-"""A picture with a smaller side is none that somebody wants to hide."""
+"""Smallest side of a picture that is worth hiding."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class Fit:
     """One way of hiding, to one extent.
 
     Attributes:
-        method: that `hide --model` names.
-        extent: how much of the cover it takes, in words.
-        error: a detector's P_E, 0 is always found, 0.5 never; None where nobody has measured it.
-        is_estimate: whether that is for another size than was measured.
+        method: name for `hide --model`.
+        extent: how much of the cover it uses, in words.
+        error: a detector's P_E, from 0 (always found) to 0.5 (guessing); None if it was never measured.
+        is_estimate: whether the error is for another size than the measured one.
         gray_size: (width, height) of the largest gray picture, of the cover's shape; None if no picture fits.
         colour_sizes: the same of a photograph in colour, by `--favor`; empty for a method of gray pictures.
-        file_bytes: of the largest file; None where files are not taken.
+        file_bytes: size of the largest file; None if the method takes no files.
     """
 
     method: str
@@ -59,31 +59,33 @@ class Fit:
 
 @dataclass(frozen=True)
 class CapacityReport:
-    """All of them for one cover.
+    """All fits of one cover.
 
     Attributes:
         cover_size: (width, height).
         fits: the largest secret of each method first.
-        detector: that the errors are of.
-        measured_size: (width, height) of the covers that it was measured on.
+        detector: detector of the errors of phase.
+        coded_detector: detector of the errors of coded.
+        measured_size: (width, height) of the covers on which they were measured.
     """
 
     cover_size: Size
     fits: tuple[Fit, ...]
     detector: str
+    coded_detector: str
     measured_size: Size
 
     def as_json(self) -> dict[str, Any]:
-        """All of it."""
+        """Return all fields."""
         return asdict(self)
 
 
 def capacity(cover: PathLike, max_pixels: int) -> CapacityReport:
-    """What fits into a cover.
+    """Return what fits into a cover.
 
     Args:
         cover: file.
-        max_pixels: refuse a larger picture.
+        max_pixels: largest number of pixels of a picture.
 
     Raises:
         ImageError: it cannot be read, or is too small for anything.
@@ -102,7 +104,9 @@ def capacity(cover: PathLike, max_pixels: int) -> CapacityReport:
     ]
     measured = table()
     fitting = tuple(each for each in fits if each.gray_size or each.file_bytes)
-    return CapacityReport(shape, fitting, measured["detector"], tuple(measured["cover_size"]))
+    return CapacityReport(
+        shape, fitting, measured["detector"], measured["coded"]["detector"], tuple(measured["cover_size"])
+    )
 
 
 def _in_phases(spread: int, room: int, shape: Size) -> Fit:
@@ -112,7 +116,7 @@ def _in_phases(spread: int, room: int, shape: Size) -> Fit:
 
 
 def _coded(room: int, most: int, shape: Size) -> list[Fit]:
-    """As much as was measured, the same with as good as that error, and all that fits."""
+    """Return coded bits at the measured rate, at an error nearly as good, and all that fit."""
     measured = coded_rate()
     lab_pixels = math.prod(table()["cover_size"])
     rate, error, apart = measured["rate"], measured["error"], deflection(measured["error"])
@@ -133,7 +137,7 @@ def _coded(room: int, most: int, shape: Size) -> list[Fit]:
 
 
 def _in_jpeg(cover: PathLike, max_pixels: int, shape: Size) -> list[Fit]:
-    """In the coefficients of the file itself; nothing if it is a JPEG of a kind that cannot carry."""
+    """Return coded bits in the file's own coefficients; none if this kind of JPEG cannot carry them."""
     try:
         _, carrier = files.cover_in_jpeg(cover, "stego.jpg", max_pixels, 1.0, keep_metadata=False)
     except ImageError:
@@ -157,7 +161,7 @@ def _of_bytes(size: int, method: str, extent: str, error: float | None, estimate
 
 
 def _fitted(count: float, shape: Size, multiple: int) -> Size | None:
-    """Sides of so many pixels in the cover's shape; None below any use."""
+    """Return the sides of a picture with that many pixels in the cover's shape; None if it is too small."""
     width, height = shape
     scale = math.sqrt(max(0.0, count) / (width * height))
     sides = tuple(int(side * scale) // multiple * multiple for side in shape)

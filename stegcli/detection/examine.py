@@ -1,4 +1,4 @@
-"""What can be said of one picture alone: what a stego carries and how that shows, or what a cover bears."""
+"""What a single picture reveals: what a stego carries and how detectable it is, or what a cover can carry."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
     PathLike = str | os.PathLike[str]
 
-__all__ = ["ERRORS", "BearsReport", "CarriesReport", "examine"]
+__all__ = ["ERRORS", "CoverReport", "CarriesReport", "examine"]
 
 ERRORS: Final = (0.45, 0.4, 0.3)
-"""Detection errors for which it is said how much a cover bears."""
+"""Detection errors for which the room of a cover is reported."""
 _PHASES, _CODED = "phase", "coded"
 
 
@@ -42,10 +42,10 @@ class CarriesReport:
     """A stego.
 
     Attributes:
-        model: the family that it was hidden by.
+        model: family of the method that hid the secret.
         size: (width, height).
         bpp: bits of the body per pixel; 8 for each pixel of the secret in phases.
-        load: of a JPEG file.
+        load: load of a JPEG file.
         risk: detection error at this size, estimated; None for a family without a table.
     """
 
@@ -56,19 +56,19 @@ class CarriesReport:
     risk: Risk | None
 
     def as_json(self) -> dict[str, Any]:
-        """All of it."""
+        """Return all fields."""
         return {"kind": "stego", **asdict(self)}
 
 
 @dataclass(frozen=True)
-class BearsReport:
-    """A cover, for coded bits.
+class CoverReport:
+    """A cover for coded bits.
 
     Attributes:
-        size: (width, height), once it is scaled.
-        in_jpeg: whether its coefficients would carry, not its pixels.
-        bears: (detection error, bytes of secret) where a detector errs so often.
-        notices: what the user must know of the cover.
+        size: (width, height) after scaling.
+        in_jpeg: whether its coefficients would carry the bits, not its pixels.
+        bears: (detection error, bytes of secret with which a detector errs that often).
+        notices: what the user must know about the cover.
     """
 
     size: Size
@@ -77,22 +77,22 @@ class BearsReport:
     notices: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """All of it."""
+        """Return all fields."""
         return {"kind": "cover", **asdict(self)}
 
 
 def examine(
     picture: PathLike, settings: HideSettings, passphrase: str | None = None
-) -> CarriesReport | BearsReport:
-    """Open it as a stego; if nothing is found, take it for a cover.
+) -> CarriesReport | CoverReport:
+    """Open a picture as a stego; if nothing is found, examine it as a cover.
 
     Args:
         picture: a file.
         settings: `max_pixels`, and for a cover `scale_cover` and `force_jpeg_cover`.
-        passphrase: of a stego.
+        passphrase: passphrase of a stego.
 
     Raises:
-        ImageError: it cannot be read, or is no cover for coded bits.
+        ImageError: it cannot be read, or is not a cover for coded bits.
     """
     found = load_stego(picture, settings.max_pixels)
     try:
@@ -120,7 +120,7 @@ def _load(found: Picture, body_bits: int) -> JpegLoad | None:
     return load_of(open_cover(found.jpeg, max_pixels=found.rgb.size), body_bits // 8)
 
 
-def _cover(picture: PathLike, settings: HideSettings) -> BearsReport:
+def _cover(picture: PathLike, settings: HideSettings) -> CoverReport:
     limit, scale = settings.max_pixels, settings.scale_cover
     if is_jpeg(picture):
         seen, cover = files.cover_in_jpeg(picture, None, limit, scale, keep_metadata=False)
@@ -129,11 +129,11 @@ def _cover(picture: PathLike, settings: HideSettings) -> BearsReport:
         seen, cover = files.cover_in_pixels(picture, None, limit, scale, traced=True, refuse_jpeg=refuse)
     room = _room(cover)
     bears = tuple((error, max(0, min(room, Bound(error).most_bytes(cover)) - TAG_BYTES)) for error in ERRORS)
-    return BearsReport(_size(seen), cover.jpeg is not None, bears, seen.notices)
+    return CoverReport(_size(seen), cover.jpeg is not None, bears, seen.notices)
 
 
 def _room(cover: Cover) -> int:
-    """Bytes of body that go in at all."""
+    """Return the number of bytes of body for which there is room."""
     if cover.jpeg is None:
         return samples.room(cover.rgb.reshape(-1, 3))
     return coefficients.most_bytes(cover.jpeg, coefficients.MOST_RATE) - MESSAGE_BYTES

@@ -1,4 +1,4 @@
-"""What hiding would give, before anything is written: quality by a dry run, the risk of detection by a table.
+"""Forecasts of hiding, before anything is written: quality by a dry run, the risk of detection by a table.
 
 Several covers are ranked by a judge of their stegos.
 """
@@ -51,14 +51,14 @@ __all__ = [
 ]
 
 _KNOWN_SIZES: Final = 2
-"""Up to so many times the pixels of the lab's covers the judge says how likely a stego is missed."""
+"""Largest cover, in multiples of the lab's covers, for which the judge gives the chance of a miss."""
 _PHASES, _CODED = "phase", "coded"
 _ALIKE: Final = 1
-"""Digits of a deflection that count before what the cover looks like does."""
+"""Digits of a deflection that are compared before the exposure is."""
 _MOST_GROWTH, _GROWTH_STEPS = 4, 8
-"""Doublings of a cover's sides that are looked into, and steps of each."""
+"""Number of doublings of a cover's sides that are examined, and of steps in each."""
 QUIET_ERROR: Final = 0.4
-"""Detection error from which a stego counts as hard to tell: the detector is wrong in four of ten."""
+"""Detection error from which a stego counts as hard to detect: the detector is wrong in four of ten cases."""
 
 
 @dataclass(frozen=True)
@@ -66,26 +66,26 @@ class CheckReport:
     """The forecast for a cover and a secret.
 
     Attributes:
-        model: id, or the family where there is none.
+        model: id of the model, or the family if there is none.
         cover_size: (width, height).
-        bpp: bits of what is hidden per cover pixel.
-        load: how much a JPEG file would carry; None where pixels do.
-        secret_size: as given.
-        hidden_size: as it would be carried.
+        bpp: secret bits per cover pixel.
+        load: how much a JPEG file would carry; None if pixels carry.
+        secret_size: (width, height) as given.
+        hidden_size: (width, height) as it would be hidden.
         spread: cover pixels per hidden pixel.
-        stego_psnr_db: of a dry run.
-        revealed_psnr_db: likewise.
+        stego_psnr_db: PSNR of stego against cover in a dry run.
+        revealed_psnr_db: PSNR of revealed against secret in a dry run.
         risk: detection error in covers of this size, estimated; None for a family that the table does not
-            know.
-        measured_risk: the same in covers of `measured_size`, where it was measured.
-        measured_size: (width, height) of those.
-        missed: chance that the detector takes this very stego for a cover, by the judge; None like `risk` and
-            for covers much larger than, or unlike, those that it knows.
-        quiet_cover_size: a cover of this shape that brings the error to `QUIET_ERROR`; None if this
-            one does, or if no measured spread does.
+            contain.
+        measured_risk: the same in covers of `measured_size`, in which it was measured.
+        measured_size: (width, height) of those covers.
+        missed: chance that the detector mistakes this very stego for a cover, by the judge; None like `risk`,
+            and for covers much larger than, or unlike, those that the judge was trained on.
+        quiet_cover_size: (width, height) of a cover of this shape with which the error reaches `QUIET_ERROR`;
+            None if it does already, or with no measured spread.
         from_jpeg: whether the cover comes from a JPEG and is used unscaled.
-        jpeg_errors: (spread, error as it is, error after scaling by 0.75) where that was measured.
-        detector: what the table was measured with.
+        jpeg_errors: (spread, error unscaled, error after scaling by 0.75) as far as measured.
+        detector: detector with which the table was measured.
     """
 
     model: str
@@ -108,11 +108,11 @@ class CheckReport:
 
     @property
     def in_phases(self) -> bool:
-        """Whether the secret would be written as phases, whose stegos the judge knows."""
+        """Whether the secret would be written as phases, on whose stegos the judge was trained."""
         return self.model != _CODED
 
     def as_json(self) -> dict[str, Any]:
-        """All of it; sizes as lists, an infinite PSNR as null."""
+        """Return all fields; sizes as lists, an infinite PSNR as null."""
         values = asdict(self)
         return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
 
@@ -123,14 +123,14 @@ class Ranked:
 
     Attributes:
         cover: its file.
-        score: the less, the better: of phases see `judge.score`, of coded bits the estimated deflection of a
-            detector, see `risk.deflection`; infinite if it cannot be used.
+        score: the lower, the better: for phases see `judge.score`, for coded bits the estimated deflection of
+            a detector, see `risk.deflection`; infinite if it cannot be used.
         exposure: see `exposure`.
-        stego_psnr_db: of a trial.
+        stego_psnr_db: PSNR of a trial.
         spread: cover pixels per hidden pixel.
         problem: why it cannot be used; empty if it can.
         risk: detection error by the table; not a number for a family without one, and for phases, whose stego
-            the judge has looked at.
+            the judge has rated.
     """
 
     cover: str
@@ -142,7 +142,7 @@ class Ranked:
     risk: float = math.nan
 
     def as_json(self) -> dict[str, Any]:
-        """Numbers that do not exist are null."""
+        """Return all fields; not a number and infinity as null."""
         values = asdict(self)
         return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
 
@@ -179,17 +179,17 @@ def check(
         jpeg_errors=tuple((row["spread"], row["as_is"], row["scaled"]) for row in measured["jpeg"])
         if in_phases
         else (),
-        detector=lab["detector"],
+        detector=(lab if in_phases or report.load else measured["coded"])["detector"],
     )
 
 
 def risk_of(report: HideReport) -> Risk | None:
-    """Detection error of what was hidden, in covers of this size, estimated; None if nobody measured it."""
+    """Estimate the detection error of a stego in covers of its size; None if it was never measured."""
     return _risk(report, math.prod(report.cover_size))
 
 
 def _risk(report: HideReport | Trial, pixels: int | None) -> Risk | None:
-    """By the family's own table, at a size or, if None, at that of the lab; None for a family without one."""
+    """Look up the family's table, at a size or, if None, at the lab's; None for a family without a table."""
     if report.family == _PHASES:
         return risk_at(report.spread, pixels)
     if report.family != _CODED:
@@ -201,7 +201,7 @@ def _risk(report: HideReport | Trial, pixels: int | None) -> Risk | None:
 
 
 def _quiet_cover(report: HideReport) -> Size | None:
-    """The cover's shape grown until the error reaches `QUIET_ERROR`; None where that is needless or vain."""
+    """Size of a cover of this shape at which the error reaches `QUIET_ERROR`; None if needless or in vain."""
     if report.secret_size is None or report.hidden_size is None:
         return None
     if report.family == _PHASES:
@@ -217,7 +217,7 @@ def _quiet_cover(report: HideReport) -> Size | None:
 
 
 def _grown_risk(report: HideReport, scale: float) -> float:
-    """Of as many bits in a cover whose sides are longer by a factor: fewer of them to a pixel."""
+    """Risk of the same bits in a cover whose sides are longer by a factor."""
     pixels = math.ceil(math.prod(report.cover_size) * scale**2)
     if report.load is None:
         return coded_risk(report.bpp / scale**2, pixels).error
@@ -232,9 +232,9 @@ def rank_covers(
 ) -> list[Ranked]:
     """Try each cover in memory, best hidden first; those that cannot be used come last, with the reason.
 
-    Phases are ranked by `judge.score`; coded bits by what the table says of the cover's size, its kind and
-    the bits that it would carry, covers that are nearly alike in that by `exposure`. Arguments as for
-    `pipeline.hide_as`, except that `covers` are several.
+    Phases are ranked by `judge.score`; coded bits by the risk that the table gives for the cover's size, its
+    kind and the bits that it would carry, and by `exposure` if that is nearly equal. Arguments as for
+    `pipeline.hide_as`, except that there are several `covers`.
 
     Raises:
         ImageError: none of them can be used, or the secret cannot.
@@ -257,10 +257,10 @@ def rank_covers(
 
 
 def covers_in(folder: Path, max_covers: int = 100) -> list[Path]:
-    """Pictures of a folder, by name.
+    """Return the pictures of a folder, by name.
 
     Raises:
-        UsageError: it is no folder, or holds no picture or too many.
+        UsageError: it is not a folder, or holds no picture or too many.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: not a folder", "Give a folder that holds pictures.")
@@ -271,10 +271,10 @@ def covers_in(folder: Path, max_covers: int = 100) -> list[Path]:
 
 
 def exposure(cover_rgb: Array, stego_rgb: Array) -> float:
-    """How far a stego sticks out of its cover: 0 or more, no unit.
+    """How much a stego differs from its cover in conspicuous places: 0 or more, no unit.
 
-    Squared steps weighed by HILL's costs, which are high where a detector sees them, over the square root of
-    the number of pixels: what can be detected grows with the changes and falls with the root of the size
+    It is the sum of squared steps, weighted by HILL's costs, which are high where a detector finds changes,
+    over the square root of the number of pixels: detectability grows with changes and falls with that root
     (Ker, Pevny, Kodovsky and Fridrich, "The square root law of steganographic capacity", 2008).
     """
     costs = hill_cost(luma.luma_levels(cover_rgb))
@@ -312,17 +312,17 @@ def _try(
 
 
 def _place(ranked: Ranked) -> tuple[float, float, str]:
-    """What covers are sorted by."""
+    """Key by which covers are sorted."""
     if math.isnan(ranked.risk):
         return ranked.score, 0.0, ranked.cover
     return round(ranked.score, _ALIKE), ranked.exposure, ranked.cover
 
 
 def _missed(report: HideReport, measured: Mapping[str, Any]) -> float | None:
-    """Logistic curves by spread, their coefficients read off between these as the risk's errors are.
+    """Chance of a miss by logistic curves, whose coefficients are interpolated between spreads.
 
-    None where the cover itself is so unlike those that the curves were fitted to, or so much larger, that
-    they say nothing of it.
+    None if the cover is so unlike those to which the curves were fitted, or so much larger, that they do not
+    apply to it.
     """
     curves = measured["miss"]
     if math.prod(report.cover_size) > _KNOWN_SIZES * math.prod(measured["cover_size"]):
@@ -339,7 +339,7 @@ def _missed(report: HideReport, measured: Mapping[str, Any]) -> float | None:
 
 
 def _quiet_size(report: HideReport, secret_size: Size, hidden_size: Size) -> Size | None:
-    """The cover's shape grown until the error reaches `QUIET_ERROR`: its spread grows, and what it holds."""
+    """Size of a cover of this shape at which the error reaches `QUIET_ERROR`: its spread grows, too."""
     sent = count_sent((hidden_size[1], hidden_size[0]), report.planes)
     symbols = sent * math.prod(secret_size) / math.prod(hidden_size)
     if risk_at(report.spread, math.prod(report.cover_size)).error >= QUIET_ERROR:

@@ -1,10 +1,10 @@
-"""How much a stego looks like one, to rank covers by: what a detector would say of it.
+"""How much a stego looks like one: a detector's verdict, by which covers are ranked.
 
 picture ─ up to nine crops ─ residuals ─> (3948,) shares each ─ judge.onnx: weights, offsets ─> ratings
 
-A detector that knows enlarged pictures is another one than a detector that knows shrunk ones, and a detector
-of few changes another one than a detector of many. So there is a margin for each kind of covers and each
-spread, and a likeness to each kind, by which the kind is recognised. The margins are ensembles of Fisher
+A detector trained on enlarged pictures differs from one trained on shrunk pictures, and a detector of few
+changes from one of many. There is therefore a margin for each kind of covers and each spread, and a likeness
+to each kind, by which the kind is recognised. The margins are ensembles of Fisher
 discriminants (`stegcli.lab.security.ensemble`), which are linear and so fold into one sum;
 `benchmarks/judge.py` trains them on covers and stegos of the phase channel, and measures them.
 """
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
 __all__ = ["BOUND", "FAMILY", "SPREADS", "load", "margins", "pick", "rate", "score", "weigh"]
 
 FAMILY: Final = "judge"
-"""Of its model, see `contract.ROLES`."""
+"""Family of its model, see `contract.ROLES`."""
 
 SPREADS: Final = (4, 8, 16)
-"""Whose stegos there are margins for: below, a detector needs no good luck; above, it has none."""
+"""Spreads for whose stegos there are margins: below them a detector hardly errs, above them it guesses."""
 BOUND: Final = 3.0
-"""Standard deviations of covers, beyond which one counts as unknown."""
+"""Standard deviations of covers beyond which a cover counts as unknown."""
 CROP: Final = 256
-"""Side of a crop, about that of the pictures that it learned from."""
+"""Side of a crop in pixels, about that of the pictures on which it was trained."""
 _CROPS: Final = 3  # along each axis
 _LEAST: Final = 8  # pixels that every residual and co-occurrence fits into
 
 
 def load() -> Network:
-    """The judge in the box, on the CPU.
+    """Load the bundled judge, on the CPU.
 
     Raises:
         ModelError: its weights are missing or damaged.
@@ -51,12 +51,12 @@ def load() -> Network:
 
 
 def score(cover_rgb: U8, stego_rgb: U8, spread: int, network: Network) -> float:
-    """(H, W, 3) uint8 each -> what `weigh` makes of their `margins`, in standard deviations of covers."""
+    """(H, W, 3) uint8 each -> their score, see `weigh`, in standard deviations of covers."""
     return float(weigh(*margins(cover_rgb, stego_rgb, spread, network)))
 
 
 def margins(cover_rgb: U8, stego_rgb: U8, spread: int, network: Network) -> tuple[np.float32, np.float32]:
-    """(H, W, 3) uint8 each -> `pick` of their ratings."""
+    """(H, W, 3) uint8 each -> their margins, see `pick`."""
     cover, stego = (
         rate(_features(rgb), network).mean(axis=0, keepdims=True) for rgb in (cover_rgb, stego_rgb)
     )
@@ -67,8 +67,9 @@ def margins(cover_rgb: U8, stego_rgb: U8, spread: int, network: Network) -> tupl
 def rate(features: F32, network: Network) -> F32:
     """(n, d) of `residuals.colour` -> (n, kinds * spreads + kinds).
 
-    First a margin for each kind and spread, kinds slower: the higher, the more like a stego; covers of that
-    kind have median 0 and standard deviation 1. Then a likeness for each kind, largest for the picture's.
+    First come the margins for each kind and spread, spreads varying faster: the higher, the more like a
+    stego; covers of that kind have median 0 and standard deviation 1. Then come the likenesses to each kind,
+    of which that of the picture's kind is largest.
     """
     planes = np.ascontiguousarray(features.T)[None, :, None]  # one picture, a pixel for each row
     ratings: F32 = network.run(planes, {})[:, 0].T
@@ -78,7 +79,7 @@ def rate(features: F32, network: Network) -> F32:
 def pick(cover: F32, stego: F32, spread: int) -> tuple[F32, F32]:
     """(n, r) ratings of `rate` each -> (n,) margins each: those of the cover's kind and of the spread.
 
-    Between two spreads it is a mean of theirs, beyond all that of the nearest.
+    Between two spreads it is a weighted mean of theirs, beyond them that of the nearest.
     """
     place = np.interp(np.log2(spread), np.log2(SPREADS), np.arange(len(SPREADS)))
     shares = np.clip(1 - np.abs(place - np.arange(len(SPREADS))), 0, 1).astype(np.float32)
@@ -95,9 +96,9 @@ def pick(cover: F32, stego: F32, spread: int) -> tuple[F32, F32]:
 def weigh(before: F32 | np.float32, after: F32 | np.float32) -> F32:
     """Margins of covers and of their stegos -> how much to avoid them, in standard deviations of covers.
 
-    A detector sees the stego alone: what the cover showed already counts, and what hiding added to it. The
-    former counts within `BOUND` only: a cover beyond (drawn, scanned) is of a kind that the judge does not
-    know but a detector may, and would win or lose over all others by that.
+    A detector sees only the stego, so both the cover's own margin and what hiding added count. The former
+    counts within `BOUND` only: a cover beyond it (drawn, scanned) is of a kind that the judge does not know
+    but a detector may, and would otherwise come first or last because of that.
     """
     scores: F32 = after - before + np.clip(before, -BOUND, BOUND)
     return scores
@@ -108,7 +109,7 @@ def _features(rgb: U8) -> F32:
 
 
 def _crops(rgb: U8) -> list[U8]:
-    """Parts spread evenly; the whole picture where they would overlap."""
+    """Return evenly spread crops, or the whole side where they would overlap."""
     height, width = rgb.shape[:2]
     lacking = [(0, max(0, _LEAST - side)) for side in (height, width)]
     padded = np.pad(rgb, [*lacking, (0, 0)], mode="symmetric")

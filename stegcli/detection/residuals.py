@@ -1,10 +1,10 @@
-"""What a detector looks at: statistics of the noise residuals of a colour picture, small and fast.
+"""Features of a detector: statistics of the noise residuals of a colour picture, small and fast.
 
 `colour` follows the colour rich model (Goljan, Fridrich and Cogranne, "Rich model for steganalysis of color
 images", WIFS 2014): residuals of each channel by high-pass filters of order one to three, 3x3 and 5x5, and
 the minima and maxima over their directions, quantised to -2..2; then co-occurrences of the three channels at
 one place, and of three neighbours in one channel, added up over channels and directions. It has a fifth of
-the dimensions of the original, which suits some hundred training pairs, and takes a thirtieth of a second.
+the dimensions of the original, which suits a few hundred training pairs.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ _SQUARE_5: Final = np.array(
 
 
 def _edges(square: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """The four halves of a square filter, its middle row or column included."""
+    """Return the four halves of a square filter, each with its middle row or column."""
     upper = square.copy()
     upper[len(square) // 2 + 1 :] = 0
     return [np.rot90(upper, turns) for turns in range(4)]
@@ -86,7 +86,7 @@ def _filtered(pixels: I16, kernel: NDArray[np.int64]) -> I16:
 
 
 def _symmetric_groups(pixels: I16) -> list[tuple[list[I16], int]]:
-    """Residuals whose sign says nothing, with the steps to quantise by; a group's statistics are added up."""
+    """Residuals whose sign has no meaning, with their quantisation steps; a group's statistics are summed."""
     return [
         ([_first(pixels, step) for step in _SIDES[:2]], 1),
         ([_first(pixels, step) for step in _DIAGONALS[:2]], 1),
@@ -99,7 +99,7 @@ def _symmetric_groups(pixels: I16) -> list[tuple[list[I16], int]]:
 
 
 def _directed_groups(pixels: I16) -> list[tuple[list[I16], int]]:
-    """Residuals of which the minimum and the maximum count, with the steps to quantise by."""
+    """Residuals of which the minimum and the maximum count, with their quantisation steps."""
     sides, seconds = [_first(pixels, step) for step in _SIDES], [_second(pixels, step) for step in _SIDES[:2]]
     return [
         (sides[:2], 1),
@@ -116,7 +116,7 @@ def _directed_groups(pixels: I16) -> list[tuple[list[I16], int]]:
 
 
 def _even(group: list[I16], quantum: int) -> F32:
-    """Statistics of a group, a pattern and its negative counted as one."""
+    """Return statistics of a group; a pattern and its negative count as one."""
     found = []
     for counts in zip(*(_occurrences(_quantised(each, quantum)) for each in group), strict=True):
         total = np.sum(counts, axis=0)
@@ -125,7 +125,7 @@ def _even(group: list[I16], quantum: int) -> F32:
 
 
 def _extreme(group: list[I16], quantum: int) -> F32:
-    """Statistics of the minimum, and of the maximum with its signs turned, as one."""
+    """Return joint statistics of the minimum and of the maximum with reversed signs."""
     lowest = _occurrences(_quantised(reduce(np.minimum, group), quantum))
     highest = _occurrences(_quantised(reduce(np.maximum, group), quantum))
     return _shares([low + high[::-1] for low, high in zip(lowest, highest, strict=True)])
@@ -136,7 +136,7 @@ def _shares(counts: Sequence[NDArray[np.int64]]) -> F32:
 
 
 def _quantised(residual: I16, quantum: int) -> U8:
-    """-2..2 as 0..4: how many steps a value has reached, which is rounding and cutting in one."""
+    """Quantise to -2..2 as 0..4: the number of levels that a value reaches rounds and clips in one go."""
     levels = np.zeros(residual.shape, dtype=np.uint8)
     for step in _steps(quantum):
         levels += residual >= step
@@ -145,14 +145,14 @@ def _quantised(residual: I16, quantum: int) -> U8:
 
 @cache
 def _steps(quantum: int) -> tuple[np.int16, ...]:
-    """The smallest value of each level above -2; halves are rounded to even."""
+    """Return the smallest value of each level above -2; halves are rounded to even."""
     values = np.arange(-3 * quantum, 3 * quantum + 1)
     levels = np.rint(values / quantum)
     return tuple(np.int16(values[np.argmax(levels >= level)]) for level in (-1, 0, 1, 2))
 
 
 def _occurrences(levels: U8) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """(125,) counts: of the three channels at a place; of three neighbours along rows; and along columns."""
+    """Return (125,) counts each, of three channels at a place, and of neighbours along rows and columns."""
     return (
         _count(levels[..., 0], levels[..., 1], levels[..., 2]),
         _count(levels[:, :-2], levels[:, 1:-1], levels[:, 2:]),

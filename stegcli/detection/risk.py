@@ -1,9 +1,9 @@
-"""The risk of detection by a table that the lab measured, and by estimate where it did not.
+"""The risk of detection: from a table that the lab measured, or estimated from it.
 
-The table (`risk.json`) was measured on covers of one size, and again on smaller ones; what a larger cover
-gives away is estimated from these: phases by their spread (`stegcli evaluate security`), coded bits by bits
-per pixel (`benchmarks/coded_risk.py`) or, in JPEG files, by bits per AC coefficient and the quantisation
-table (`stegcli evaluate security --preset jpeg`). A detector other than the one measured may do better.
+The table (`risk.json`) was measured on covers of one size, and again on smaller ones, from which the risk of
+larger covers is estimated: phases by their spread (`stegcli evaluate security`), coded bits by bits per pixel
+(`benchmarks/coded_risk.py`) or, in JPEG files, by bits per AC coefficient and the quantisation table
+(`stegcli evaluate security --preset jpeg`). Another detector than the measured one may do better.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ _MOST_RATE: Final = 8.0
 
 @dataclass(frozen=True)
 class Risk:
-    """Detection error at one spread in covers of one size: 0 is always caught, 0.5 never.
+    """Detection error in covers of one size, from 0 (always found) to 0.5 (guessing).
 
     Attributes:
-        error: P_E, interpolated between the spreads that were measured, and estimated at sizes that were not.
+        error: P_E, interpolated between measured spreads or rates, and estimated at sizes not measured.
         low: lower end of its 95 % interval, the cautious reading.
         high: upper end.
     """
@@ -68,11 +68,11 @@ class Risk:
 
 
 def risk_at(spread: int, pixels: int | None = None) -> Risk:
-    """Detection error at a spread in covers of so many pixels; None for those that it was measured in.
+    """Return the detection error at a spread in covers of that many pixels; None: of the measured size.
 
-    At the same spread a larger cover holds more to be detected: by the square root law (Ker, Pevny, Kodovsky
-    and Fridrich 2008) the deflection of what carries the picture grows with the root of the size. That of the
-    header falls with it, since there is one for a million pixels.
+    At the same spread a larger cover gives a detector more evidence: by the square root law (Ker, Pevny,
+    Kodovsky and Fridrich 2008) the deflection due to the picture grows with the root of the size. That due to
+    the header falls with it, since a million pixels have one header.
     """
     measured_on = table()
     measured = _between(measured_on["rows"], spread)
@@ -87,21 +87,21 @@ def risk_at(spread: int, pixels: int | None = None) -> Risk:
 
 
 def coded_risk(bits_per_pixel: float, pixels: int) -> Risk:
-    """Detection error of coded bits in covers of so many pixels, by bits of body per pixel."""
+    """Return the detection error of coded bits in covers of that many pixels, by bits of body per pixel."""
     measured = table()["coded"]
     root = math.sqrt(pixels / math.prod(table()["cover_size"]))
     return _at_rate(measured["rows"], bits_per_pixel, root)
 
 
 def jpeg_risk(rate: float, step: float, pixels: int) -> Risk:
-    """Detection error of coded bits in a JPEG's coefficients.
+    """Return the detection error of coded bits in a JPEG's coefficients.
 
     Args:
-        rate: bits, head and all, per AC coefficient of luma that is not zero.
-        step: mean of luma's quantisation table; between the measured ones errors are read off, beyond them
-            they are those of the nearest: for finer tables that is the careful reading, for coarser ones a
-            hopeful one.
-        pixels: of the picture.
+        rate: bits, including the head, per non-zero AC coefficient of luma.
+        step: mean of luma's quantisation table; errors are interpolated between the measured tables, and
+            beyond them they are those of the nearest, which is cautious for finer tables and optimistic for
+            coarser ones.
+        pixels: number of pixels of the picture.
     """
     measured = table()["jpeg_files"]
     root = math.sqrt(pixels / math.prod(measured["size"]))
@@ -123,7 +123,7 @@ class Bound:
     A `methods.base.Ceiling` for coded bits.
 
     Raises:
-        UsageError: an error that is none, or that every detector stays under.
+        UsageError: the error is below 0, or not below 0.5.
     """
 
     error: float
@@ -132,7 +132,7 @@ class Bound:
         if not 0 <= self.error < _GUESSING:
             raise UsageError(
                 f"a detection error of {self.error:g} cannot be asked for",
-                "Give one from 0 (always found) to below 0.5 (never told apart), such as 0.45.",
+                "Give one from 0 (always found) to below 0.5 (guessing), such as 0.45.",
             )
 
     def most_bytes(self, cover: Cover) -> int:
@@ -146,7 +146,7 @@ class Bound:
         return int(rate * non_zero_ac(cover.jpeg) / 8) - MESSAGE_BYTES
 
     def _most(self, error: Callable[[float], float]) -> float:
-        """The largest rate, up to `_MOST_RATE`, of an error that is large enough, nearly."""
+        """Return nearly the largest rate, up to `_MOST_RATE`, whose error is large enough."""
         low, high = 0.0, _MOST_RATE
         if error(high) >= self.error:
             return high
@@ -157,9 +157,9 @@ class Bound:
 
 
 def _at_rate(rows: Sequence[Mapping[str, float]], rate: float, root: float) -> Risk:
-    """Deflections in straight lines between rates, from none at 0, times the root of the size.
+    """Interpolate deflections linearly between rates, from 0 at rate 0, and multiply by the root of the size.
 
-    Beyond the highest rate they go on in proportion, which no measurement holds up.
+    Beyond the highest rate they grow in proportion, which no measurement supports.
     """
     rows = sorted(rows, key=lambda row: row["rate"])
     rates = [0.0, *(row["rate"] for row in rows)]
@@ -172,7 +172,7 @@ def _at_rate(rows: Sequence[Mapping[str, float]], rate: float, root: float) -> R
 
 
 def _between(rows: Sequence[Mapping[str, float]], spread: int) -> Risk:
-    """Straight lines between the measured spreads, on a logarithmic axis; flat beyond both ends."""
+    """Interpolate linearly between the measured spreads, on a logarithmic axis; constant beyond both ends."""
     rows = sorted(rows, key=lambda row: row["spread"])
     places = [math.log2(row["spread"]) for row in rows]
     return Risk(
@@ -184,9 +184,9 @@ def _between(rows: Sequence[Mapping[str, float]], spread: int) -> Risk:
 
 
 def deflection(error: float) -> float:
-    """A detector's P_E -> by how many deviations it tells covers and stegos apart, both taken for normal.
+    """A detector's P_E -> distance of covers and stegos in standard deviations, if both are normal.
 
-    Finite at an error of 0, which says no more than that some hundred pairs had none.
+    It is finite at an error of 0, which only means that some hundred pairs had no error.
     """
     return -2 * _NORMAL.inv_cdf(min(max(error, _LEAST_ERROR), 1 - _LEAST_ERROR))
 
@@ -197,13 +197,13 @@ def error_of(apart: float) -> float:
 
 
 def coded_rate() -> Mapping[str, float]:
-    """What was measured of coded bits in pixels at half a bit: rate, and the error with low and high."""
+    """Return the measurement of coded bits in pixels at half a bit: rate, and the error with low and high."""
     rows: Sequence[Mapping[str, float]] = table()["coded"]["rows"]
     return min(rows, key=lambda row: abs(row["rate"] - _HALF))
 
 
 def secret_rates() -> Mapping[str, Any]:
-    """Bits per pixel of a photograph as a secret: kind (colour, gray) -> `--favor` -> median_bpp."""
+    """Return bits per pixel of a photograph as a secret: kind (colour, gray) -> `--favor` -> median_bpp."""
     found: Mapping[str, Any] = table()["secret_rates"]
     return found
 
@@ -214,7 +214,7 @@ def _error(apart: float) -> float:
 
 @lru_cache(maxsize=1)
 def table() -> dict[str, Any]:
-    """What the lab measured, read once; not to be changed.
+    """Return the lab's measurements, read once; they must not be changed.
 
     Raises:
         StegError: the file is missing or damaged.

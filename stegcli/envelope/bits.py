@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stegcli.carriers import coefficients
-from stegcli.carriers.jpeg_scan import read_luma
 from stegcli.envelope import head
 from stegcli.envelope.opening import CoefficientsOpened, SamplesOpened, by_pixels, enough
 from stegcli.errors import ImageError, NothingFoundError
@@ -37,6 +35,9 @@ def open_coefficients(jpeg: bytes, max_pixels: int, keyring: Keyring) -> Opened:
 
     In a file of a kind that cannot carry, nothing is found.
     """
+    from stegcli.carriers import coefficients
+    from stegcli.carriers.jpeg_scan import read_luma
+
     try:
         values = coefficients.values(read_luma(jpeg, max_pixels=max_pixels))
         locator = keyring.locator(len(values))

@@ -228,7 +228,7 @@ def write(
 
 def read(pixels: U8, locator: bytes) -> tuple[bytes, bytes]:
     """(2^e, 3) uint8, the drawn pixels -> salt and sealed head; noise if nothing is hidden."""
-    return _parted(samples.read(pixels, PIXELS.marks(len(pixels)), _keys(locator)))
+    return _split(samples.read(pixels, PIXELS.marks(len(pixels)), _keys(locator)))
 
 
 def write_coefficients(values: I16, prices: Prices, message: bytes, locator: bytes) -> I16:
@@ -239,10 +239,10 @@ def write_coefficients(values: I16, prices: Prices, message: bytes, locator: byt
 
 def read_coefficients(values: I16, locator: bytes) -> tuple[bytes, bytes]:
     """(2^e,) int16, the drawn coefficients -> salt and sealed head; noise if nothing is hidden."""
-    return _parted(ternary.read(values, COEFFICIENTS.marks(len(values)), _keys(locator)))
+    return _split(ternary.read(values, COEFFICIENTS.marks(len(values)), _keys(locator)))
 
 
-def _parted(message: bytes) -> tuple[bytes, bytes]:
+def _split(message: bytes) -> tuple[bytes, bytes]:
     return message[:SALT_BYTES], message[SALT_BYTES:]
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     F32 = NDArray[np.float32]
 
-__all__ = ["open_sturdy_anyhow"]
+__all__ = ["open_sturdy_searched"]
 
 _PIECE: Final = 640
 """Side of the examined piece, in pixels of the original."""
@@ -53,7 +53,7 @@ class _Scale:
     factor: float
 
 
-def open_sturdy_anyhow(levels: F32, keyring: Keyring, progress: Progress | None = None) -> SturdyOpened:
+def open_sturdy_searched(levels: F32, keyring: Keyring, progress: Progress | None = None) -> SturdyOpened:
     """Open a stego that was resized, or rotated or mirrored, and perhaps cropped as well.
 
     Args:

@@ -281,7 +281,7 @@ class Method(Protocol):
         """Whether it respects `Wishes.ceiling`; other methods ignore it."""
 
     @property
-    def shuns_jpeg_pixels(self) -> bool:
+    def refuses_jpeg_pixels(self) -> bool:
         """Whether it refuses the pixels of a decoded JPEG, because it is meant to stay undetected."""
 
     def hide(self, job: Job) -> Stego:

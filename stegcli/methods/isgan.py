@@ -71,7 +71,7 @@ class IsganMethod:
     has_runs: bool = True
     has_jpeg: bool = False
     has_ceiling: bool = False
-    shuns_jpeg_pixels: bool = False
+    refuses_jpeg_pixels: bool = False
 
     def hide(self, job: Job) -> Stego:
         """See `Method.hide`.

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from stegcli.envelope.later import later_version
-from stegcli.envelope.opening import open_parities, open_parities_of_run
+from stegcli.envelope.opening import open_evident_parities, open_parities, open_parities_of_run
 from stegcli.errors import ModelError, NothingFoundError
 from stegcli.methods.coded.method import CodedMethod
 from stegcli.methods.isgan import IsganMethod
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "METHODS",
     "OPENERS",
-    "bears_ceiling",
+    "has_ceiling",
     "chosen",
     "for_channel",
     "for_family",
@@ -70,15 +70,22 @@ def _open_shifted(stego_rgb: Array, keyring: Keyring, jpeg: bytes | None) -> Ope
     return open_sturdy_shifted(luma_of(stego_rgb, jpeg), keyring)
 
 
-def _open_anyhow(stego_rgb: Array, keyring: Keyring, jpeg: bytes | None, progress: Progress | None) -> Opened:
+def _open_searched(
+    stego_rgb: Array, keyring: Keyring, jpeg: bytes | None, progress: Progress | None
+) -> Opened:
     from stegcli.envelope.sturdy_opening import luma_of
-    from stegcli.envelope.sturdy_search import open_sturdy_anyhow
+    from stegcli.envelope.sturdy_search import open_sturdy_searched
 
-    return open_sturdy_anyhow(luma_of(stego_rgb, jpeg), keyring, progress)
+    return open_sturdy_searched(luma_of(stego_rgb, jpeg), keyring, progress)
 
 
-OPENERS: Final[tuple[Opener, ...]] = (open_parities, _open_samples, open_parities_of_run)
-"""Ways to open pixels, in order of cost."""
+OPENERS: Final[tuple[Opener, ...]] = (
+    open_evident_parities,
+    _open_samples,
+    open_parities,
+    open_parities_of_run,
+)
+"""Ways to open pixels, in order of cost: only damaged parities are left for the last two."""
 
 
 def open_stego(
@@ -106,7 +113,7 @@ def open_stego(
     """
     ways = _ways(stego_rgb, alpha, keyring, jpeg)
     if search:
-        ways.append(partial(_open_anyhow, stego_rgb, keyring, jpeg, progress))
+        ways.append(partial(_open_searched, stego_rgb, keyring, jpeg, progress))
     for way in ways:
         try:
             opened = way()
@@ -133,7 +140,7 @@ def writes_jpeg(name: str | None) -> bool:
     return any(method.family == name and method.has_jpeg for method in METHODS)
 
 
-def bears_ceiling(name: str | None) -> bool:
+def has_ceiling(name: str | None) -> bool:
     """Whether the named method can respect a limit on the risk of detection."""
     return any(method.family == name and method.has_ceiling for method in METHODS)
 

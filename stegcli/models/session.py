@@ -166,7 +166,6 @@ def run_tiled(
 
     Yields:
         Rows, columns and (C', h, w) float32 values of each part of the picture, or of the sample, once each.
-        rows, columns and (C', h, w) float32 values of each part of the picture, or of the sample, once each.
     """
     height, width = shape
     contract = network.contract

@@ -26,6 +26,8 @@ TILE_PIXELS = 1 << 22
 
 _MAX_TILES_PER_AXIS = 256
 _SAMPLE_TILE_PIXELS = 1 << 17
+_SAMPLE_TILES = 48
+"""A picture that would be cut into more tiles than that gets larger ones, up to twice, which overlap less."""
 _SAMPLED_SHARE = 1 / 8
 """Share of a large picture's tiles that suffices to estimate its mean quality."""
 
@@ -86,7 +88,8 @@ def plan_sample(height: int, width: int, contract: Contract) -> list[Tile]:
         width: number of columns, a multiple of the contract's.
         contract: determines the overlap and the size rule.
     """
-    tiles = plan_tiles(height, width, contract, _SAMPLE_TILE_PIXELS)
+    budget = min(max(height * width // _SAMPLE_TILES, _SAMPLE_TILE_PIXELS), 2 * _SAMPLE_TILE_PIXELS)
+    tiles = plan_tiles(height, width, contract, budget)
     count = math.ceil(len(tiles) * _SAMPLED_SHARE)
     bounds = np.linspace(0, len(tiles), count + 1).astype(int)
     rng = np.random.default_rng(len(tiles))

@@ -155,7 +155,7 @@ def _source(path: PathLike, max_pixels: int) -> IO[bytes]:
         raise ImageError(f"{path}: a folder, not a picture", "Give one picture file.") from error
     except (OSError, ValueError) as error:
         raise ImageError(
-            f"{path}: cannot be opened ({one_line(error)})", "Check the name and your rights."
+            f"{path}: cannot be opened ({one_line(error)})", "Check the name and the permissions."
         ) from error
     if os.fstat(file.fileno()).st_size == 0:
         file.close()

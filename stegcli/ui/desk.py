@@ -1,6 +1,6 @@
-"""What the page asks for, in memory: pictures come as bytes, and what is made of them is kept until it ends.
+"""The work that the page requests, in memory: files come as bytes, and results last until the session ends.
 
-Nothing is written to a disk, but for a stego that is a JPEG, which is in a private folder while it is made.
+Nothing is written to disk, except for a stego that is a JPEG, which is in a private folder while it is made.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ if TYPE_CHECKING:
 __all__ = ["Desk", "Made"]
 
 AMPLIFIED: Final = 32
-"""By so much the residual is shown larger than it is."""
+"""Factor by which the residual that the page shows is amplified."""
 _GRAY: Final = 128
 _MOST_MADE: Final = 12
-"""Results that are kept: of four goes three files each."""
+"""Number of results that are kept: three files from each of the last four runs."""
 _METHODS: Final = ("phase", "coded", "isgan")
 _FAVORS: Final = ("cover", "balanced", "secret")
 
 
 @dataclass(frozen=True)
 class Made:
-    """A file that was made.
+    """A result for the browser.
 
     Attributes:
-        name: to save it under.
-        kind: for the browser, as `image/png`.
-        content: all of it.
+        name: name under which it is saved.
+        kind: media type, such as `image/png`.
+        content: content of the file.
     """
 
     name: str
@@ -61,12 +61,12 @@ class Made:
 
 
 class Desk:
-    """One session: networks, and what was made last.
+    """One session: the networks, and the latest results.
 
     Args:
         weights: folder of weights, or None for the program's own.
         device: "auto", "cpu" or "cuda".
-        max_pixels: refuse larger pictures.
+        max_pixels: largest number of pixels of a picture.
     """
 
     def __init__(self, weights: str | None, device: str, max_pixels: int) -> None:
@@ -76,17 +76,17 @@ class Desk:
         self._one_at_a_time = threading.Lock()
 
     def made(self, name: str) -> Made | None:
-        """A file that was made in this session and is not forgotten yet."""
+        """Return a result of this session, or None if it does not exist or is no longer kept."""
         return self._made.get(name)
 
     def hide(self, wishes: dict[str, Any], cover: bytes, secret: bytes) -> dict[str, Any]:
-        """Hide, and tell figures, risk and the names of stego, amplified residual and revealed secret.
+        """Hide; return the figures, the risk and the names of stego, amplified residual and revealed secret.
 
         Args:
             wishes: method, favor, target, survive, risk, passphrase, cover_name and secret_name as the page
-                sends them; whoever asks for survival takes the method that has it.
-            cover: file.
-            secret: file.
+                sends them; survive, if it is given, determines the method.
+            cover: content of the cover's file.
+            secret: content of the secret's file.
 
         Raises:
             StegError: one of its children, by what went wrong.
@@ -97,14 +97,14 @@ class Desk:
         tools = Tools(self._models, Keyring(_passphrase(wishes)))
         with self._one_at_a_time:
             report, stego = _hidden(tools, cover_file, secret_file, settings)
-        return self._told(report, stego)
+        return self._answer(report, stego)
 
     def reveal(self, wishes: dict[str, Any], stego: bytes) -> dict[str, Any]:
-        """Reveal, and tell the name of what was hidden.
+        """Reveal; return the name of the result and what the report says of it.
 
         Args:
             wishes: passphrase, stego_name, and search to look for a stego that was resized or turned.
-            stego: file.
+            stego: content of the stego's file.
 
         Raises:
             StegError: one of its children, by what went wrong.
@@ -124,16 +124,16 @@ class Desk:
             made = Made(found.name, "application/octet-stream", found.content)
         else:
             made = Made(f"{Path(name).stem}.revealed.png", "image/png", writing.png_bytes(found))
-        told = {"secret": self._keep(made), "name": made.name, "is_picture": made.kind == "image/png"}
-        return {**told, **report.as_json(), "notices": list(report.notices)}
+        answer = {"secret": self._keep(made), "name": made.name, "is_picture": made.kind == "image/png"}
+        return {**answer, **report.as_json(), "notices": list(report.notices)}
 
     def _settings(self, wishes: dict[str, Any]) -> HideSettings:
         method, favor, survive = wishes.get("method"), wishes.get("favor"), wishes.get("survive")
         if method not in _METHODS or favor not in _FAVORS:
-            raise UsageError("the page asks for a way of hiding that there is not", "Load it again.")
+            raise UsageError("the page asks for a method that does not exist", "Load it again.")
         risk = _number(wishes, "risk", (0, 0.49), "detection error")
-        if risk is not None and (survive or not table.bears_ceiling(method)):
-            raise UsageError("only coded can stay under a risk", "Choose coded, or leave the risk empty.")
+        if risk is not None and (survive or not table.has_ceiling(method)):
+            raise UsageError("only coded can limit the risk", "Choose coded, or leave the risk empty.")
         return HideSettings(
             model=None if survive else method,
             favor=favor,
@@ -143,15 +143,15 @@ class Desk:
             survive=str(survive) if survive else None,
         )
 
-    def _told(self, report: HideReport, stego: Made) -> dict[str, Any]:
+    def _answer(self, report: HideReport, stego: Made) -> dict[str, Any]:
         risk = risk_of(report)
         residual = Made("residual.png", "image/png", writing.png_bytes(_amplified(report)))
-        told = {"stego": self._keep(stego), "name": stego.name, "residual": self._keep(residual)}
+        answer = {"stego": self._keep(stego), "name": stego.name, "residual": self._keep(residual)}
         revealed = report.revealed_secret
         if isinstance(revealed, np.ndarray):
-            told["revealed"] = self._keep(Made("revealed.png", "image/png", writing.png_bytes(revealed)))
+            answer["revealed"] = self._keep(Made("revealed.png", "image/png", writing.png_bytes(revealed)))
         return {
-            **told,
+            **answer,
             "risk": None if risk is None else round(risk.error, 3),
             "amplified": AMPLIFIED,
             "figures": report.as_json(),
@@ -167,7 +167,7 @@ class Desk:
 
 
 def _hidden(tools: Tools, cover: Encoded, secret: Encoded, settings: HideSettings) -> tuple[HideReport, Made]:
-    """The stego as a file; where the method takes any file, a secret that is no picture is hidden as one."""
+    """Return the report and the stego; with coded, a secret that is not a picture is hidden as a file."""
     try:
         return _hidden_as(tools, cover, secret, settings)
     except ImageError:
@@ -201,30 +201,30 @@ def _is_picture(secret: Encoded, max_pixels: int) -> bool:
 
 
 def _amplified(report: HideReport) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8: mid-gray, and every step of the stego against its cover many times as large."""
+    """Return the residual around mid-gray, `AMPLIFIED` times as large: (H, W, 3) uint8."""
     steps = report.stego_rgb.astype(np.int32) - report.cover_rgb
     shown: NDArray[np.uint8] = np.clip(_GRAY + AMPLIFIED * steps, 0, 255).astype(np.uint8)
     return shown
 
 
 def _passphrase(wishes: dict[str, Any]) -> str | None:
-    """None for none; what the keyring refuses, it refuses with a sentence."""
+    """Return the passphrase, or None if there is none; the keyring checks it."""
     given = wishes.get("passphrase")
     return str(given) if given else None
 
 
 def _name(wishes: dict[str, Any], key: str, otherwise: str) -> str:
-    """A file's name as the browser gives it, without folders."""
+    """Return a file's name as the browser gives it, without its folders."""
     given = str(wishes.get(key) or "").replace("\\", "/").rpartition("/")[2]
     shown = "".join(c for c in given if c.isprintable())[:200]
     return shown if shown.strip(". ") else otherwise
 
 
 def _number(wishes: dict[str, Any], key: str, bounds: tuple[float, float], what: str) -> float | None:
-    """A number between bounds, or None where the page gives none."""
+    """Return a number within the bounds, or None if the page gives none."""
     given = wishes.get(key)
     if given is None:
         return None
     if isinstance(given, bool) or not isinstance(given, int | float) or not bounds[0] <= given <= bounds[1]:
-        raise UsageError(f"that is no {what}", f"Give {bounds[0]:g} to {bounds[1]:g}, or nothing.")
+        raise UsageError(f"invalid {what}", f"Give {bounds[0]:g} to {bounds[1]:g}, or nothing.")
     return float(given)

@@ -1,4 +1,4 @@
-"""Several byte strings in one request: they follow each other in the body, their lengths in a header."""
+"""Several byte strings in one request: concatenated in the body, with their lengths in a header."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _MOST_PARTS: Final = 3
 
 
 def parts_of(body: bytes, lengths: str) -> list[bytes]:
-    """The parts of a body.
+    """Split the body of a request.
 
     Args:
-        body: of a request.
-        lengths: decimal numbers with commas between them.
+        body: body of the request.
+        lengths: lengths of the parts in bytes, decimal, separated by commas.
 
     Raises:
-        UsageError: they do not fit together.
+        UsageError: the lengths do not match the body.
     """
     words = lengths.split(",")
     if len(words) > _MOST_PARTS or not all(word.isascii() and word.isdecimal() for word in words):
-        raise UsageError("the page sent a request that makes no sense", "Load it again.")
+        raise UsageError("the page sent an invalid request", "Load it again.")
     sizes = [int(word[:12]) for word in words]
     if sum(sizes) != len(body):
-        raise UsageError("the page sent a part of a request", "Load it again.")
+        raise UsageError("the page sent an incomplete request", "Load it again.")
     parts, start = [], 0
     for size in sizes:
         parts.append(body[start : start + size])

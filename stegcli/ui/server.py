@@ -1,11 +1,12 @@
-"""The server of the page: on this machine's own address, for who has the key, within limits.
+"""The server of the page: on this machine's loopback address, for those who have the key, within limits.
 
-    GET  /, /page.js, /page.css     the page, which holds nothing of anybody's
-    POST /hide, /reveal             files and wishes, framed as in `framing`; answers JSON
-    GET  /made/NAME                 a file that was made in this session
+    GET  /, /page.js, /page.css     the page, which contains no user's data
+    POST /hide, /reveal             files and settings, framed as in `framing`; answers JSON
+    GET  /made/NAME                 a result of this session
 
-All but the page wants the key, which is in the address that `stegcli ui` opens, behind a #, and so in no log
-and no Referer. A site that somebody visits meanwhile has no key, and its address is not that of this host.
+Everything except the page requires the key. The key is in the address that `stegcli ui` opens, behind a #,
+so that it appears in no log and no Referer. Another site that the user visits meanwhile does not have the
+key, and its host name is not accepted.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _HEADERS: Final = {
     "Cache-Control": "no-store",
 }
 _PATIENCE_SECONDS: Final = 60
-"""For a client that sends nothing."""
+"""Seconds after which a client that sends nothing is disconnected."""
 _MADE: Final = "/made/"
 
 
@@ -51,9 +52,9 @@ class Server(ThreadingHTTPServer):
     """One session of the page.
 
     Args:
-        desk: what hides and reveals.
-        port: 0 takes a free one.
-        max_bytes: of one request.
+        desk: does the hiding and revealing.
+        port: port to listen on; 0 takes a free one.
+        max_bytes: largest size of a request in bytes.
     """
 
     daemon_threads = True
@@ -66,18 +67,18 @@ class Server(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        """What to open in a browser."""
+        """Address to open in a browser."""
         return f"http://{HOST}:{self.server_address[1]}/#{self.key}"
 
     @property
     def hosts(self) -> tuple[str, str]:
-        """What a request may call this host; another name may be a strange site's that leads here."""
+        """Host names that a request may use; another may be a foreign site's that resolves to it."""
         port = self.server_address[1]
         return f"{HOST}:{port}", f"localhost:{port}"
 
 
-class _Refused(Exception):  # noqa: N818 - no error of the program's
-    """A request that is answered by a status alone."""
+class _Refused(Exception):  # noqa: N818 - not an error of the program
+    """Raised for a request that is answered with a status alone."""
 
     def __init__(self, status: HTTPStatus) -> None:
         super().__init__(status.phrase)
@@ -91,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        """The page, or a file that was made."""
+        """Send the page, or a result."""
         self._answered(self._get)
 
     def do_POST(self) -> None:
@@ -126,16 +127,16 @@ class _Handler(BaseHTTPRequestHandler):
     def _post(self) -> None:
         self._check_key()
         try:
-            told = self._worked(parts_of(self._body(), self.headers.get(LENGTHS, "")))
+            answer = self._worked(parts_of(self._body(), self.headers.get(LENGTHS, "")))
         except StegError as error:
-            told = _problem(error)
+            answer = _problem(error)
         except MemoryError:
-            told = _problem(out_of_memory())
+            answer = _problem(out_of_memory())
         except _Refused:
             raise
-        except Exception as error:  # noqa: BLE001 - told to the user
-            told = {"error": {"message": f"a bug in stegcli: {one_line(error)}", "hint": ""}}
-        self._send(HTTPStatus.OK, "application/json", json.dumps(told).encode())
+        except Exception as error:  # noqa: BLE001 - reported to the user
+            answer = {"error": {"message": f"a bug in stegcli: {one_line(error)}", "hint": ""}}
+        self._send(HTTPStatus.OK, "application/json", json.dumps(answer).encode())
 
     def _worked(self, parts: list[bytes]) -> dict[str, Any]:
         desk = self.server.desk
@@ -143,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
         if wanted is None:
             raise _Refused(HTTPStatus.NOT_FOUND)
         if len(parts) != wanted:
-            raise UsageError("the page sent a part of a request", "Load it again.")
+            raise UsageError("the page sent an incomplete request", "Load it again.")
         wishes = _wishes(parts[0])
         return desk.hide(wishes, *parts[1:]) if wanted == 3 else desk.reveal(wishes, *parts[1:])
 
@@ -179,7 +180,7 @@ def _wishes(text: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         wishes = None
     if not isinstance(wishes, dict):
-        raise UsageError("the page sent a request that makes no sense", "Load it again.")
+        raise UsageError("the page sent an invalid request", "Load it again.")
     return wishes
 
 

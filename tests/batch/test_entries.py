@@ -1,4 +1,4 @@
-"""What a manifest or a folder asks for, and how both can be wrong."""
+"""The entries of a manifest or a folder, and the errors in either."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A journal survives a kill at any byte, and trusts no line that it did not write."""
+"""A journal survives a kill at any byte, and trusts only lines that it wrote itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stegcli.errors import OutputError
 
 @pytest.fixture
 def entry(tmp_path: Path) -> Entry:
-    """A pair whose stego lies in out/."""
+    """A pair whose stego is in out/."""
     for name in ("cover", "secret"):
         (tmp_path / name).write_text(name)
     (tmp_path / "out").mkdir()

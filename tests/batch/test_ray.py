@@ -1,4 +1,4 @@
-"""A batch on a local Ray of two workers; and what is said where there is no Ray."""
+"""A batch on a local Ray of two workers, and the error without Ray."""
 
 from __future__ import annotations
 

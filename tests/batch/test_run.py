@@ -1,4 +1,4 @@
-"""Whole batches in processes of their own."""
+"""Whole batches, in worker processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from stegcli.pipeline import HideSettings
 
 
 def _counting() -> Callable[[int], bytes]:
-    """Bytes that are the same in every run of the tests."""
+    """Return bytes that are the same in every run of the tests."""
 
     def numbers() -> Iterator[int]:
         yield from range(1, 1000)
@@ -82,7 +82,7 @@ def _salt_of(stego: Path, passphrase: str) -> bytes:
 
 
 def test_a_salt_in_parities_shows_itself_to_whoever_has_the_locator(tmp_path: Path) -> None:
-    """Why salts of one run may begin alike there: it tells a guesser no more than one picture does alone."""
+    """Why salts of one run may begin alike there: a guesser learns no more than from a single picture."""
     from stegcli import pipeline
     from stegcli.envelope import convolution
 
@@ -102,7 +102,7 @@ def test_a_salt_in_parities_shows_itself_to_whoever_has_the_locator(tmp_path: Pa
 
 
 def test_a_process_that_dies_before_it_begins(tmp_path: Path) -> None:
-    """Is not replaced for ever."""
+    """A process that dies is not restarted for ever."""
     work = Stillborn(tmp_path / "out", HideSettings(), None)
     with pytest.raises(OSError, match="cannot be started: killed by signal 9"):
         list(run.hide_all(pairs(tmp_path, 2), Plan(1), work))

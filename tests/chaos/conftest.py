@@ -1,4 +1,4 @@
-"""A file of what chaos did: see `tallies`."""
+"""Writes a file with what chaos did: see `tallies`."""
 
 from __future__ import annotations
 

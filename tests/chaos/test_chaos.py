@@ -37,7 +37,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills and limit
 
 
 def _killed(desk: Desk, after: float, *words: str) -> int | None:
-    """Run a command in a group of processes of its own and kill all; its exit code if it ends first."""
+    """Run a command in a new process group and kill the group; return the exit code if it ends first."""
     running = subprocess.Popen(
         command(*words),
         cwd=desk.folder,
@@ -58,7 +58,7 @@ def _lines(outcome: Outcome) -> list[dict]:
 
 
 def test_kills_of_hide(desk: Desk, request: pytest.FixtureRequest) -> None:
-    """No stego, or a whole one; and nothing beside it."""
+    """There is no stego or a whole one, and no other file."""
     words = ("hide", "cover.png", "secret.png", "-o", "s.png")
     start = time.perf_counter()
     assert _killed(desk, 300, *words) == 0
@@ -78,7 +78,7 @@ def test_kills_of_hide(desk: Desk, request: pytest.FixtureRequest) -> None:
 
 
 def test_kills_of_a_batch(desk: Desk, request: pytest.FixtureRequest) -> None:
-    """Whenever it dies, the next run goes on, and what was finished stays byte for byte."""
+    """Whenever it is killed, the next run continues, and finished files keep their bytes."""
     pairs(desk.folder, BATCHED)
     chance = random.Random(2)
     killed = rounds = 0
@@ -89,7 +89,7 @@ def test_kills_of_a_batch(desk: Desk, request: pytest.FixtureRequest) -> None:
 
 
 def _batch_killed_until_it_ends(desk: Desk, most: int, chance: random.Random) -> int:
-    """Start a batch anew as often as it takes; how many kills that were."""
+    """Restart a batch until it finishes; return the number of kills."""
     finished: dict[str, str] = {}
     killed = 0
     while killed < most and _killed(desk, chance.uniform(1, 4), *BATCH) is None:
@@ -111,7 +111,7 @@ def _batch_killed_until_it_ends(desk: Desk, most: int, chance: random.Random) ->
 
 
 def _finished(out: Path) -> dict[str, str]:
-    """What the journal says is done, and what lies there."""
+    """Return the files that the journal records as done, and those that exist."""
     try:
         lines = (out / "batch.jsonl").read_text().splitlines(keepends=True)
     except FileNotFoundError:
@@ -153,7 +153,7 @@ def test_writers_of_one_name(tmp_path: Path, force: bool, request: pytest.Fixtur
 
 
 def test_a_disk_that_fills_up(desk: Desk, request: pytest.FixtureRequest) -> None:
-    """Each picture says so, and once there is room the same command does them."""
+    """Each picture fails with that message, and once there is room the same command does them."""
     pairs(desk.folder, 3)
     full = desk.run_process(*BATCH, prelude=SMALL_DISK)
     assert full.code == 10, full
@@ -177,7 +177,7 @@ def test_caches_that_cannot_be_written_to(desk: Desk) -> None:
 
 
 def test_one_hostile_picture_of_many(desk: Desk, request: pytest.FixtureRequest) -> None:
-    """A bomb of 10^10 pixels among the covers; memory of a worker is bounded, and all others are done."""
+    """A bomb of 10^10 pixels among the covers: a worker's memory stays bounded, and all others are done."""
     import hostile_files
 
     entries = pairs(desk.folder, PICTURES)

@@ -1,4 +1,4 @@
-"""`stegcli batch` as users meet it."""
+"""`stegcli batch` as users run it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from stegcli.batch.journal import JOURNAL
 
 @pytest.fixture
 def heap(desk: Desk) -> Desk:
-    """A desk with three pairs on it, one of whose covers is no picture."""
+    """A desk with three pairs, one of whose covers is not a picture."""
     pairs(desk.folder, 3)
     (desk.folder / "covers" / "p1.png").write_bytes(b"no picture")
     return desk
@@ -80,7 +80,7 @@ def test_refusals(heap: Desk) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
 def test_a_bar_on_a_terminal(desk: Desk) -> None:
-    """How many of how many, and how fast; results stay on stdout."""
+    """Progress shows how many of how many, and how fast; results go to stdout."""
     import pty
 
     pairs(desk.folder, 3)

@@ -1,4 +1,4 @@
-"""`stegcli capacity`: what it says fits is what fits."""
+"""`stegcli capacity`: what it says fits does fit."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_its_figures_are_those_that_were_measured() -> None:
     rates = json.loads((RESULTS / "secret-rates.json").read_text())
     for kind in ("colour", "gray"):
         assert secret_rates()[kind] == rates[kind]
-    rows = json.loads((RESULTS / "security-coded.json").read_text())["rows"]
+    rows = json.loads((RESULTS / "security-suite.json").read_text())["rows"]
     row = next(row for row in rows if row["subject"] == "coded, 0.5 bit per pixel")
     assert coded_rate()["error"] == pytest.approx(row["detection_error"])
     assert (coded_rate()["low"], coded_rate()["high"]) == (row["error_low"], row["error_high"])

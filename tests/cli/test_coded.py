@@ -1,4 +1,4 @@
-"""`--model coded` from the command line: pictures in gray and colour, any file, and the right words."""
+"""`--model coded` from the command line: gray and colour pictures, any file, and its messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image
 
 @pytest.fixture
 def report(desk: Desk) -> bytes:
-    """report.pdf on the desk."""
+    """Put report.pdf on the desk."""
     content = b"%PDF-1.7\n" + np.random.default_rng(3).bytes(4000)
     desk.put_bytes("report.pdf", content)
     return content
@@ -22,7 +22,7 @@ def report(desk: Desk) -> bytes:
 
 @pytest.fixture
 def small(desk: Desk, secret_gray: np.ndarray) -> str:
-    """A secret of 64x64, which is compressed in no time."""
+    """A secret of 64x64, which is compressed quickly."""
     return desk.put("small.png", secret_gray[::4, ::4])
 
 

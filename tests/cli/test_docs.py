@@ -1,4 +1,4 @@
-"""The documentation holds together: links lead somewhere, and commands that it shows exist."""
+"""The documentation is consistent: links lead somewhere, and the commands that it shows exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A picture as an iPhone takes it is a cover, and a secret; a camera's raw file is neither, and says why."""
+"""A HEIC picture is accepted as a cover and as a secret; a camera's raw file is refused with a reason."""
 
 from __future__ import annotations
 

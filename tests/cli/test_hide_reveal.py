@@ -1,4 +1,4 @@
-"""`hide`, `reveal` and `info` as a user meets them."""
+"""`hide`, `reveal` and `info` as users run them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _ssim(first: np.ndarray, second: np.ndarray) -> float:
     ("cover", "secret"), [(data.coffee, data.camera), (data.chelsea, data.page), (data.astronaut, data.text)]
 )
 def test_the_figures_are_those_of_the_files(desk: Desk, cover, secret) -> None:
-    """Computed again from what lies on the disk, by somebody else's code."""
+    """The reported figures, computed again from the files by independent code."""
     cover_rgb, secret_gray = cover()[:300, :400], secret()[:170]
     desk.put("c.png", cover_rgb)
     desk.put("s.png", secret_gray)

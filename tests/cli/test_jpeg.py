@@ -1,4 +1,4 @@
-"""`hide` with a JPEG, as a user meets it."""
+"""`hide` with a JPEG cover, as users run it."""
 
 from __future__ import annotations
 

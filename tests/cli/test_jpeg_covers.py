@@ -1,4 +1,4 @@
-"""Pixels of a decoded JPEG: refused by the way of hiding that shall not be found, told of by the others."""
+"""Pixels of a decoded JPEG as a cover: refused by `coded`, and reported by the other methods."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REFUSED = "quantising its pixels again shows what was changed"
 
 @pytest.fixture
 def decoded(desk: Desk) -> str:
-    """photo.jpg, and decoded.png with its pixels."""
+    """Write photo.jpg, and decoded.png with its pixels."""
     desk.put("tiny.png", np.array(Image.fromarray(data.camera()).resize((24, 24))))
     desk.put("photo.jpg", np.ascontiguousarray(data.coffee()[100:356, 200:456]), quality=85)
     with Image.open(desk.folder / "photo.jpg") as photo:

@@ -1,7 +1,7 @@
-"""Every command that the manual shows is executed, or stands here with the reason why it is not.
+"""Every command in the manual is executed, or is listed here with the reason why it is not.
 
-`docs/transcripts.md` is run by `test_transcripts.py`. Here are the blocks of all other pages, each in a
-folder of its own with the files that its commands name. What a page shows of their answers is compared.
+`docs/transcripts.md` is run by `test_transcripts.py`. The blocks of all other pages are run here, each in
+its own folder with the files that its commands name. Output that a page shows is compared.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ BEFORE = {
     "stegcli hide photo.jpg secret.png -o s.jpg --survive whatsapp": SHRINK_SECRET
     + "; mv small.png secret.png",
 }
-"""What has to be there first: what a service made of a file, or the room that an earlier line took."""
+"""What must exist first: what a service made of a file, or the space that an earlier line took up."""
 _TRAIN = "stegcli train --model phase --recipe phase-cpu --dataset folder:photographs"
 _HIDE = "stegcli hide cover.png secret.png"
 INSTEAD = {
@@ -53,11 +53,11 @@ INSTEAD = {
     f"{_HIDE} --weights my-weights": f"{_HIDE} --weights my-weights --floor 0",
     "make help": f"make -C {ROOT} help",
 }
-"""The same without a keyboard (tests/cli/test_passphrase.py types); a small step for ten minutes of training.
+"""Equivalents that need no keyboard (tests/cli/test_passphrase.py types), and a few steps for ten minutes.
 
-The 400 pages that a training draws first are looked at in tests/training."""
+The 400 pages that a training draws first are tested in tests/training."""
 NOT_HERE = {
-    "pip install .": "scripts/dist_test.py installs the wheel in an empty environment, and goes on offline",
+    "pip install .": "scripts/dist_test.py installs the wheel in an empty environment, and continues offline",
     "pip install '.[train]'": "the environment of the tests is that",
     "make demo": "scripts/dist_test.py and scripts/floors.py run the demonstration",
     "make test": "this is it",
@@ -79,7 +79,7 @@ def _save(path: Path, pixels: np.ndarray, size: tuple[int, int], **options: int)
 
 
 def _fill(desk: Path, cover_side: int, secret_size: tuple[int, int], photo_side: int) -> None:
-    """Everything that the commands name."""
+    """Create all files that the commands name."""
     for folder in ("photos", "secrets", "photographs"):
         (desk / folder).mkdir(parents=True)
     _save(desk / "cover.png", data.astronaut(), (cover_side, cover_side))
@@ -100,7 +100,7 @@ def _fill(desk: Path, cover_side: int, secret_size: tuple[int, int], photo_side:
 
 @pytest.fixture(scope="module")
 def desks(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
-    """The pictures whose figures the pages show, and small ones for blocks that show none: each made once."""
+    """Pictures whose figures the pages show, and small ones for the other blocks; each is made once."""
     folder = tmp_path_factory.mktemp("desks")
     _fill(folder / "shown", 512, (451, 300), 320)
     _fill(folder / "small", 256, (90, 60), 240)
@@ -108,12 +108,12 @@ def desks(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
 
 
 def _plain(command: str) -> str:
-    """Without what stands behind it for the reader, and without columns."""
+    """Without comments for the reader, and without columns."""
     return " ".join(re.sub(r"\s+# .*", "", command).split())
 
 
 def _key(step: Step) -> str:
-    """By which `BEFORE` knows a command."""
+    """The key in `BEFORE` of a command."""
     command = _plain(step.command)
     return f"{command} # writes report.pdf" if "# writes report.pdf" in step.command else command
 
@@ -127,7 +127,7 @@ def _blocks(page: Path) -> list[Block]:
 
 
 def _cases() -> list[Any]:
-    """What several pages show alike is run once."""
+    """Blocks that several pages share are run once."""
     distinct: dict[tuple[tuple[str, str], ...], Any] = {}
     for page in PAGES:
         for block in _blocks(page):

@@ -1,4 +1,4 @@
-"""Manuals that are written from the program, completion by the shell, and the width of help."""
+"""Manuals that are generated from the program, shell completion, and the width of help."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ COMPLETION = {
 
 @pytest.mark.parametrize(("script", "name"), [("manpage.py", "stegcli.1"), ("cli_reference.py", "cli.md")])
 def test_a_manual_says_what_the_program_says(tmp_path: Path, script: str, name: str) -> None:
-    """If this fails: run the script, and commit what it writes."""
+    """If this fails, run the script and commit what it writes."""
     subprocess.run([sys.executable, str(ROOT / "scripts" / script), str(tmp_path / name)], check=True)
     written = (tmp_path / name).read_text(encoding="utf-8")
     assert written == (ROOT / "docs" / name).read_text(encoding="utf-8")
@@ -65,7 +65,7 @@ def test_every_exit_code_has_a_meaning() -> None:
 
 @pytest.mark.parametrize("shell", COMPLETION)
 def test_completion(desk: Desk, shell: str) -> None:
-    """What shells source, and what they ask for a word that was begun."""
+    """What shells source, and what they request for a word that was begun."""
     script, asked = COMPLETION[shell]
     shown = desk.run_process(env={"_STEGCLI_COMPLETE": f"source_{shell}"}, prelude=NAMED)
     assert shown.code == 0, shown
@@ -116,7 +116,7 @@ def test_every_option_says_what_it_does_in_a_sentence(desk: Desk, name: str) -> 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
 def test_no_color(desk: Desk, secret_gray) -> None:
-    """The bar may move the cursor, but not colour anything."""
+    """The progress bar may move the cursor, but must not use colours."""
     import os
     import pty
 

@@ -1,4 +1,4 @@
-"""`stegcli models` against a server that speaks the Hub's routes, by the Hub's own client."""
+"""`stegcli models` against a server with the Hub's routes, through the Hub's own client."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def hub() -> Iterator[Hub]:
 
 @pytest.fixture
 def weights(desk: Desk) -> Path:
-    """A folder with one of the models in the box."""
+    """A folder with one of the bundled models."""
     folder = desk.folder / "mine"
     shutil.copytree(BOX / MODEL, folder / MODEL)
     section = re.search(rf"\[models\.{MODEL}\]\n(?:.+\n)+", (BOX / "manifest.toml").read_text())
@@ -75,7 +75,7 @@ def test_pushed_pulled_verified_and_used(desk: Desk, hub: Hub, weights: Path) ->
 
 
 def test_a_broken_download_is_taken_up_where_it_ended(desk: Desk, hub: Hub, weights: Path) -> None:
-    """The client keeps whole pieces of ten megabytes."""
+    """The client stores whole chunks of ten megabytes."""
     files = _files(weights)
     large = np.random.default_rng(1).bytes(12 << 20)
     small = files[f"{MODEL}/decoder.onnx"]

@@ -21,7 +21,7 @@ WORDS = "correct horse Batterie façade"
 
 @pytest.fixture(scope="module")
 def keyed_stego(tmp_path_factory: pytest.TempPathFactory, files_of_a_desk: dict[str, bytes]) -> bytes:
-    """A stego that was hidden with WORDS, once."""
+    """A stego that was hidden with WORDS, made once."""
     desk = Desk(tmp_path_factory.mktemp("keyed"))
     for name, content in files_of_a_desk.items():
         desk.put_bytes(name, content)
@@ -36,7 +36,7 @@ def keyed_stego(tmp_path_factory: pytest.TempPathFactory, files_of_a_desk: dict[
 
 @pytest.fixture
 def keyed(desk: Desk, keyed_stego: bytes) -> Desk:
-    """A desk with that stego and the words."""
+    """A desk with that stego and the passphrase."""
     desk.put_bytes("words.txt", WORDS.encode() + b"\nsecond line\n")
     desk.put_bytes("stego.png", keyed_stego)
     return desk
@@ -117,7 +117,7 @@ def test_files_without_a_passphrase(desk: Desk, content: bytes, words: str) -> N
 def test_what_keeps_nothing_private_is_refused_from_everywhere(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, words: str
 ) -> None:
-    """Or the report would say that it is keyed."""
+    """Otherwise the report would say that it is keyed."""
     monkeypatch.setenv("STEGCLI_PASSPHRASE", words)
     desk.refuses(2, *HIDE)
     with pytest.raises(UsageError):
@@ -136,7 +136,7 @@ def test_only_the_first_line_is_read(keyed: Desk) -> None:
 
 @pytest.mark.parametrize("error", ["ValueError('ours')", "MemoryError()", "KeyboardInterrupt()"])
 def test_no_traceback_shows_it(keyed: Desk, error: str) -> None:
-    """Not even --debug, deep inside the derivation of keys."""
+    """Not even --debug shows it, deep inside the derivation of keys."""
     prelude = f"""
 from stegcli.envelope import keys
 def fail(passphrase, salt):
@@ -163,7 +163,7 @@ ON_A_TERMINAL = "import fcntl, os, termios; os.setsid(); fcntl.ioctl(0, termios.
 
 
 def _on_a_terminal(folder: Path, args: tuple[str, ...], answers: list[str | bytes]) -> tuple[int, str]:
-    """Run a command on a terminal of its own and type each answer when asked: (exit code, what was shown)."""
+    """Run a command on a pseudo-terminal and type each answer when prompted: (exit code, output)."""
     import pty
     import subprocess
 

@@ -1,4 +1,4 @@
-"""The program around its commands: help, version, what gets imported, how errors look."""
+"""The program around its commands: help, version, imports, and how errors look."""
 
 from __future__ import annotations
 
@@ -55,6 +55,17 @@ def test_hide_and_reveal_never_import_torch(desk: Desk) -> None:
         assert _imported(outcome.err).isdisjoint(
             {"torch", "stegcli.training", "huggingface_hub", "rich", "onnx"}
         )
+
+
+def test_coded_bits_in_pixels_import_neither_runtime_to_reveal_nor_formats_that_are_not_there(
+    desk: Desk,
+) -> None:
+    hide = ["hide", "cover.png", "secret.png", "--model", "coded", "-o", "stego.png"]
+    for args, spared in ((hide, set()), (["reveal", "stego.png", "-o", "out.png"], {"onnxruntime"})):
+        outcome = desk.run_process(*args, prelude=TELL_IMPORTS)
+        assert outcome.code == 0, outcome.err
+        jpeg = {"stegcli.carriers.jpeg_scan", "stegcli.carriers.coefficients"}
+        assert _imported(outcome.err).isdisjoint({"PIL.PdfImagePlugin", *jpeg, *spared})
 
 
 def test_version(desk: Desk) -> None:

@@ -17,7 +17,7 @@ PIXELS = 256 * 256
 
 @pytest.fixture
 def tiny(desk: Desk) -> str:
-    """A secret of 48x48."""
+    """Put a secret of 48x48 on the desk."""
     return desk.put("tiny.png", np.array(Image.fromarray(data.camera()).resize((48, 48))))
 
 
@@ -29,7 +29,7 @@ def test_the_secret_is_as_good_as_the_risk_allows(desk: Desk, tiny: str) -> None
         assert done.code == 0, done
         reports[risk] = done.json
         assert coded_risk(done.json["bpp"], PIXELS).error >= float(risk)
-        assert any("at this risk the cover bears" in notice for notice in done.json["notices"])
+        assert any("at this risk the cover can carry" in notice for notice in done.json["notices"])
     careful, careless = (reports[risk] for risk in ("0.48", "0.4"))
     assert careful["bpp"] < careless["bpp"]
     assert careful["revealed_psnr_db"] < (careless["revealed_psnr_db"] or 99)

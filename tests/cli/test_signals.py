@@ -1,4 +1,4 @@
-"""Ctrl-C, a polite kill and a closed terminal: at any moment, more than once, and what is said of it."""
+"""Ctrl-C, SIGTERM and a closed terminal: at any moment, repeatedly, and the messages."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ held, os.fsync = [Held()], destroy
 def _stopped(
     desk: Desk, prelude: str, *stops: signal.Signals, args: tuple[str, ...] = ()
 ) -> tuple[int, str, list[str]]:
-    """Send signals to a command that waits: (exit code, stderr, files that were not there before)."""
+    """Send signals to a command that waits: (exit code, stderr, files that are new)."""
     before = {path.name for path in desk.folder.iterdir()}
     args = args or ("hide", "cover.png", "small.png", "-o", "out.png")
     with subprocess.Popen(
@@ -155,7 +155,7 @@ def test_the_old_file_stays(desk: Desk) -> None:
 
 
 def test_a_file_that_was_complete_by_then_is_named(desk: Desk) -> None:
-    """Between the file's name and the command's last word."""
+    """Between the appearance of the file and the last line of output."""
     prelude = (
         WAIT
         + """
@@ -185,7 +185,7 @@ def test_nohup_is_respected(desk: Desk) -> None:
 
 
 def test_a_library_keeps_its_own_handlers() -> None:
-    """Importing the command line takes no signal; only running the program does."""
+    """Importing the command line installs no signal handler; only running the program does."""
     code = "import signal, stegcli.cli.app as a; print(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert done.stdout.split() == [b"True"]

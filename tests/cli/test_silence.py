@@ -1,6 +1,6 @@
-"""Hiding and revealing touch no file but their own and no network, whatever the runtime would like to do.
+"""Hiding and revealing touch no file but their own and no network, whatever the runtime tries.
 
-The runtime keeps quiet by itself where `CI` is set, so these processes run without it.
+The runtime sends nothing if `CI` is set, so these processes run without that variable.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _REVEAL = ("reveal", "stego.png", "-o", "revealed.png", "--quiet")
 
 
 def _unwatched(desk: Desk, home: Path, *words: str) -> Outcome:
-    """Run a command line as on a user's machine, its home being `home`."""
+    """Run a command line as on a user's machine, with `home` as its home."""
     kept = {name: value for name, value in os.environ.items() if name not in _VARIABLES}
     env = {**kept, "HOME": str(home), "USERPROFILE": str(home), "LOCALAPPDATA": str(home)}
     done = subprocess.run(words, cwd=desk.folder, env=env, capture_output=True, text=True, timeout=120)
@@ -65,7 +65,7 @@ def test_no_socket_is_opened(desk: Desk, cover_rgb: np.ndarray, secret_gray: np.
 
 
 def test_nobody_else_imports_the_runtime() -> None:
-    """One forgotten import, and a benchmark or an export tells on its user."""
+    """One forgotten import, and a benchmark or an export would send telemetry."""
     door = Path(stegcli.__file__).parent / "models" / "runtime.py"
     folders = [ROOT / name for name in ("stegcli", "training", "benchmarks", "scripts")]
     others = [path for folder in folders for path in folder.rglob("*.py") if path != door]

@@ -1,4 +1,4 @@
-"""stdin, stdout and stderr as a program may find them: closed, full, unread; and pictures on them."""
+"""stdin, stdout and stderr in any state (closed, full, unread), and pictures on them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def stego(desk: Desk, secret_gray: np.ndarray, stego_png: bytes) -> Desk:
 
 
 def _shell(desk: Desk, line: str, *args: str, prelude: str = "") -> Outcome:
-    """Run a shell's line in which {} is stegcli with `args`."""
+    """Run a shell line in which {} is stegcli with `args`."""
     words = shlex.join(command(*args, prelude=prelude))
     done = subprocess.run(
         ["bash", "-c", line.replace("{}", words)], cwd=desk.folder, capture_output=True, timeout=120
@@ -63,7 +63,7 @@ def test_a_picture_is_not_said_to_be_written_to_a_closed_stdout(stego: Desk, arg
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc says what is open, and is Linux's")
 def test_a_file_does_not_get_the_number_of_a_closed_stream(desk: Desk) -> None:
-    """Or what is printed would go into the picture."""
+    """Otherwise the output would become part of the picture."""
     prelude = (
         "import atexit, os\n"
         "def places(): return [os.readlink(f'/proc/self/fd/{number}') for number in range(3)]\n"
@@ -84,7 +84,7 @@ def test_what_only_prints(desk: Desk, args: list[str]) -> None:
 
 @POSIX
 def test_the_reader_of_a_result_is_gone(desk: Desk) -> None:
-    """Surely gone, unlike a `true` that may be slow."""
+    """Certainly gone, unlike a `true` that may be slow."""
     prelude = "import os; reader, writer = os.pipe(); os.dup2(writer, 1); os.close(writer); os.close(reader)"
     done = desk.run_process("models", prelude=prelude)
     assert (done.code, done.out, done.err) == (141, "", "")

@@ -1,4 +1,4 @@
-"""`hide --survive` and `reveal --search`, as a user runs them, through real encoders."""
+"""`hide --survive` and `reveal --search` as users run them, through real encoders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`stegcli train` and `stegcli export`, as a user meets them."""
+"""`stegcli train` and `stegcli export` as users run them."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ NO_TORCH = "import sys; sys.modules['torch'] = None; sys.modules['onnx'] = None"
 
 @pytest.fixture
 def studio(desk: Desk) -> Desk:
-    """A desk with a recipe and a folder of photographs on it."""
+    """A desk with a recipe and a folder of photographs."""
     desk.put_bytes("tiny.toml", RECIPE.encode())
     (desk.folder / "album").mkdir()
     source = data.astronaut()
@@ -185,7 +185,7 @@ def test_without_the_extra_the_cure_is_named(desk: Desk, args: list[str]) -> Non
 
 
 def test_progress_on_a_terminal(studio: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Losses, PSNR and the time left; and nothing of rich where there is no terminal."""
+    """Losses, PSNR and the time left; and nothing drawn by rich without a terminal."""
     import io
 
     from stegcli.cli import training_report

@@ -1,8 +1,8 @@
-"""The sessions that the manual shows are run again, and say the same.
+"""The sessions in the manual are run again, and give the same output.
 
     STEGCLI_WRITE_TRANSCRIPTS=1 pytest tests/cli/test_transcripts.py
 
-writes down what is said now.
+writes the current output into the manual.
 """
 
 from __future__ import annotations

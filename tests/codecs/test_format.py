@@ -1,4 +1,4 @@
-"""Payloads written once: whatever changes, they are read, for they are in files."""
+"""Payloads that were written once: they stay readable, because files contain them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Payloads that nobody's encoder wrote: only the domain's error, and no more memory than the shape needs."""
+"""Payloads that no encoder of ours wrote: only domain errors, and no more memory than the shape needs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def secret(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def mutant(payload: bytes, rng: np.random.Generator) -> bytes:
-    """A few bytes changed; now and then cut, doubled or with a foreign end."""
+    """Change a few bytes; sometimes cut off the end, double the payload or append foreign bytes."""
     changed = bytearray(payload)
     for _ in range(int(rng.integers(1, 6))):
         # The head says the most, so that it is hit the most.
@@ -95,7 +95,7 @@ def test_shapes_that_no_writer_states(codec_id: CodecId, shape: tuple[int, ...])
 
 @pytest.mark.parametrize("codec", PICTURE_CODECS, ids=["avif-444", "avif-420", "webp", "webp-lossless"])
 def test_another_size_than_the_header_states(codec: AvifCodec | WebpCodec | WebpLosslessCodec) -> None:
-    """AV1 data has a size of its own, which must agree; WebP data gets the one that the header states."""
+    """AV1 data states its own size, which must agree; WebP data is given the size that the header states."""
     payload = codec.encode(secret((24, 40, 3)), codec.levels // 2, draft=True)
     for shape in [(25, 40, 3), (24, 41, 3), (40, 24, 3), (24, 40)]:
         try:

@@ -1,4 +1,4 @@
-"""Pictures through codecs: round trips, wishes, thin and flat ones."""
+"""Pictures through codecs: round trips, targets, thin and flat pictures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SIDE = 64
 
 
 def photo(height: int = SIDE, width: int = SIDE) -> Picture:
-    """(h, w, 3) uint8: a photograph that scikit-image ships, shrunk by Lanczos."""
+    """(h, w, 3) uint8: a photograph of scikit-image's, shrunk with Lanczos."""
     return reading.resize(np.ascontiguousarray(data.astronaut()[:300, 80:380]), (height, width))
 
 
@@ -41,7 +41,7 @@ def gray(height: int = SIDE, width: int = SIDE) -> Picture:
 
 
 def code() -> Picture:
-    """A QR code, three pixels a module."""
+    """A QR code with three pixels per module."""
     matrix = np.array(
         [list(row) for row in segno.make("https://example.org/?a=long&tail=1").matrix], np.uint8
     )
@@ -49,14 +49,14 @@ def code() -> Picture:
 
 
 def revealed(encoded: Encoded, size: tuple[int, int]) -> Picture:
-    """What a reader makes of the three things that travel."""
+    """Decode as a reader does, from the three values that a stego carries."""
     picture = choice.decode(int(encoded.codec_id), encoded.payload, encoded.shape)
     assert isinstance(picture, np.ndarray)
     return reading.resize(picture, size)
 
 
 def check(secret: Picture, encoded: Encoded) -> None:
-    """The report of the writer is what the reader sees."""
+    """The writer's report says what the reader sees."""
     seen = revealed(encoded, secret.shape[:2])
     np.testing.assert_array_equal(seen, encoded.decoded)
     assert seen.shape == secret.shape
@@ -214,7 +214,7 @@ def test_a_large_picture_has_no_tiles_and_comes_back() -> None:
 
 
 def test_every_level_of_avif_is_another_quantizer() -> None:
-    """libavif's own rounding of 0..100 into 0..63."""
+    """libavif's own rounding of 0..100 to 0..63."""
     levels = [((100 - round(100 * level / 63)) * 63 + 50) // 100 for level in range(64)]
     assert levels == list(range(63, -1, -1))
 

@@ -92,7 +92,7 @@ def test_without_lzma_the_others_serve(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _deflate_bomb(mebibytes: int) -> bytes:
-    """Zeros: one block again and again."""
+    """Zeros: the same block again and again."""
     coder = zlib.compressobj(9, zlib.DEFLATED, -15)
     return (coder.compress(bytes(1 << 20)) + coder.flush(zlib.Z_FULL_FLUSH)) * mebibytes
 

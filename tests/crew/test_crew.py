@@ -1,4 +1,4 @@
-"""Work that is spread: in order, with its errors, and by whoever does it the same."""
+"""Distributed work: in order, with its errors, and with the same results from any engine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TWO = Crew("processes", 2)
 
 
 class StubbornError(Exception):
-    """Cannot be pickled."""
+    """An object that cannot be pickled."""
 
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("stays where it is")
@@ -35,7 +35,7 @@ def threads_of(name: str) -> str | None:
 
 @dataclass(frozen=True)
 class Adding:
-    """Whose tools are a number; killed by the task that is as large."""
+    """Work whose tools are a number, and which is killed by a task of that size."""
 
     large: int
 

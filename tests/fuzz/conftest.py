@@ -1,4 +1,4 @@
-"""How long fuzzing looks (`make fuzz` sets STEGCLI_FUZZ), with quick keys, and a file of what it did."""
+"""How long fuzzing lasts (`make fuzz` sets STEGCLI_FUZZ), quick keys, and a file with what it did."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ FOUND = tallies.Tallies("fuzz", f"make fuzz EXAMPLES={EXAMPLES}")
 
 @pytest.fixture(autouse=True)
 def each_key_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Argon2id takes a fifth of a second a key and is not what is fuzzed: SHA-256 stands in for it.
+    """Argon2id takes a fifth of a second per key and is not what is fuzzed: SHA-256 replaces it.
 
-    Overrides the fixture of all other tests, which remembers keys: here nearly every salt is a new one.
+    This overrides the fixture that remembers keys in all other tests: here nearly every salt is a new one.
     """
     _forget()
     monkeypatch.setattr(keys, "_argon2", lambda words, salt: sha256(repr(words).encode() + salt).digest())
@@ -29,7 +29,7 @@ def each_key_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def _forget() -> None:
-    """Keys that other tests of this process made, or are to make, in the slow way."""
+    """Keep keys apart from those that other tests of this process derive in the slow way."""
     for cases in (coded_cases, robust_cases):
         cases.keyring.cache_clear()
 

@@ -1,4 +1,4 @@
-"""Headers, heads, bodies, parts, manifests and journals made of any bytes: an error of theirs, or a value."""
+"""Headers, heads, bodies, parts, manifests and journals made of any bytes: a domain error, or a value."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ sides = st.tuples(st.integers(1, 1 << 24), st.integers(1, 1 << 24)) | st.tuples(
     share=0.1,
 )  # fmt: skip
 def test_a_stego_that_says_anything(payload: bytes, fields: dict[str, object]) -> None:
-    """Sealed under the right keys, as whoever knows the passphrase can; sizes are held against the limit."""
+    """Sealed under the right keys, as anybody with the passphrase can; sizes are checked against limits."""
     if "secret_shape" in fields or "hidden_shape" in fields:
         fields = {"content_bytes": 0, "secret_shape": (9, 9), "hidden_shape": (9, 9)} | fields
     try:
@@ -175,7 +175,7 @@ lines = st.recursive(
 
 @fuzz(st.lists(lines.map(json.dumps) | st.text(max_size=40), max_size=6), st.binary(max_size=20), share=0.5)
 def test_a_journal(tmp_path: Path, written: list[str], tail: bytes) -> None:
-    """Whatever it says, no file is taken for finished that nobody proved."""
+    """Whatever it says, no file counts as finished that was not verified."""
     content = "\n".join(written).encode("utf-8", "surrogatepass") + b"\n" + tail
     (tmp_path / JOURNAL).write_bytes(content)
     journal = read_journal(tmp_path, "so")

@@ -1,4 +1,4 @@
-"""Stegos that were cut, spliced or changed anywhere: `reveal` and `info` answer well, or with our error."""
+"""Stegos that were cut, spliced or changed anywhere: `reveal` and `info` work, or raise a domain error."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ changes = st.lists(
 
 
 def _mutated(content: bytes, edits: list[Change]) -> bytes:
-    """Bytes with some of them replaced, taken out, put in, or said twice."""
+    """Bytes of which some were replaced, removed, inserted or repeated."""
     for kind, where, what in edits:
         at = where % (len(content) + 1)
         if kind == "set":
@@ -49,7 +49,7 @@ def _mutated(content: bytes, edits: list[Change]) -> bytes:
 
 METHODS = ("phase", "coded", "isgan", "robust", "jpeg")
 EXACT = ("coded", "robust", "jpeg")
-"""Those whose secret is sealed: it comes back as it was hidden, or not at all."""
+"""Stegos whose secret is sealed: it comes back as it was hidden, or not at all."""
 
 
 @cache
@@ -59,7 +59,7 @@ def _cover(side: int = SIDE) -> np.ndarray:
 
 @cache
 def _stego(method: str) -> bytes:
-    """A PNG, or a JPEG that carries."""
+    """A PNG, or a JPEG that carries coded bits."""
     sink = io.BytesIO()
     secret = data.camera()[:256:16, :256:16].copy()
     if method == "robust":
@@ -74,7 +74,7 @@ def _stego(method: str) -> bytes:
 
 @cache
 def _told(method: str) -> object:
-    """What an untouched stego reveals."""
+    """The secret that an untouched stego reveals."""
     return pipeline.reveal(_file(method, _stego(method))).secret
 
 
@@ -92,7 +92,7 @@ def _jpeg(height: int = 96, width: int = 128) -> bytes:
 def _looked_at(
     source: Encoded | np.ndarray, method: str | None = None, passphrase: str | None = None
 ) -> None:
-    """Both ways to look at a file end well; what is revealed is what was hidden there, if anything was."""
+    """Both ways of reading a file end well; what is revealed is what was hidden in it, if anything was."""
     try:
         pipeline.info(source, max_pixels=LIMIT, passphrase=passphrase)
     except StegError as error:
@@ -131,7 +131,7 @@ def test_the_pixels_of_a_stego(method: str, steps: list[tuple[int, int]]) -> Non
 
 @fuzz(st.sampled_from(METHODS), st.text(max_size=30), share=0.1)
 def test_another_passphrase(method: str, words: str) -> None:
-    """Whatever it is, it opens nothing: these were hidden without one."""
+    """No passphrase opens these stegos, which were hidden without one."""
     with contextlib.suppress(UsageError):  # an empty one is none
         _looked_at(_file(method, _stego(method)), passphrase=words)
 
@@ -153,7 +153,7 @@ def test_any_bytes(content: bytes) -> None:
 
 @fuzz(st.binary(max_size=400), st.text(max_size=60))
 def test_any_file_comes_back(content: bytes, name: str) -> None:
-    """And under a name that is safe."""
+    """The file comes back, under a safe name."""
     from stegcli.codecs import choice
 
     made = choice.encode(FileSecret(name, content))

@@ -38,7 +38,7 @@ def test_committed_integers_read_as_on_the_day_they_were_made() -> None:
 
 
 def test_writer_still_writes_what_the_reader_reads() -> None:
-    """The vectors' own makers, so that the switch that makes new ones keeps working."""
+    """Run the vectors' own makers, so that the switch for making new ones keeps working."""
     for name in coded_vectors.STEGOS:
         stego, told = coded_vectors.make_stego(name)
         marks = Marks.from_bytes(bytes.fromhex(told["marks"]))

@@ -1,4 +1,4 @@
-"""Format version 2 stays what it is: see tests/support/head_vectors.py for how its vectors were made."""
+"""Format version 2 does not change: see tests/support/head_vectors.py for how its vectors were made."""
 
 from __future__ import annotations
 

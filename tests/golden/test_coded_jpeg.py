@@ -37,7 +37,7 @@ def test_committed_stego_reads_as_on_the_day_it_was_made(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(jpeg_vectors.STEGOS))
 def test_writer_still_writes_what_the_reader_reads(name: str, tmp_path: Path) -> None:
-    """The vectors' own maker, so that the switch that makes new ones keeps working."""
+    """Run the vectors' own maker, so that the switch for making new ones keeps working."""
     content, _ = jpeg_vectors.make_stego(name)
     (tmp_path / "stego.jpg").write_bytes(content)
     passphrase, _ = jpeg_vectors.STEGOS[name]

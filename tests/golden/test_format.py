@@ -1,4 +1,4 @@
-"""Format version 1 stays what it is: see tests/support/format_vectors.py for how its vectors were made."""
+"""Format version 1 does not change: see tests/support/format_vectors.py for how its vectors were made."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stegcli.carriers.phases.channel import LUMA_JOINT, LUMA_PHASE, numbered
 from stegcli.carriers.phases.choice import wrap
 from stegcli.envelope import keys
 from stegcli.envelope.header import draw_places, open_header, read_salt
-from stegcli.envelope.opening import open_parities, open_parities_of_run
+from stegcli.envelope.opening import open_evident_parities, open_parities, open_parities_of_run
 from stegcli.errors import NothingFoundError
 from stegcli.methods.phase.body import Body
 from stegcli.methods.phase.planes import count_sent
@@ -89,6 +89,7 @@ def test_committed_stego_of_a_run_reads_as_on_the_day_it_was_made(name: str) -> 
     assert opened.header.to_bytes().hex() == RUN_VECTORS["stegos"][name]["header"]
     again = open_parities(stego, None, keyring)  # which knows the run by now
     assert again.header == opened.header
+    assert open_evident_parities(stego, None, keys.Keyring(passphrase)).header == opened.header
     body = Body.from_bytes(opened.header.own)
     symbols = count_sent(opened.header.hidden_shape, body.planes)
     phases = single.read(opened.pixels, opened.keys, symbols, spread)

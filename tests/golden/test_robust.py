@@ -1,4 +1,4 @@
-"""What survived stays readable: see tests/support/robust_vectors.py for how the vectors were made."""
+"""Stegos of `--survive` stay readable: see tests/support/robust_vectors.py for how the vectors were made."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ def test_committed_stego_that_was_recompressed_opens_with_its_passphrase() -> No
 
 
 def test_the_writer_still_writes_what_the_reader_reads() -> None:
-    """The vectors' own maker, so that the switch that makes new ones keeps working."""
+    """Run the vectors' own maker, so that the switch for making new ones keeps working."""
     assert cases.revealed(robust_vectors.make_stego("public")) == robust_vectors.SECRET

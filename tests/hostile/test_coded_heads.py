@@ -1,4 +1,4 @@
-"""Heads and bodies that somebody sealed to do harm: without a passphrase everybody has the key."""
+"""Heads and bodies that were sealed to do harm: without a passphrase everybody has the key."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def file_payload(name: bytes, content: bytes) -> bytes:
 
 
 def refused(stego: np.ndarray, **options: Any) -> tuple[StegError, int]:
-    """The error of ours that revealing ends with, and the most memory that it took."""
+    """Return the domain error with which revealing ends, and the peak of its memory."""
     tracemalloc.start()
     try:
         with pytest.raises(StegError) as caught:

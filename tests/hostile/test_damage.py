@@ -1,4 +1,4 @@
-"""What may and what may not happen to a stego on its way."""
+"""Changes that a stego must survive on its way, and changes that it need not survive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Graphs and weights that were made to do more than compute a picture: refused in one line, and at once."""
+"""Graphs and weights that try to do more than compute a picture: refused in one line, and at once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _model(
     weights: dict[str, np.ndarray] | None = None,
     output: onnx.ValueInfoProto | None = None,
 ) -> onnx.ModelProto:
-    """An encoder by its contract; the last node makes its answer."""
+    """An encoder with the right contract; the last node computes its output."""
     value = helper.make_tensor_value_info
     inputs = [value("secret", TensorProto.FLOAT, [1, 1, "H", "W"]), value("sigma", TensorProto.FLOAT, [1])]
     outputs = [output or value(nodes[-1].output[0], TensorProto.FLOAT, PICTURE)]
@@ -298,7 +298,7 @@ def test_names_and_metadata_that_are_no_text_are_model_errors() -> None:
 
 
 def _doubling(start: str, times: int) -> onnx.ModelProto:
-    """A graph whose tensors double until no machine holds them; then it forgets all but one plane."""
+    """A graph whose tensors double until no machine can hold them, and which then drops all but one plane."""
     names = [start, *(f"x{i}" for i in range(times))]
     nodes = [
         helper.make_node("Concat", [before, before], [after], axis=1) for before, after in pairwise(names)
@@ -378,7 +378,7 @@ def test_a_long_run_hears_ctrl_c(tmp_path: Path) -> None:
 
 
 def _weights(desk: Desk) -> Path:
-    """A manifest whose files are `e.onnx`, which has yet to be made."""
+    """A manifest whose files are `e.onnx`, which is yet to be made."""
     digest = hashlib.sha256(b"").hexdigest()
     (desk.folder / "weights").mkdir()
     roles = "".join(f'{role} = "e.onnx"\n{role}_sha256 = "{digest}"\n' for role in ("encoder", "decoder"))

@@ -28,7 +28,7 @@ ONE_PLANE = Body(b"1234", planes=1)
 
 
 def _forged(cover_rgb: np.ndarray, body: Body | None = None, **fields: int) -> np.ndarray:
-    """(64, 64, 3) uint8: what opens with the public key and says what the fields say."""
+    """(64, 64, 3) uint8: a stego that opens with the public key and whose header holds these fields."""
     fingerprint = store.find("phase").entry.fingerprint
     honest = header.Header(
         channel=channel.LUMA_PHASE,

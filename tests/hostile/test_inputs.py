@@ -1,4 +1,4 @@
-"""Files that are broken or strange: refused with the right code, or carried through with a notice."""
+"""Files that are broken or strange: refused with the right code, or accepted with a notice."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_smallest_picture_as_stego(desk: Desk) -> None:
 
 
 def _round_trip(desk: Desk, cover: str, secret: str = "secret.png") -> tuple[np.ndarray, str]:
-    """Hide and reveal: (the revealed picture, what was told)."""
+    """Hide and reveal: (the revealed picture, the notices)."""
     hidden = desk.run("hide", cover, secret, "-o", "stego.png")
     assert hidden.code == 0, hidden
     desk.keep("stego.png")

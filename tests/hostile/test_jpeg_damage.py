@@ -1,4 +1,4 @@
-"""JPEG files that are damaged, or made to hurt: an error of ours, soon, and without memory."""
+"""JPEG files that are damaged, or built to do harm: a domain error, soon, and without much memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _damaged(data: bytes) -> None:
 
 @pytest.fixture(scope="module")
 def small_files(cover_rgb: np.ndarray) -> list[bytes]:
-    """Few bytes each, of several kinds."""
+    """JPEG files of several kinds, a few bytes each."""
     patch = cover_rgb[40:64, 40:72]
     plain = jpeg_bytes(patch, quality=80)
     return [
@@ -37,7 +37,7 @@ def small_files(cover_rgb: np.ndarray) -> list[bytes]:
 
 
 def _mutated(data: bytes, rng: np.random.Generator) -> bytes:
-    """One to four times: another byte, another bit, some bytes lost, repeated, or put in."""
+    """Between one and four changes: another byte, another bit, some bytes lost, repeated or inserted."""
     for _ in range(rng.integers(1, 5)):
         place, way, run = int(rng.integers(len(data))), int(rng.integers(6)), int(rng.integers(1, 9))
         piece = {
@@ -87,7 +87,7 @@ def test_a_claimed_size_allocates_nothing(cover_rgb: np.ndarray) -> None:
 
 
 def test_codes_of_one_bit_end(cover_rgb: np.ndarray) -> None:
-    """A table whose only code is one bit for sixteen zeros: a block never ends where it should."""
+    """A table whose only code is one bit for sixteen zeros, so that a block never ends where it should."""
     data = flat_gray(b"\x00" * 400)
     for symbol in (0xF0, 0x00, 0x01, 0x10, 0xFF):
         table = bytes((0x10, 1, *[0] * 15, symbol))

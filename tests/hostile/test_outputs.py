@@ -1,4 +1,4 @@
-"""Places that cannot be written to, and work that is cut short: nothing is left, nothing is changed."""
+"""Places that cannot be written to, and work that is cut short: nothing is left behind or changed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_inputs_are_not_replaced_even_by_force(desk: Desk, name: str) -> None:
 
 
 def test_refusal_comes_before_any_work(desk: Desk) -> None:
-    """The cover is not even looked at."""
+    """The cover is not even read."""
     desk.refuses(2, "hide", "missing.png", "secret.png", "-o", "out.jpg", words="out.jpg")
 
 
@@ -85,7 +85,7 @@ def test_full_disk_keeps_the_old_file(desk: Desk) -> None:
     [("stegcli.models.session", "Network.run"), ("os", "fsync"), ("stegcli.pictures.metrics", "psnr")],
 )
 def test_ctrl_c(desk: Desk, module: str, name: str, stop: signal.Signals) -> None:
-    """Interrupted in a network, in the middle of writing, and after writing but before the proof."""
+    """Interrupted in a network, in the middle of writing, and after writing but before verification."""
     _interrupt(desk, (*HIDE, "-o", "out.png"), module, name, stop)
 
 
@@ -97,7 +97,7 @@ def test_ctrl_c_while_revealing(desk: Desk, module: str, name: str) -> None:
 
 
 def _interrupt(desk: Desk, args: tuple[str, ...], module: str, name: str, stop: signal.Signals) -> None:
-    """Run a command, send it a signal when it gets to `module.name`, and look at what is left."""
+    """Run a command, send it a signal when it reaches `module.name`, and check what is left."""
     before = sorted(desk.folder.iterdir())
     with subprocess.Popen(
         command(*args, prelude=STOP_AT.format(module=module, name=name)),
@@ -116,7 +116,7 @@ def _interrupt(desk: Desk, args: tuple[str, ...], module: str, name: str, stop: 
 
 
 def test_file_that_does_not_read_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that lies: the stego is removed, because nobody could reveal from it."""
+    """On a disk that returns other bytes the stego is removed, because nobody could reveal from it."""
     from stegcli.pictures import reading
 
     whole = reading.load_stego
@@ -131,7 +131,7 @@ def test_file_that_does_not_read_back(desk: Desk, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_disk_without_room_for_a_small_file(desk: Desk, cover_rgb) -> None:
-    """What is small waits in a buffer until the file is closed."""
+    """A small file waits in a buffer until it is closed."""
     desk.put("small.png", cover_rgb[::4, ::4])
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))"
     desk.refuses(2, "hide", "small.png", "secret.png", words="disk is full", process=limit)

@@ -1,4 +1,4 @@
-"""Sturdy heads and bodies that no honest writer writes: refused by a sentence, in bounded time and memory."""
+"""Sturdy heads and bodies that no honest writer writes: refused in bounded time, with bounded memory."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def head(**fields: object) -> Head:
 
 
 def sealed(plaintext: bytes, sturdy_head: SturdyHead) -> bytes:
-    """The seal of the format, said a second time."""
+    """The seal of the format, implemented a second time."""
     keys = cases.keyring().keys(sturdy.whole_salt(cases.SALT[:8]))
     cipher = ChaCha20Poly1305(subkey(keys.header, b"robust/body"))
     return cipher.encrypt(bytes(12), plaintext, sturdy_head.to_bytes())
@@ -128,7 +128,7 @@ def test_heads_that_claim_what_cannot_be_cost_little(fields: dict[str, object]) 
 
 
 def test_fields_are_bound_to_the_body() -> None:
-    """A body under another head's fields does not open, though its key is the same."""
+    """A body under another head's fields does not open, although its key is the same."""
     plaintext = head().to_bytes()[:24] + PAYLOAD
     other = SturdyHead(61, 8, len(plaintext) + 16, cases.SIDE // 8, cases.SIDE // 8)
     rgb = cases.forged(

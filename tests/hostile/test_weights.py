@@ -1,4 +1,4 @@
-"""Model files that are damaged, or not models of ours; a device that is not there."""
+"""Model files that are damaged, or that are not stegcli's; a device that does not exist."""
 
 from __future__ import annotations
 

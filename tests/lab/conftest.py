@@ -1,9 +1,11 @@
-"""Photographs in the shape that the lab wants, from those that scikit-image ships."""
+"""Photographs of scikit-image's in the shape that the lab needs."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from desk import Desk
 from PIL import Image
 from skimage import data
 
@@ -40,9 +42,35 @@ def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def small_photo_folder(tmp_path_factory: pytest.TempPathFactory, photo_folder: Path) -> Path:
-    """Some of them at half their sides, where no detector looks that wants covers of one size."""
+    """Some of them at half their sides, for detectors that accept covers of any size."""
     folder = tmp_path_factory.mktemp("small-photos")
     for path in sorted(photo_folder.iterdir())[:6]:
         with Image.open(path) as photo:
             photo.resize((176, 132), Image.Resampling.LANCZOS).save(folder / path.name)
+    return folder
+
+
+@pytest.fixture
+def photos(desk: Desk, photo_folder: Path) -> Path:
+    """The folder photos/ on the desk, with six pieces of photographs."""
+    return _copied(photo_folder, desk, 6)
+
+
+@pytest.fixture
+def twenty_photos(desk: Desk, photo_folder: Path) -> Path:
+    """The folder photos/ on the desk, with as many pieces as a detector needs at least."""
+    return _copied(photo_folder, desk, 20)
+
+
+@pytest.fixture
+def small_photos(desk: Desk, small_photo_folder: Path) -> Path:
+    """The folder photos/ on the desk, with six small pieces of photographs."""
+    return _copied(small_photo_folder, desk, 6)
+
+
+def _copied(source: Path, desk: Desk, count: int) -> Path:
+    folder = desk.folder / "photos"
+    folder.mkdir()
+    for path in sorted(source.iterdir())[:count]:
+        shutil.copy(path, folder)
     return folder

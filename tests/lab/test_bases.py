@@ -1,4 +1,4 @@
-"""S-UNIWARD beside HILL."""
+"""S-UNIWARD as a base of costs, compared with HILL."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 from pathlib import Path
 
@@ -19,20 +18,6 @@ from stegcli.detection import judge
 from stegcli.lab.provenance import commit
 from stegcli.lab.quality import evaluate
 from stegcli.methods.phase import method as phase
-
-
-@pytest.fixture
-def photos(desk: Desk, photo_folder: Path) -> Path:
-    folder = desk.folder / "photos"
-    folder.mkdir()
-    for path in sorted(photo_folder.iterdir())[:6]:
-        shutil.copy(path, folder)
-    return folder
-
-
-@pytest.fixture
-def small_photos(desk: Desk, small_photo_folder: Path) -> Path:
-    return Path(shutil.copytree(small_photo_folder, desk.folder / "photos"))
 
 
 def test_evaluate_writes_a_page_that_needs_nothing_else(desk: Desk, small_photos: Path) -> None:
@@ -92,7 +77,7 @@ def test_an_evaluation_that_is_cut_short_says_what_it_keeps(
     assert (without.code, without.err) == (130, "error: interrupted\n  No measurement was finished.\n")
     calls.clear()
     stopped = desk.run(*command, "--pairs", "2", "--quiet", "--report", "out.json")
-    told = "  out.pairs.jsonl keeps 1 finished measurement(s): the same command goes on from there."
+    told = "  out.pairs.jsonl keeps 1 finished measurement(s): the same command continues from there."
     assert (stopped.code, stopped.err.splitlines()[-1]) == (130, told)
     monkeypatch.setattr(evaluate, "measure", measured)
     (small_photos / "bad.png").write_bytes(b"garbage")
@@ -115,7 +100,7 @@ def test_evaluate_says_what_is_missing(desk: Desk, photos: Path) -> None:
 
 @pytest.fixture
 def salt_of_trials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`hide` under the salt that trials of covers have: what differs then is no chance."""
+    """Let `hide` use the salt that trials of covers have, so that nothing differs by chance."""
     monkeypatch.setattr(phase, "urandom", lambda count: pipeline._TRIAL_SALT[:count])
 
 
@@ -134,7 +119,7 @@ def test_check_forecasts_what_hide_reports(desk: Desk) -> None:
 
 
 def test_check_knows_that_larger_covers_give_more_away(desk: Desk) -> None:
-    """The same spread, and so the same as measured, in covers of three sizes."""
+    """The spread is the same, and so is the measured risk, in covers of three sizes."""
     found = []
     for times in (1, 2, 3):
         for name, side in (("cover", 256), ("secret", 64)):

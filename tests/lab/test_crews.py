@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,25 +37,11 @@ print(evaluate.assess(subjects, refs, kept=Path(kept), crew=Crew(engine, 2)))
 
 @pytest.fixture(autouse=True)
 def _quick_keys() -> None:
-    """Keys at their full cost: other processes derive them, too."""
-
-
-@pytest.fixture
-def small_photos(desk: Desk, small_photo_folder: Path) -> Path:
-    return Path(shutil.copytree(small_photo_folder, desk.folder / "photos"))
-
-
-@pytest.fixture
-def photos(desk: Desk, photo_folder: Path) -> Path:
-    folder = desk.folder / "photos"
-    folder.mkdir()
-    for path in sorted(photo_folder.iterdir())[:20]:
-        shutil.copy(path, folder)
-    return folder
+    """Use keys at their full cost, because other processes derive them, too."""
 
 
 def figures(told: dict[str, Any]) -> dict[str, Any]:
-    """All but what a watch says."""
+    """Drop the timings."""
     rows = [{k: v for k, v in row.items() if not k.endswith("_seconds")} for row in told["rows"]]
     return {**told, "rows": rows}
 
@@ -99,7 +84,7 @@ def judged(desk: Desk, engine: str, kept: str) -> str:
 
 
 @needs_ray
-@pytest.mark.usefixtures("photos")
+@pytest.mark.usefixtures("twenty_photos")
 def test_actors_judge_as_processes_do_and_keep_the_same(desk: Desk) -> None:
     rows = judged(desk, "processes", "one")
     assert "detection_error" in rows
@@ -117,7 +102,7 @@ def test_actors_judge_as_processes_do_and_keep_the_same(desk: Desk) -> None:
         ("evaluate", "security", "--dataset", "folder:photos", "--covers", "20"),
     ],
 )
-@pytest.mark.usefixtures("photos")
+@pytest.mark.usefixtures("twenty_photos")
 def test_who_measures_has_to_be_there(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:

@@ -1,4 +1,4 @@
-"""Rows of a table are told apart by the hider's name: two models of one id stay two."""
+"""Rows of a table are identified by the hider's name: two models with the same id stay two."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stegcli.lab.quality.hiders import Hidden, Hider, distinct
 
 @dataclass(frozen=True)
 class Model:
-    """A baseline under the id of a model, as a second training of the same recipe may have it."""
+    """A baseline with the id of a model, as a second training of the same recipe may have it."""
 
     baseline: Hider
     identity: str

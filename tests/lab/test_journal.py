@@ -1,4 +1,4 @@
-"""Journals that were torn, that are somebody else's, and that cannot be written."""
+"""Journals that were cut short, that belong to somebody else, or that cannot be written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Detectors of changed coefficients and of changed pixels of decoded JPEGs: known answers."""
+"""Detectors of changed coefficients, and of changed pixels of decoded JPEGs: known answers."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ NAMES = ("coffee", "astronaut", "chelsea", "rocket", "camera", "brick", "grass",
 
 @pytest.fixture(scope="module")
 def cover() -> tuple[JpegCover, np.ndarray]:
-    """A JPEG of quality 75, and what rounding took from it."""
+    """A JPEG of quality 75, and the rounding errors of its coefficients."""
     return fresh_cover(np.ascontiguousarray(data.coffee()[100:300, 100:356]), 75)
 
 
 def test_features_are_what_their_papers_say(cover: tuple[JpegCover, np.ndarray]) -> None:
-    """Some of the histograms, counted here pixel by pixel by place."""
+    """Some of the histograms, counted here pixel by pixel and place by place."""
     file, _ = cover
     found = features(file.luma, file.luma_quantization, 3.7)
     assert found.size == SIZE == 17_000
@@ -71,7 +71,7 @@ def _shares(magnitudes: np.ndarray) -> np.ndarray:
 
 
 def test_the_field_s_own_features_agree(cover: tuple[JpegCover, np.ndarray]) -> None:
-    """Nearly: they may choose otherwise where a response lies half way between two magnitudes."""
+    """Nearly: where a response lies half way between two magnitudes, they may choose differently."""
     theirs = pytest.importorskip("sealwatch")
     file, _ = cover
     picture = _decoded(file).astype(np.float64)

@@ -131,6 +131,17 @@ def test_the_papers_tables_show_each_reported_row_once() -> None:
     ]
 
 
+def test_rows_with_names_are_found_by_name() -> None:
+    assert render({"rows": {"text pages": {"pairs": 50}}}, "rows[text pages].pairs .0f") == "50"
+    with pytest.raises(UsageError, match="hold no rows"):
+        render({"rows": {"text pages": {"pairs": 50}}}, "rows[QR codes].pairs .0f")
+
+
+def test_cases_of_chaos_are_named_in_words() -> None:
+    row = {"target": "test_writers_of_one_name[True]", "failed": 0, "seconds": 4.82, "writers": 50}
+    assert "| writers of one name (True) | writers: 50 | 0 |" in render({"rows": [row]}, "chaos")
+
+
 def test_an_unknown_place_in_the_results_is_an_error() -> None:
     with pytest.raises(UsageError, match="hold no rows"):
         render(RESULTS, "rows[hider=other].stego_psnr_db.mean")

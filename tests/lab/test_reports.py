@@ -1,4 +1,4 @@
-"""Pages and charts: what they show, and that nothing of a file name becomes part of the page."""
+"""Pages and charts: what they show, and that no markup in a file name becomes part of the page."""
 
 import base64
 

@@ -31,7 +31,7 @@ def test_the_controls_give_the_known_answers(photo_folder: Path, monkeypatch: py
 
 @pytest.fixture
 def suite_of_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A suite whose detectors look at parts of the program's own features, for sealwatch may not be here."""
+    """A suite whose detectors use parts of the program's own features, as sealwatch may not be installed."""
     monkeypatch.setattr(ensemble, "SUBSPACES", (50,))
     monkeypatch.setattr(ensemble, "LEARNERS", 5)
     monkeypatch.setattr(ensemble, "TRIAL_LEARNERS", 3)
@@ -145,7 +145,7 @@ def test_an_ensemble_learns_a_shift_and_nothing_from_noise() -> None:
 
 
 def test_the_field_s_own_ensemble_agrees() -> None:
-    """Both learn from the same pairs and judge others; they draw other subspaces, and ours standardises."""
+    """Both train on the same pairs and judge others; their subspaces differ, and ours standardises."""
     theirs = pytest.importorskip("sealwatch").ensemble_classifier.FldEnsembleTrainer
     rng = np.random.default_rng(3)
     mixing = rng.normal(size=(60, 60))

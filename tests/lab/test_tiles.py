@@ -1,4 +1,4 @@
-"""Covers that are tiles of photographs, and detectors that saw nothing of a tile's photograph."""
+"""Covers that are tiles of photographs, and detectors that saw no other tile of the same photograph."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EACH = 4
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six photographs of about a megapixel, enlarged where they are smaller."""
+    """Six photographs of about a megapixel, enlarged if they are smaller."""
     found = tmp_path_factory.mktemp("camera")
     for name in NAMES:
         picture = Image.fromarray(getattr(data, name)()).convert("RGB")

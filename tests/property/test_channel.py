@@ -1,4 +1,4 @@
-"""What holds for every cover, clipped or not: symbols come back, parities hold, nothing else moves."""
+"""Properties for every cover, clipped or not: symbols come back, parities hold, nothing else changes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_one_pixel_per_group_changes_besides_the_forced(case: Case) -> None:
 @settings(deadline=None, max_examples=150)
 @given(cases())
 def test_reading_is_luma_plus_pad(case: Case) -> None:
-    """The rule of the format, said a second time: a reader in another language would do just this."""
+    """The rule of the format, implemented a second time, as a reader in another language would."""
     stego = write(case)
     groups = scatter.embedding_groups(len(stego), len(case.targets), case.spread, case.keys)
     pads = single.pad(len(case.targets), case.keys)

@@ -1,4 +1,4 @@
-"""For every cover, secret, passphrase and transparency: the secret comes back, or it has no room."""
+"""For every cover, secret, passphrase and transparency, the secret comes back, or there is no room for it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def alphas(draw: st.DrawFn, shape: tuple[int, int]) -> np.ndarray | None:
 
 
 def made_or_none(cover: np.ndarray, secret: np.ndarray | FileSecret, **options: Any) -> Stego | None:
-    """None where the cover has no room, as a few of two colours or a few opaque pixels have not."""
+    """None if the cover has no room, such as some with two colours or few opaque pixels."""
     try:
         return hidden(cover, secret, **options)
     except ImageError:

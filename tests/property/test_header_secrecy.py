@@ -1,4 +1,4 @@
-"""Who lacks the passphrase cannot tell by the header that there is one; without a passphrase anybody can."""
+"""Nobody can tell without the passphrase that there is a header; if none was given, anybody can."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIDE = 128
 
 
 def photographs() -> list[np.ndarray]:
-    """`PAIRS` pieces of photographs, (SIDE * SIDE, 3) uint8; halved, so that no trace of JPEG is left."""
+    """`PAIRS` pieces of photographs, (SIDE * SIDE, 3) uint8, shrunk by half to remove traces of JPEG."""
     pieces = []
     for photo in (data.astronaut(), data.coffee(), data.chelsea()):
         height, width = (size // 2 for size in photo.shape[:2])
@@ -31,7 +31,7 @@ def photographs() -> list[np.ndarray]:
 
 
 def hidden_in(cover: np.ndarray, rng: np.random.Generator, locator: bytes, spread: int) -> np.ndarray:
-    """A stego of noise, with a header under keys of its own at the locator's positions."""
+    """A stego of noise, with a header under its own keys at the locator's positions."""
     subkeys = streams.Keys(*(rng.bytes(32) for _ in range(3)))
     sealed = rng.bytes(header.SEALED_BYTES)
     group = header.group_size(len(cover), spread)
@@ -53,7 +53,7 @@ def agreement(pixels: np.ndarray, locator: bytes) -> float:
 
 
 def detection_error(covers: np.ndarray, stegos: np.ndarray) -> float:
-    """(False alarms + missed) / 2 at the best threshold for these very pictures."""
+    """(False alarms + missed detections) / 2 at the threshold that is best for these very pictures."""
     thresholds = np.append(np.unique([covers, stegos]), 2)[:, None]
     return float(((covers >= thresholds).mean(axis=1) + (stegos < thresholds).mean(axis=1)).min() / 2)
 

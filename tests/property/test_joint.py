@@ -1,4 +1,4 @@
-"""What holds for every cover, clipped or not: small steps, parities, and a reader that only sums."""
+"""Properties for every cover, clipped or not: small steps, parities, and a reader that only sums."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_four_small_steps_a_block_besides_the_forced(case: Case) -> None:
 @settings(deadline=None, max_examples=100)
 @given(cases())
 def test_reading_is_a_sum_of_lumas_and_pad(case: Case) -> None:
-    """The rule of the format, said a second time: a reader in another language would do just this."""
+    """The rule of the format, implemented a second time, as a reader in another language would."""
     stego = write(case)
     count = len(case.targets)
     blocks = joint.block_count(count)

@@ -31,7 +31,7 @@ def test_codes_of_all_rates_give_back_what_they_were_given(bits: int, rate: floa
 @settings(deadline=None, max_examples=60)
 @given(st.integers(30, 900), st.integers(0, 2**32 - 1))
 def test_two_messages_differ_in_many_places(bits: int, seed: int) -> None:
-    """A message bit is in three checks at least, and each runs on through the staircase."""
+    """A message bit is in at least three checks, and each continues through the staircase."""
     code = code_for(bits, 2 * bits)
     message = np.random.default_rng(seed).integers(0, 2, bits).astype(np.uint8)
     other = message.copy()

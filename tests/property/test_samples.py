@@ -1,4 +1,4 @@
-"""Bits in pixels and in integers: whatever cover, payload and key, the reader finds them without prices."""
+"""Bits in pixels and in integers: for any cover, payload and key, the reader finds them without prices."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_integers_carry_with_prices_each_way_and_never_take_a_forbidden_step(
 
 @pytest.mark.parametrize("count", [64, 100, 1000, 2999])
 def test_reader_by_the_rules_alone_finds_the_same_bits(count: int) -> None:
-    """As somebody would write it from the docstrings, in another language."""
+    """Implemented from the docstrings, as in another language."""
     rng = np.random.default_rng(count)
     pixels, keys = cases.pixels("photograph", count, rng), cases.keys(count)
     payload = cases.payload(samples.room(pixels) // 2)
@@ -76,7 +76,7 @@ def test_reader_by_the_rules_alone_finds_the_same_bits(count: int) -> None:
 
 
 def test_blocks_of_a_large_cover_stand_side_by_side() -> None:
-    """Two long blocks and shorter ones: strips, turns and interleaving, said a second time."""
+    """Two long blocks and shorter ones: strips, turns and interleaving, implemented a second time."""
     count, keys, rng = (2 << 18) + 5003, cases.keys(1), np.random.default_rng(1)
     values = rng.integers(0, 4, count).astype(np.uint8)
     layout = Layout(count)
@@ -101,7 +101,7 @@ def test_blocks_of_a_large_cover_stand_side_by_side() -> None:
 
 
 def test_loss_of_six_layers_against_the_ideal_coder() -> None:
-    """Payload carried against what 27 steps would ideally carry at the price that was paid."""
+    """Payload carried, as a share of what 27 steps would ideally carry at the price that was paid."""
     rng = np.random.default_rng(3)
     count = 1 << 14
     pixels, rho = cases.pixels("photograph", count, rng), cases.costs(count, rng)
@@ -188,7 +188,7 @@ def test_marks_that_no_cover_of_that_size_has_are_told_without_allocating() -> N
 
 
 def test_any_marks_give_bytes_or_nothing_found() -> None:
-    """A head that was forged, or opened by a wrong key, must not end in another error."""
+    """A head that was forged, or opened with a wrong key, must not cause any other error."""
     rng = np.random.default_rng(8)
     pixels = cases.pixels("ends", 5000, rng)
     for _ in range(50):
@@ -213,7 +213,7 @@ def test_precision_of_a_photograph_finds_what_its_channels_share(cover_rgb: np.n
 
 
 def test_blocks_in_which_a_wet_bit_moved_are_coded_anew() -> None:
-    """So near to the 0.7 that are free some blocks fail, of which some have no solution under any code."""
+    """So close to the 0.7 that are free some blocks fail, and some of these no code can solve."""
     rng = np.random.default_rng(9)
     odds = (2 * rng.normal(size=(1024, 240))).astype(np.float32)
     wet = rng.random(odds.shape) < 0.3

@@ -1,4 +1,4 @@
-"""Pairs of small pictures for batches, and work that goes wrong in a process of its own."""
+"""Pairs of small pictures for batches, and work that fails in its own process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIDE = 64
 
 
 def pairs(folder: Path, count: int) -> list[Entry]:
-    """Covers and secrets of their own below a folder."""
+    """Write covers and secrets, all different, into a folder."""
     entries = []
     for kind in ("covers", "secrets"):
         (folder / kind).mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def pairs(folder: Path, count: int) -> list[Entry]:
 
 @dataclass(frozen=True)
 class Doomed(Hiding):
-    """Whose process is killed, as by a lack of memory, when it comes to one of the entries."""
+    """Work whose process is killed, as for lack of memory, when it reaches one of the entries."""
 
     fatal: str = ""
 
@@ -48,7 +48,7 @@ class Doomed(Hiding):
 
 @dataclass(frozen=True)
 class Stillborn(Hiding):
-    """Whose processes are killed before they have their networks."""
+    """Work whose processes are killed before they have their networks."""
 
     def tools(self) -> Tools:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -56,5 +56,5 @@ class Stillborn(Hiding):
 
 
 def hiding(folder: Path, passphrase: str | None = None) -> Hiding:
-    """The default way of hiding, into a folder."""
+    """Hiding with the default settings, into a folder."""
     return Hiding(folder, HideSettings(), passphrase)

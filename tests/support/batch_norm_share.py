@@ -14,7 +14,7 @@ def both_halves():
 
 
 def share(rank, port, results):
-    """Normalise two rows of it, forth and back, in step with the other process; the results go to a queue."""
+    """Run two rows forward and backward, in step with the other process, and put the results into a queue."""
     warnings.simplefilter("error")  # a new process does not inherit pytest's filters
     distributed.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
     layer = BatchNorm(3)

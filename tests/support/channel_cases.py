@@ -48,7 +48,7 @@ class Case(NamedTuple):
 
 
 def draw_case(draw: st.DrawFn, rng: np.random.Generator, n: int, symbols: int, spread: int) -> Case:
-    """Any cover of n pixels, clipped or not, any share of it with a prescribed parity."""
+    """Any cover of n pixels, clipped or not, with any share of prescribed parities."""
     forced = draw(st.integers(0, n))
     return Case(
         pixels=rng.choice(PALETTES[draw(st.sampled_from(sorted(PALETTES)))], (n, 3)).astype(np.uint8),

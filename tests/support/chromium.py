@@ -1,4 +1,4 @@
-"""A headless Chromium, driven by its DevTools protocol through a pipe: no driver and no library between."""
+"""A headless Chromium, driven through a pipe by its DevTools protocol, without a driver or a library."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Page:
 
     Attributes:
         asked: addresses of all requests that it made.
-        said: what its console said of errors.
+        said: errors on its console.
     """
 
     to: IO[bytes]
@@ -40,7 +40,7 @@ class Page:
     said: list[str] = field(default_factory=list)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """One command of the protocol, and its answer."""
+        """Send one command of the protocol, and return its answer."""
         self.number += 1
         message = {"id": self.number, "method": method, "params": parameters}
         if self.session:
@@ -54,13 +54,13 @@ class Page:
                 return answer["result"]
 
     def value(self, expression: str) -> Any:
-        """What JavaScript makes of an expression; a promise is waited for."""
+        """Return the value of a JavaScript expression; a promise is awaited."""
         answer = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
     def until(self, expression: str) -> Any:
-        """Ask until it is true."""
+        """Evaluate an expression until it is true."""
         end = time.monotonic() + _PATIENCE_SECONDS
         waiting = f"new Promise(done => setTimeout(() => done({expression}), 50))"
         while time.monotonic() < end:
@@ -70,7 +70,7 @@ class Page:
         raise AssertionError(f"{expression} did not come true; the page says: {self.said}")
 
     def choose(self, element: str, *paths: Path) -> None:
-        """Give files to an input of files, as a user's choice or drop does."""
+        """Give files to a file input, as if the user had chosen or dropped them."""
         root = self.call("DOM.getDocument")["root"]["nodeId"]
         node = self.call("DOM.querySelector", nodeId=root, selector=f"#{element}")["nodeId"]
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path) for path in paths])
@@ -85,7 +85,7 @@ class Page:
         return self.value(f"document.getElementById({element!r}).textContent")
 
     def drawn(self, element: str) -> bytes:
-        """What a picture on the page shows, as a PNG."""
+        """Return a picture on the page as a PNG."""
         encoded = self.value(
             f"(() => {{ const image = document.getElementById({element!r});"
             "const canvas = document.createElement('canvas');"
@@ -95,7 +95,7 @@ class Page:
         return base64.b64decode(encoded.partition(",")[2])
 
     def saved(self, element: str, folder: Path) -> Path:
-        """Click on a link that saves a file; the file."""
+        """Click on a link that saves a file, and return the file's path."""
         name = self.value(f"document.getElementById({element!r}).download")
         self.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
         self.click(element)
@@ -126,7 +126,7 @@ class Page:
 
 @contextmanager
 def page(address: str, profile: Path) -> Iterator[Page]:
-    """A tab with this address, loaded."""
+    """Yield a tab that has loaded this address."""
     to_read, to_write = os.pipe()
     from_read, from_write = os.pipe()
 

@@ -1,4 +1,4 @@
-"""Hiding and revealing by coded bits, arrays in and out; and stegos that say what no honest writer says."""
+"""Hiding and revealing with coded bits, arrays in and out; and stegos that no honest writer would make."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Secret = np.ndarray | FileSecret
 
 @cache
 def keyring(passphrase: str | None = None) -> Keyring:
-    """One for all tests: a key takes a tenth of a second to derive."""
+    """One keyring for all tests: a key takes a tenth of a second to derive."""
     return Keyring(passphrase)
 
 
@@ -41,7 +41,7 @@ def hidden(
     passphrase: str | None = None,
     wishes: Wishes | None = None,
 ) -> Stego:
-    """By the method, with a salt that is always the same."""
+    """Hide with the method, under a salt that is always the same."""
     method, model = table.chosen("coded", _MODELS)
     wanted = wishes or Wishes()
     return method.hide(
@@ -52,7 +52,7 @@ def hidden(
 def revealed(
     stego_rgb: np.ndarray, *, alpha: np.ndarray | None = None, passphrase: str | None = None
 ) -> Secret:
-    """As a receiver opens it, who knows no more than the passphrase."""
+    """Open as a receiver does who knows only the passphrase."""
     method, opened = table.open_stego(stego_rgb, alpha, keyring(passphrase))
     assert method.family == "coded"
     return method.reveal(opened, _MODELS).content
@@ -64,14 +64,14 @@ def changed_pixels(cover_rgb: np.ndarray, stego_rgb: np.ndarray) -> np.ndarray:
 
 
 def head_places(pixel_count: int, passphrase: str | None = None) -> np.ndarray:
-    """(m,) indices of the pixels that the head has to itself."""
+    """(m,) indices of the pixels that are reserved for the head."""
     return head.PIXELS.draw(pixel_count, keyring(passphrase).locator(pixel_count))
 
 
 def forged(cover_rgb: np.ndarray, payload: bytes, **fields: Any) -> np.ndarray:
-    """A stego under the public key whose head says what the fields say, with a body that opens to `payload`.
+    """A stego under the public key whose head has these fields, with a body that opens to `payload`.
 
-    The head and the body's seal are those of the format, said a second time.
+    The head and the body's seal implement the format a second time.
     """
     pixels = np.ascontiguousarray(cover_rgb).reshape(-1, 3)
     subkeys, locator = keyring().keys(SALT), keyring().locator(len(pixels))

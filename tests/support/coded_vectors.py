@@ -1,4 +1,4 @@
-"""Vectors that pin how coded bits are read: frozen sets, the keyed order, stegos of the day they were made.
+"""Vectors that pin how coded bits are read: frozen sets, the keyed order, and stegos of that release.
 
 `tests/golden/test_coded.py` computes the first two anew and reads the stegos. A difference means that files
 already written cannot be read any more, so these vectors are never updated; a new format version gets its
@@ -6,7 +6,7 @@ own, made by
 
     python tests/support/coded_vectors.py tests/golden/coded-<version>
 
-What the writer makes of a payload is not pinned: it computes in floating point, and may get better.
+The writer's output is not pinned: it computes in floating point, and may improve.
 """
 
 from __future__ import annotations

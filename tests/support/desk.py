@@ -1,4 +1,4 @@
-"""A user's desk: a folder with pictures, commands run in it, and a memory of what lay there before."""
+"""A user's desk: a folder with pictures, commands run in it, and a memory of what it held before."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from stegcli.cli.app import program
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command left on the terminal."""
+    """Output and exit code of a command."""
 
     code: int
     out: str
@@ -37,7 +37,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Streams:
-    """What a command wrote, byte for byte."""
+    """Output of a command, byte for byte."""
 
     out: bytes
     err: bytes
@@ -45,7 +45,7 @@ class Streams:
 
 @dataclass
 class Desk:
-    """A folder, the current one while a test runs."""
+    """A folder, which is the current one while a test runs."""
 
     folder: Path
     inputs: dict[Path, str] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Desk:
         return Outcome(result.exit_code, result.stdout, result.stderr)
 
     def run_process(self, *args: str, prelude: str = "", env: dict[str, str] | None = None) -> Outcome:
-        """Run a command in a process of its own, after a few lines of Python."""
+        """Run a command in a new process, after a few lines of Python."""
         done = subprocess.run(
             command(*args, prelude=prelude),
             cwd=self.folder,
@@ -91,13 +91,13 @@ class Desk:
         return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def streams(self, *args: str, stdin: bytes | None = None) -> Streams:
-        """Run a command in a process of its own that must end well, with bytes in and out."""
+        """Run a command in a new process that must succeed, with bytes in and out."""
         done = subprocess.run(command(*args), cwd=self.folder, input=stdin, capture_output=True, timeout=120)
         assert done.returncode == 0, done.stderr.decode()
         return Streams(done.stdout, done.stderr)
 
     def refuses(self, code: int, *args: str, words: str = "", process: str | None = None) -> Outcome:
-        """Run a command that must fail: this code, one line of reason, one of cure, nothing left behind."""
+        """Run a command that must fail: this code, one line of reason, one of advice, nothing left behind."""
         before = sorted(self.folder.rglob("*"))
         outcome = self.run(*args) if process is None else self.run_process(*args, prelude=process)
         assert outcome.code == code, outcome

@@ -5,7 +5,7 @@ cannot be read any more, so these vectors are never updated; a new format versio
 
     python tests/support/format_vectors.py tests/golden/format-<version>
 
-What a later program writes besides, under the same version, has a folder beside it: `format-1-groups` pins
+What later releases also write under the same version has a folder beside it: `format-1-groups` pins
 parities of groups of pixels, and maps of which not all planes are sent; `format-1-joint` the channel in which
 four symbols share their pixels; `format-1-run` the keys of files that were hidden in a run of many.
 """
@@ -48,11 +48,11 @@ STEGOS = {"keyed": ("correct horse", 1), "public": (None, 4)}
 GROUPED = {"grouped": ("correct horse", 16, 12), "coarse": (None, 64, 4)}
 """Name -> passphrase, spread, planes."""
 JOINT = {"shared": ("correct horse", 5, 64), "sparse": (None, 40, 8)}
-"""Likewise."""
+"""Name -> passphrase, spread, planes."""
 
 
 def digest(values: np.ndarray) -> dict[str, Any]:
-    """The first eight values, to look at, and a hash of all of them as little-endian int64."""
+    """The first eight values, for reading, and a hash of all of them as little-endian int64."""
     flat = values.astype("<i8").ravel()
     return {
         "first": flat[:8].tolist(),
@@ -183,7 +183,7 @@ def group_vectors() -> dict[str, Any]:
 
 
 def make_grouped(name: str) -> tuple[np.ndarray, dict[str, Any]]:
-    """As `make_stego`, with parities of groups and some planes of a map."""
+    """Like `make_stego`, with parities of groups and some planes of a map."""
     passphrase, spread, sent = GROUPED[name]
     cover = handmade_cover(240, 200)
     group = group_size(cover[..., 0].size, spread)
@@ -193,13 +193,13 @@ def make_grouped(name: str) -> tuple[np.ndarray, dict[str, Any]]:
 
 
 def joint_vectors() -> dict[str, Any]:
-    """What each slot of a block adds to each symbol, and the keystream that comes on top."""
+    """What each slot of a block adds to each symbol, and the keystream that is added to it."""
     subkeys = keys.derive("correct horse", SALT)
     return {"multipliers": joint.MULTIPLIERS.tolist(), "pad": digest(joint.pad(1000, subkeys))}
 
 
 def make_joint(name: str) -> tuple[np.ndarray, dict[str, Any]]:
-    """As `make_grouped`, four symbols to a block."""
+    """Like `make_grouped`, with four symbols to a block."""
     passphrase, spread, sent = JOINT[name]
     cover = handmade_cover(240, 200)
     group = group_size(cover[..., 0].size, channel.JOINT.reach(spread))
@@ -209,7 +209,7 @@ def make_joint(name: str) -> tuple[np.ndarray, dict[str, Any]]:
 
 
 def run_vectors() -> dict[str, Any]:
-    """The keys of a file whose salt begins as those of a whole run do."""
+    """The keys of a file whose salt begins like those of a whole run."""
     vectors: dict[str, Any] = {}
     for name, passphrase in PASSPHRASES.items():
         master = keys.derive_run(passphrase, SALT[: keys.RUN_BYTES])
@@ -223,7 +223,7 @@ def run_vectors() -> dict[str, Any]:
 
 
 def make_of_run(name: str) -> tuple[np.ndarray, dict[str, Any]]:
-    """As `make_stego`, under the keys of a run."""
+    """Like `make_stego`, under the keys of a run."""
     passphrase, spread = STEGOS[name]
     master = keys.derive_run(passphrase, SALT[: keys.RUN_BYTES])
     sizes = {"secret_height": 120, "secret_width": 132, "hidden_height": 30, "hidden_width": 33}

@@ -1,4 +1,4 @@
-"""Fuzzing that counts: how many cases each target gets, how many it got, and what an error must be."""
+"""Fuzzing with counts: how many cases each target gets, how many ran, and what an error must be."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["EXAMPLES", "SEEN", "fuzz", "sound"]
 EXAMPLES = int(os.environ.get("STEGCLI_FUZZ", "15"))
 """Cases of a target that costs next to nothing; `make fuzz` sets it, ordinary runs take a few."""
 FEWEST = 5
-"""Cases of the dearest target."""
+"""Cases of the most expensive target."""
 SEEN: Counter[str] = Counter()
 """Cases that ran in this process, by the name of the test."""
 
@@ -36,12 +36,12 @@ _PROFILE = settings(
 def fuzz(
     *strategies: st.SearchStrategy[Any], share: float = 1.0
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Let a test run on many cases, drawn for its last parameters; a decorator.
+    """Run a test on many cases, which are drawn for its last parameters; a decorator.
 
     Args:
-        strategies: one for each of them.
-        share: of EXAMPLES that it gets. Targets that reveal whole pictures take a thousand times as long as
-            those that read a header.
+        strategies: one for each of these parameters.
+        share: share of EXAMPLES that the test gets. Targets that reveal whole pictures take a thousand times
+            as long as those that read a header.
     """
 
     def around(test: Callable[..., None]) -> Callable[..., None]:
@@ -58,7 +58,7 @@ def fuzz(
 
 
 def sound(error: StegError) -> None:
-    """One of ours on purpose, with something to say on one line."""
+    """Check that an error is a deliberate one of the program's, with a message of one line."""
     assert error.kind != "bug", error.message
     assert error.message
     assert "\n" not in error.message

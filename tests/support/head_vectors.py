@@ -5,7 +5,7 @@ written cannot be read any more, so these vectors are never updated; a new forma
 
     python tests/support/head_vectors.py tests/golden/coded-head-<version>
 
-Stegos are not compared byte for byte: costs may change, and what is read may not.
+Stegos are not compared byte for byte: costs may change, but what is read must not.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ STEGOS: dict[str, tuple[str | None, np.ndarray | FileSecret]] = {
 
 
 def head_vectors() -> dict[str, Any]:
-    """Bytes, sealed bytes, places of the head under each passphrase, and the marks by which it is read."""
+    """Bytes, sealed bytes, positions of the head under each passphrase, and the marks by which it is read."""
     found: dict[str, Any] = {"bytes": {name: each.to_bytes().hex() for name, each in HEADS.items()}}
     for name, passphrase in PASSPHRASES.items():
         ring = keyring(passphrase)

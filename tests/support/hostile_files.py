@@ -1,4 +1,4 @@
-"""Files that nobody should be able to hurt the program with, made by code."""
+"""Files that must not be able to harm the program, made by code."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def garbage() -> bytes:
 
 
 def garbage_inside(pixels: np.ndarray) -> bytes:
-    """A right header, then noise."""
+    """A valid header, then noise."""
     whole = png_bytes(pixels)
     return whole[:64] + garbage()
 
 
 def header_bomb(side: int = 100_000) -> bytes:
-    """A PNG of a few bytes that claims side x side pixels."""
+    """A PNG of a few bytes that claims to have side x side pixels."""
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 1000)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)
@@ -60,12 +60,12 @@ def _chunk(name: bytes, data: bytes) -> bytes:
 
 
 def png_with(content: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG with more chunks, before its pixels."""
+    """A PNG with more chunks before its pixels."""
     return _with(content, b"IDAT", chunks)
 
 
 def png_ending_with(content: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG with more chunks, after its pixels."""
+    """A PNG with more chunks after its pixels."""
     return _with(content, b"IEND", chunks)
 
 
@@ -84,7 +84,7 @@ def without_palette(pixels: np.ndarray) -> bytes:
 
 
 def tiff(pages: list[tuple[np.ndarray, int, dict[int, int]]], order: str = "<") -> bytes:
-    """A TIFF of (samples, bits, further tags): gray, or RGB if there are three axes; not compressed.
+    """An uncompressed TIFF of (samples, bits, further tags): gray, or RGB if there are three axes.
 
     Samples of 12 bits are packed; wider ones are written in the file's order of bytes.
     """
@@ -118,7 +118,7 @@ def _packed(samples: np.ndarray, bits: int, order: str) -> bytes:
 
 
 def many_scans(pixels: np.ndarray, count: int) -> bytes:
-    """A progressive JPEG that says its last scan `count` times more."""
+    """A progressive JPEG that repeats its last scan `count` times."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", progressive=True)
     whole = buffer.getvalue()
@@ -127,7 +127,7 @@ def many_scans(pixels: np.ndarray, count: int) -> bytes:
 
 
 def boxes(*brands: bytes) -> bytes:
-    """The start of a file of HEIC's kind: the box that names its brands."""
+    """The start of a HEIC file: the box that names its brands."""
     return (
         struct.pack(">I", 16 + 4 * (len(brands) - 1)) + b"ftyp" + brands[0] + bytes(4) + b"".join(brands[1:])
     )

@@ -1,4 +1,4 @@
-"""A server that speaks the routes of the Hugging Face Hub that its own client uses, and fails as asked."""
+"""A server with the routes of the Hugging Face Hub that its own client uses; it fails on request."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ FIRST = "0123456789abcdef0123456789abcdef01234567"
 
 @dataclass
 class Hub:
-    """What lies on the server, and how it behaves.
+    """Content of the server, and how it behaves.
 
     Attributes:
         repos: name -> commit -> path -> content.
-        private: repositories for which a token is needed.
+        private: repositories that require a token.
         break_after: bytes of a file after which the connection is cut, that many times.
         asked: method and path of every request, with its Range.
     """
@@ -37,14 +37,14 @@ class Hub:
     url: str = ""
 
     def put(self, name: str, files: dict[str, bytes]) -> str:
-        """One more commit of a repository."""
+        """Add a commit to a repository."""
         commits = self.repos.setdefault(name, {})
         commit = f"{int(FIRST, 16) + len(commits):040x}"
         commits[commit] = files
         return commit
 
     def settings(self, home: Any) -> dict[str, str]:
-        """Environment in which the client asks this server and keeps what it gets in `home`."""
+        """Environment in which the client uses this server and keeps its files in `home`."""
         return {
             "HF_ENDPOINT": self.url,
             "HF_HOME": str(home),
@@ -194,7 +194,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(rest)
 
     def _allowed(self, name: str) -> dict[str, dict[str, bytes]] | None:
-        """The repository's commits; answered here if there is none, or none for who asks."""
+        """Return the repository's commits; if it does not exist or is private, send the error."""
         keyed = self.headers.get("Authorization") == f"Bearer {TOKEN}"
         if name not in self.hub.repos or (name in self.hub.private and not keyed):
             self._json({"error": "Invalid username or password."}, 404 if keyed else 401, "RepoNotFound")

@@ -1,4 +1,4 @@
-"""JPEG files of every kind that a test needs, made by Pillow and, where it cannot, by hand."""
+"""JPEG files of every kind that a test needs, made by Pillow or, where it cannot, by hand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EOI = b"\xff\xd9"
 
 
 def jpeg_bytes(pixels: np.ndarray, **options: Any) -> bytes:
-    """(H, W) or (H, W, 3) uint8 as a JPEG file; options as Pillow's."""
+    """(H, W) or (H, W, 3) uint8 as a JPEG file; options are Pillow's."""
     return saved(Image.fromarray(pixels), **options)
 
 
@@ -24,7 +24,7 @@ def saved(image: Image.Image, **options: Any) -> bytes:
 
 
 def luma_of(data: bytes) -> np.ndarray:
-    """(H, W) int64 luma as libjpeg decodes it, chroma left out."""
+    """(H, W) int64 luma as libjpeg decodes it, without chroma."""
     with Image.open(io.BytesIO(data)) as image:
         image.draft("L", image.size)
         return np.asarray(image).astype(np.int64)
@@ -35,12 +35,12 @@ def segment(marker: int, body: bytes) -> bytes:
 
 
 def after_start(data: bytes, inserted: bytes) -> bytes:
-    """With more bytes behind SOI."""
+    """The file with more bytes behind SOI."""
     return data[:2] + inserted + data[2:]
 
 
 def place_of(data: bytes, marker: int) -> int:
-    """Where the first segment with this marker begins."""
+    """Position of the first segment with this marker."""
     place = 2
     while data[place + 1] != marker:
         place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
@@ -48,13 +48,13 @@ def place_of(data: bytes, marker: int) -> int:
 
 
 def with_marker(data: bytes, marker: int, other: int) -> bytes:
-    """The same with one marker in place of another."""
+    """The file with one marker in place of another."""
     place = place_of(data, marker) + 1
     return data[:place] + bytes((other,)) + data[place + 1 :]
 
 
 def with_size(data: bytes, height: int, width: int) -> bytes:
-    """The same with another size in its frame header."""
+    """The file with another size in its frame header."""
     place = place_of(data, 0xC0) + 5
     return data[:place] + struct.pack(">HH", height, width) + data[place + 4 :]
 
@@ -67,7 +67,7 @@ def flat_gray(scan: bytes) -> bytes:
 
 
 def multi_picture(first: bytes, second: bytes, order: str) -> bytes:
-    """Two pictures in one file, with an index as CIPA DC-007 has it; `order` is ">" or "<"."""
+    """Two pictures in one file, with an index as in CIPA DC-007; `order` is ">" or "<"."""
     mark = {">": b"MM\0*", "<": b"II*\0"}[order]
 
     def index(size: int, offset: int) -> bytes:

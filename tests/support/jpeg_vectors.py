@@ -5,7 +5,7 @@ more, so it is never updated; a new format version gets its own, made by
 
     python tests/support/jpeg_vectors.py tests/golden/coded-jpeg-<version>
 
-What the writer makes of a payload is not pinned: its prices are floating-point numbers, and may get better.
+The writer's output is not pinned: its prices are floating-point numbers, and may improve.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ COUNTS = (4096, 63 * 12 * 17, 2_000_000)
 
 
 def place_vectors() -> dict[str, Any]:
-    """Which coefficients a head lies in."""
+    """Which coefficients contain a head."""
     return {
         str(count): digest(head.COEFFICIENTS.draw(count, keys.derive_locator("correct horse", count)))
         for count in COUNTS

@@ -1,4 +1,4 @@
-"""What somebody sees of a PNG who looks at no pixel: chunks, the zlib header, filters. Read by hand."""
+"""What can be seen of a PNG without its pixels: chunks, the zlib header, filters; parsed by hand."""
 
 from __future__ import annotations
 

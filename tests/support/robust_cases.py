@@ -1,4 +1,4 @@
-"""Covers, secrets and keys of the tests of `robust`, and stegos that say what no honest writer says."""
+"""Covers, secrets and keys of the tests of `robust`, and stegos that no honest writer would make."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Secret = np.ndarray | FileSecret
 
 @cache
 def keyring(passphrase: str | None = None) -> Keyring:
-    """One for all tests: a key takes a tenth of a second to derive."""
+    """One keyring for all tests: a key takes a tenth of a second to derive."""
     return Keyring(passphrase)
 
 
@@ -50,7 +50,7 @@ def secret(side: int = 32) -> np.ndarray:
 def hidden(
     cover: Cover | np.ndarray, content: Secret, *, passphrase: str | None = None, **wishes: Any
 ) -> Stego:
-    """By the method, with a salt that is always the same."""
+    """Hide with the method, under a salt that is always the same."""
     method, model = table.chosen("robust", MODELS)
     carrier = cover if isinstance(cover, Cover) else Cover(cover)
     return method.hide(Job(carrier, content, MODELS, model, keyring(passphrase), Wishes(**wishes), SALT))
@@ -69,7 +69,7 @@ def large_stego() -> Stego:
 
 
 def revealed(rgb: np.ndarray, jpeg: bytes | None = None, *, passphrase: str | None = None) -> Secret:
-    """As a receiver opens it, who knows no more than the passphrase."""
+    """Open as a receiver does who knows only the passphrase."""
     method, opened = table.open_stego(rgb, None, keyring(passphrase), jpeg)
     assert method.family == "robust"
     return method.reveal(opened, MODELS).content
@@ -86,7 +86,7 @@ def decoded(file: bytes) -> np.ndarray:
 
 
 def resized(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """To (height, width)."""
+    """Resize to (height, width)."""
     return np.asarray(Image.fromarray(rgb).resize((size[1], size[0]), Image.Resampling.LANCZOS))
 
 
@@ -99,9 +99,9 @@ def forged(
     shape: tuple[int, int] | None = None,
     body: bytes | None = None,
 ) -> np.ndarray:
-    """A stego under the public key whose sturdy head says what the arguments say.
+    """A stego under the public key whose sturdy head has the fields of the arguments.
 
-    Its body, if there is one, is written where it belongs, sealed or not.
+    Its body, if there is one, is written where the head says, sealed or not.
     """
     carrier = PixelsCarrier(cover_rgb)
     locator, keys = keyring().locator(0), keyring().keys(sturdy.whole_salt(SALT[:8]))

@@ -1,4 +1,4 @@
-"""Vectors that pin how `robust` is read: graphs of codes, orders, dithers, heads; stegos of that day.
+"""Vectors that pin how `robust` is read: graphs of codes, orders, dithers, heads; stegos of that release.
 
 `tests/golden/test_robust.py` computes the first four anew and opens the stegos, one as it was written and one
 that was recompressed. A difference means that files already written cannot be read any more, so these vectors
@@ -6,7 +6,7 @@ are never updated; a new format version gets its own, made by
 
     python tests/support/robust_vectors.py tests/golden/robust-<version>
 
-What the writer makes of a secret is not pinned: it computes in floating point, and may get better.
+The writer's output is not pinned: it computes in floating point, and may improve.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from stegcli.envelope import sturdy
 from stegcli.envelope.sturdy import SturdyHead
 
 CODES = [(1, 4), (96, 1000), (160, 300), (1736, 3900), (5000, 7000), (12_000, 14_000), (16_384, 33_000)]
-"""Bits of the message, places: of every shape of graph some."""
+"""Bits of the message, places: some for every shape of graph."""
 GROUNDS = [(100, 3, 60), (1000, 8, 35), (3000, 12, 75)]
 """Blocks, frequencies, quality."""
 HEADS = [SturdyHead(60, 8, 2600, 120, 160), SturdyHead(100, 63, 1, 1, 4095)]

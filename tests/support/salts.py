@@ -1,4 +1,4 @@
-"""Salts in a fixed order, in the place of the system's random bytes."""
+"""Salts in a fixed order, in place of the system's random bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stegcli.methods.robust import fitting
 from stegcli.methods.robust import method as robust
 
 SALTED = (phase, isgan, pixels, jpeg, robust, fitting, several)
-"""Modules that draw salts, or bytes to try with, by the name `urandom`."""
+"""Modules that draw salts, or bytes for trials, through the name `urandom`."""
 
 
 class Draws:

@@ -17,7 +17,7 @@ STEPS = np.array([(r, g, b) for r in (-1, 0, 1) for g in (-1, 0, 1) for b in (-1
 
 
 def keys(seed: int) -> Keys:
-    """Different ones for each seed."""
+    """Keys, different ones for each seed."""
     header, keystream, permutation = (
         hashlib.sha256(f"{seed} {name}".encode()).digest() for name in ("header", "keystream", "permutation")
     )
@@ -25,7 +25,7 @@ def keys(seed: int) -> Keys:
 
 
 def payload(size: int, seed: int = 0) -> bytes:
-    """`size` bytes like a ciphertext's, the same on every machine."""
+    """`size` bytes that look like ciphertext, the same on every machine."""
     key = hashlib.sha256(f"{seed} payload".encode()).digest()
     return words32(key, -(-size // 4)).astype("<u4").tobytes()[:size]
 
@@ -45,19 +45,19 @@ def pixels(kind: str, count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def costs(count: int, rng: np.random.Generator, spread: float = 1.5) -> np.ndarray:
-    """(count,) float32, spread as HILL's are."""
+    """(count,) float32, distributed like HILL's costs."""
     return rng.lognormal(0, spread, count).astype(np.float32)
 
 
 def precision(rng: np.random.Generator) -> np.ndarray:
-    """(3, 3) positive definite, of trace 3, of channels that share much of their noise."""
+    """(3, 3) positive definite, of trace 3, for channels that share much of their noise."""
     noise = rng.normal(size=(200, 1)) + 0.5 * rng.normal(size=(200, 3))
     inverse = np.linalg.inv(noise.T @ noise)
     return inverse * 3 / np.trace(inverse)
 
 
 def ideal_bits(prices: np.ndarray, spent: float) -> float:
-    """(n, steps) prices of what each value may do -> the most bits that an expected price `spent` carries."""
+    """(n, steps) prices of each value's steps -> the most bits that an expected price `spent` carries."""
 
     def chances(lam: float) -> np.ndarray:
         weights = np.exp(-lam * prices)
@@ -68,16 +68,17 @@ def ideal_bits(prices: np.ndarray, spent: float) -> float:
 
 
 def entropy(chances: np.ndarray) -> float:
-    """(n, steps) probabilities -> bits."""
+    """(n, steps) probabilities -> entropy in bits."""
     return float(-(chances * np.log2(np.maximum(chances, 1e-300))).sum())
 
 
 def reader_by_the_rules(
     values: np.ndarray, marks: Marks, order: np.ndarray, exponents: list[tuple[int, int]]
 ) -> list[int]:
-    """The format, said a second time, bit by bit: what each layer's blocks carry, as `syndrome` lists it.
+    """The format, implemented again, bit by bit: what each layer's blocks carry, as `syndrome` lists it.
 
-    `order`: (samples,) where each sample is among the values. `exponents`: of each group, and its blocks.
+    `order`: (samples,) position of each sample among the values. `exponents`: exponent and number of blocks
+    of each group.
     """
     message, start = [], 0
     samples = values[order].tolist()
@@ -99,7 +100,7 @@ def message_bits(rate: int, exponent: int) -> int:
 
 
 def frozen_positions(exponent: int, count: int, shape: int) -> list[int]:
-    """The two-parameter recursion in Python's integers, as `polar.frozen_set` says it."""
+    """The two-parameter recursion in Python's integers, as `polar.frozen_set` describes it."""
     one = 2**31
     z = count * one // 2**exponent
     e = z * (15 - shape) // 15

@@ -1,6 +1,6 @@
-"""What long runs of fuzzing and chaos did, as a file: tests count, pytest's reports carry it, this writes it.
+"""A file with what long runs of fuzzing and chaos did: tests count, pytest's reports carry the counts.
 
-With `pytest-xdist` tests run in other processes; what `tally` notes travels with the report of a test.
+With `pytest-xdist`, tests run in other processes; what `tally` records is sent with the report of a test.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ _NOTE = "tally"
 
 
 def tally(request: pytest.FixtureRequest, **counts: int) -> None:
-    """Note how many there were of what, for the test that runs."""
+    """Record counts by name for the test that is running."""
     request.node.user_properties.append((_NOTE, counts))
 
 
 @dataclass
 class Tallies:
-    """What came in so far.
+    """The counts received so far.
 
     Attributes:
         what: "fuzz" or "chaos".
-        command: how to do it again.
-        path: the file to write; None for none. `make` says it in STEGCLI_TALLY.
-        commit: of the code, when the run began.
-        rows: by name of the test.
+        command: command that repeats the run.
+        path: file to write, or None; `make` sets it in STEGCLI_TALLY.
+        commit: commit of the code when the run began.
+        rows: name of the test -> its counts.
     """
 
     what: str
@@ -45,7 +45,7 @@ class Tallies:
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def take(self, report: pytest.TestReport) -> None:
-        """One report of one stage of a test."""
+        """Take in a report of one stage of a test."""
         row = self.rows.setdefault(report.nodeid.rpartition("::")[2], {"failed": 0, "seconds": 0.0})
         for name, counts in report.user_properties:
             if name == _NOTE:
@@ -54,7 +54,7 @@ class Tallies:
         row["seconds"] = round(row["seconds"] + report.duration, 2)
 
     def write(self, session: pytest.Session) -> None:
-        """At the end of all, in the process that the user started."""
+        """Write the file at the end, in the process that the user started."""
         if not self.path or hasattr(session.config, "workerinput"):
             return
         values = {

@@ -1,14 +1,14 @@
-"""What a page of the manual shows of a terminal, run again: the same words, and figures near those.
+"""Terminal sessions of the manual, run again: they must print the same words, and figures near those.
 
-A page has preparations (```python) and sessions (```console): lines that begin with "$ " are commands, the
-lines below them what they say on both streams. Preparations before the first heading of the second order are
+A page has preparations (```python) and sessions (```console): lines that begin with "$ " are commands, and
+the lines below them are their output on both streams. Preparations before the first second-level heading are
 made in every session's folder. A comment before a session says where it can be run:
 
     <!-- with ray -->        only where this module can be imported
     <!-- without ray -->     and only where it cannot
 
-A line "..." stands for any lines. A third kind of block, ```page, is what somebody does on the page of
-`stegcli ui`, a line for each step; `tests/ui` does it.
+A line "..." stands for any lines. A third kind of block, ```page, lists what a user does on the page of
+`stegcli ui`, one step per line; `tests/ui` runs it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["Block", "Shell", "Step", "alike", "chapters", "differences", "rewrit
 
 MARK = "--told-and-ended-with "
 NEAR = 0.02
-"""Share by which a figure may differ: libraries round as they like."""
+"""Share by which a figure may differ, since libraries round differently."""
 _BLOCK = re.compile(r"(?:<!-- (with|without) (\w+) -->\n+)?```(console|python|page)\n(.*?)```", re.DOTALL)
 _NUMBER = re.compile(r"(\d+(?:,\d{3})+|\d+\.\d+|\d+)")
 _HEX = re.compile(r"(?<![0-9a-f])[0-9a-f]{40,64}(?![0-9a-f])|(?<=run-)[0-9a-f]{8}\b")
@@ -38,7 +38,7 @@ _TIME = re.compile(
 
 @dataclass(frozen=True)
 class Step:
-    """One command and what it is said to say."""
+    """One command, and the output that the page gives for it."""
 
     command: str
     told: str
@@ -46,12 +46,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced piece of a page.
+    """A fenced block of a page.
 
     Attributes:
         kind: "console", "python" or "page".
-        text: between its fences.
-        needs: a module that must be there, or, with a "!" before it, must not.
+        text: text between its fences.
+        needs: a module that must be installed, or, with a "!" before it, must not be.
     """
 
     kind: str
@@ -60,13 +60,13 @@ class Block:
 
     @property
     def runs_here(self) -> bool:
-        """Whether what it needs is there."""
+        """Whether what it needs is available."""
         absent = self.needs.startswith("!")
         return not self.needs or (find_spec(self.needs.lstrip("!")) is None) == absent
 
     @property
     def steps(self) -> list[Step]:
-        """Of a console: commands in order."""
+        """Commands of a console block, in order."""
         found = []
         for part in re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]:
             command, _, told = part.partition("\n")
@@ -75,7 +75,7 @@ class Block:
 
 
 def chapters(page: str) -> dict[str, list[Block]]:
-    """Heading -> its blocks, those before the first heading in front."""
+    """Heading -> its blocks, after those that come before the first heading."""
     first, *rest = re.split(r"^## ", page, flags=re.MULTILINE)
     common = _blocks(first)
     found = {part.partition("\n")[0]: common + _blocks(part) for part in rest}
@@ -91,12 +91,12 @@ def _blocks(text: str) -> list[Block]:
 
 @dataclass
 class Shell:
-    """A bash in a folder, in which `stegcli` and `python` are this interpreter's.
+    """A bash in a folder, in which `stegcli` and `python` use this interpreter.
 
     Attributes:
-        folder: where it begins.
-        tools: where the two commands are put.
-        settings: more of its environment.
+        folder: folder in which it starts.
+        tools: folder for the two commands.
+        settings: further environment variables.
     """
 
     folder: Path
@@ -135,7 +135,7 @@ class Shell:
         self.bash.communicate()
 
     def run(self, command: str) -> tuple[str, int]:
-        """What it says on both streams, and its exit code, which `$?` holds for the next one."""
+        """Run a command; return its output on both streams, and its exit code, which `$?` then has."""
         assert self.bash.stdin is not None
         assert self.bash.stdout is not None
         self.bash.stdin.write(f"{{ {command}\n}} </dev/null\ncode=$?; echo '{MARK}'$code; (exit $code)\n")
@@ -149,7 +149,7 @@ class Shell:
         raise AssertionError(f"the shell ended: {''.join(said)}")
 
     def prepare(self, script: str) -> None:
-        """Run Python in the folder: in this process, which has imported already what it takes."""
+        """Run Python in the folder: in this process, which has already imported what it takes."""
         before = Path.cwd()
         os.chdir(self.folder)
         try:
@@ -159,7 +159,7 @@ class Shell:
 
 
 def differences(told: str, said: str) -> list[str]:
-    """Lines that are not alike."""
+    """Return the lines that differ."""
     wanted, got = told.splitlines(), said.splitlines()
     if "..." in wanted:
         cut = wanted.index("...")
@@ -173,20 +173,20 @@ def differences(told: str, said: str) -> list[str]:
 
 
 def alike(shown: str, said: str) -> bool:
-    """Whether two lines have the same words, and figures that are near each other."""
+    """Whether two lines have the same words, and figures that are close to each other."""
     parts = [_NUMBER.split(_TIME.sub("#", _HEX.sub("HEX", line.rstrip()))) for line in (shown, said)]
     return len(parts[0]) == len(parts[1]) and all(map(_near, *parts))
 
 
 def _near(one: str, other: str) -> bool:
-    """The same word or whole number, or a figure that is nearly that."""
+    """Whether two words are the same, or figures that are close to each other."""
     if "." in one and "." in other and _NUMBER.fullmatch(one) and _NUMBER.fullmatch(other):
         return abs(float(one) - float(other)) <= NEAR * max(abs(float(one)), 1.0)
     return " ".join(one.split()) == " ".join(other.split())
 
 
 def rewritten(page: str, said: dict[tuple[str, str], list[str]]) -> str:
-    """The page with what was said, by text of the block and command, where it shows something else."""
+    """Return the page with the actual output, by text of the block and command, where it differs."""
 
     def block(match: re.Match[str]) -> str:
         steps = Block(match[3], match[4]).steps if match[3] == "console" else []

@@ -16,7 +16,7 @@ collect_ignore_glob = ["test_*.py"] if find_spec("torch") is None else []
 
 @pytest.fixture(autouse=True)
 def _same_weights_in_every_run() -> None:
-    """What a test draws depends on no test before it."""
+    """Seed random numbers, so that what a test draws depends on no test before it."""
     import torch
 
     torch.manual_seed(0)
@@ -50,7 +50,7 @@ def album(tmp_path_factory: pytest.TempPathFactory, photograph: Callable[[int], 
 
 @pytest.fixture(scope="session")
 def put_covers(photograph: Callable[[int], np.ndarray]) -> Callable[[Path, int], Path]:
-    """Folder, count -> the folder, with so many JPEGs of the smallest size that makes a cover for the lab."""
+    """Folder, count -> the folder, with that many JPEGs of the smallest size that the lab accepts."""
 
     def put(folder: Path, count: int) -> Path:
         for number in range(count):

@@ -1,4 +1,4 @@
-"""A campaign of seconds: begun, interrupted, resumed on another machine, listed, packed."""
+"""A campaign of seconds: started, interrupted, resumed on another machine, listed, packed."""
 
 import json
 import logging
@@ -249,7 +249,7 @@ def test_a_table_is_measured_in_its_jobs_folder(tmp_path, monkeypatch):
 
 
 def test_the_programs_own_list_can_be_trained():
-    """Every recipe reads with its changes, and what jobs begin with is there."""
+    """Every recipe can be read with its changes, and the starting points of all jobs exist."""
     from stegcli.models import store
 
     listed = jobs.read()

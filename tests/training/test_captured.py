@@ -1,4 +1,4 @@
-"""What a captured step needs of the optimisers; capturing itself needs a card."""
+"""What a captured step requires of the optimisers; capturing itself needs a GPU."""
 
 import pytest
 import torch

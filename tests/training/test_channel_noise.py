@@ -1,4 +1,4 @@
-"""The channel that the codec trains on is the one that it will meet."""
+"""The channel on which the codec is trained is the one that it will meet."""
 
 import numpy as np
 import pytest

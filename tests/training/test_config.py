@@ -1,4 +1,4 @@
-"""Recipes: what is read, what is refused, and in which words."""
+"""Recipes: what is accepted, what is refused, and with which message."""
 
 from pathlib import Path
 

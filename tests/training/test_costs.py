@@ -1,4 +1,4 @@
-"""The learned costs: network, simulated channel, game, export."""
+"""The learned costs: network, simulated channel, adversarial training, export."""
 
 import re
 import subprocess
@@ -59,7 +59,7 @@ def tensors(photograph, count=2, side=64):
 
 
 def moved_network():
-    """One that corrects, as a trained one does."""
+    """A network that corrects costs, as a trained one does."""
     network = CostNetwork().eval()
     with torch.no_grad():
         network.last.weight.normal_(std=0.1, generator=generator())
@@ -93,7 +93,7 @@ def test_no_correction_leaves_its_bounds():
 
 @pytest.mark.parametrize("spread", [2, 4, 16])
 def test_the_simulated_channel_writes_as_the_channel_does(photograph, spread):
-    """As many pixels, as dear ones, by steps of the same sizes."""
+    """As many pixels change, equally expensive ones, by steps of the same sizes."""
     cover = np.concatenate([photograph(number) for number in range(8)]).clip(2, 253)
     cost = hill_cost(luma.luma_levels(cover))
     pixels, symbols = cover.reshape(-1, 3), cover.shape[0] * cover.shape[1] // spread
@@ -128,7 +128,7 @@ def test_each_group_changes_one_pixel_at_most_and_says_which(photograph):
 
 
 def test_chances_are_those_of_the_choices():
-    """One group of two pixels, the second dearer by one temperature."""
+    """One group of two pixels, of which the second is more expensive by one temperature."""
     from stegcli.training.costs.simulated_channel import TEMPERATURE
 
     cover = torch.full((2000, 3, 1, 2), 100.0)
@@ -153,7 +153,7 @@ def test_rewards_are_what_the_loss_would_gain(photograph):
 
 
 def test_costs_rise_where_the_judge_looks(photograph, covers):
-    """The reward alone, without a judge: changes in the left half are punished, and leave it."""
+    """The reward alone, without a judge: changes in the left half are punished, and become rare."""
     recipe = tiny(covers, judge_first=0, learning_rate=3e-3)
     task = CostTask(recipe, CPU)
     cover, log_costs = tensors(photograph)

@@ -1,4 +1,4 @@
-"""Where pictures are found, and who is held out."""
+"""Where pictures are found, and which are held out."""
 
 import tarfile
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.train
 
 @pytest.fixture
 def faces(tmp_path):
-    """20 people with three pictures each, as LFW's folder."""
+    """20 people with three pictures each, as in LFW's folder."""
     for person in range(20):
         for number in range(3):
             path = (

@@ -41,7 +41,7 @@ def archive(mode="w:gz", inside="lfw_funneled", extra=()):
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `content`; breaks off after `cut` bytes of each of the first `breaks` answers."""
+    """Serves `content`; each of the first `breaks` answers ends after `cut` bytes."""
 
     daemon_threads = True
 
@@ -100,7 +100,7 @@ def server():
 
 @pytest.fixture
 def source(server, tmp_path, monkeypatch):
-    """LFW comes from the local server, into a cache of its own; no data set is in the current folder."""
+    """LFW comes from the local server, into its own cache; no data set is in the current folder."""
     checksum = "sha256:" + hashlib.sha256(server.content).hexdigest()
     source = downloads.Archive(server.url, checksum, "lfw-funneled.tgz", "https://lfw.example")
     monkeypatch.setitem(downloads.SOURCES, "lfw", source)
@@ -198,7 +198,7 @@ def test_a_transfer_without_end_does_not_fill_the_disk(source, server, monkeypat
 
 
 def test_lfw_is_to_be_had_elsewhere_when_its_mirror_fails():
-    """Its own page is gone: the hint must not send anybody there."""
+    """Its own page is gone, so the hint must not send anybody there."""
     lfw = downloads.SOURCES["lfw"]
     assert "umass.edu" not in lfw.url + lfw.terms
     assert lfw.terms != lfw.url
@@ -231,7 +231,7 @@ def test_a_damaged_archive_of_the_users(source, server, tmp_path):
 
 
 def hostile(*members, mode="w:gz"):
-    """A tar file of (name, type, what else its header says)."""
+    """A tar file of (name, type, further header fields)."""
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode=mode) as tar:
         for name, kind, header in members:

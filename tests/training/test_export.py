@@ -83,7 +83,7 @@ def test_weights_are_stored_as_halves(codec, weights):
 
 
 class Noisy(torch.nn.Module):
-    """Gives another answer each time."""
+    """Returns another answer each time."""
 
     def forward(self, x):
         return x + torch.rand(()).item()

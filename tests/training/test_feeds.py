@@ -1,4 +1,4 @@
-"""Batches: functions of seed and step, shared out among processes."""
+"""Batches: functions of seed and step, divided among processes."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""A gradient that is not a number moves nothing, in every task that trains."""
+"""A gradient that is not finite changes nothing, in every task that trains."""
 
 import math
 

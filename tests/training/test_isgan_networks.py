@@ -1,4 +1,4 @@
-"""Tables 1 to 3 as code, and what export and tiling rely on."""
+"""Tables 1 to 3 as code, and the properties on which export and tiling rely."""
 
 import pytest
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.train
 
 
 def output_sizes(network, layers, picture):
-    """(C, H, W) or (C,) that each of `layers` puts out for one picture."""
+    """Return the output shape of each of `layers`, (C, H, W) or (C,), for one picture."""
     sizes = []
     handles = [
         layer.register_forward_hook(lambda _m, _i, out: sizes.append(tuple(out.shape[1:])))
@@ -35,7 +35,7 @@ def weights(network):
 
 
 def randomise_statistics(network):
-    """Running statistics and affine weights as after a training."""
+    """Set running statistics and affine weights as after a training."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.uniform_(-1, 1)

@@ -1,4 +1,4 @@
-"""The bundled recipes of the picture networks: read, checked, and the paper's where they say so."""
+"""The bundled recipes of the picture networks: readable, valid, and the paper's where they say so."""
 
 import pytest
 

@@ -133,14 +133,14 @@ def test_a_basic_models_state_starts_the_second_stage():
 
 
 def watched(covers, stegos):
-    """What a watch says after as many steps as it needs, each with these shares of the pictures right."""
+    """The message of a watch after as many steps as it needs, each with these shares of correct answers."""
     watch = Watch(Accelerator(cpu=True))
     return [watch.see(torch.tensor(covers), torch.tensor(stegos)) for _ in range(Watch.STEPS)][-1]
 
 
 def test_a_watch_knows_a_game_that_is_over():
-    assert "has won (it told 100.0% of the covers and 99.5% of the stegos)" in watched(1.0, 0.995)
-    assert "has collapsed (it told 100.0% of the covers and 0.0% of the stegos)" in watched(1.0, 0.0)
+    assert "has won (it recognises 100.0% of the covers and 99.5% of the stegos)" in watched(1.0, 0.995)
+    assert "has collapsed (it recognises 100.0% of the covers and 0.0% of the stegos)" in watched(1.0, 0.0)
     assert "has collapsed" in watched(0.005, 1.0)
     for open_game in ((0.5, 0.5), (0.97, 0.97), (1.0, 0.9), (1.0, 0.1), (0.0, 0.0)):
         assert watched(*open_game) == ""
@@ -153,7 +153,7 @@ def test_the_generator_goes_on_without_a_steganalyzer_that_can_teach_nothing(mon
     judge = trained.adversary.network
 
     def sure(rgb):
-        """Right of every picture, or sees covers everywhere: half of what it learns from are stegos."""
+        """Classify every picture correctly, or as a cover: half of the pictures are stegos."""
         logits = 30 * torch.tensor([[1.0, -1.0]]).expand(len(rgb), -1).clone()
         if end == "has won":
             logits[len(rgb) // 2 :] *= -1
@@ -164,7 +164,7 @@ def test_the_generator_goes_on_without_a_steganalyzer_that_can_teach_nothing(mon
         scalars = [trained.step(batch(step), step) for step in range(10)]
     (told,) = caplog.messages
     assert end in told
-    assert "the generator goes on without it" in told
+    assert "the generator continues without it" in told
     stopped = [float(values.get("steganalyzer_stopped", 0)) for values in scalars]
     last = stopped.index(1.0)
     assert stopped == [0.0] * last + [1.0] * (10 - last)

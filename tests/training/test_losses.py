@@ -1,4 +1,4 @@
-"""The mixed loss against scikit-image, against a plain MS-SSIM, and where it may not break."""
+"""The mixed loss against scikit-image, against a plain MS-SSIM, and at the limits of its domain."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def tensors(*pictures):
 
 
 def plain_ms_ssim(x, y, weights):
-    """Wang et al. 2003, on scipy's filters."""
+    """Wang et al. 2003, with scipy's filters."""
 
     def blur(z):
         return gaussian_filter(z, 1.5, truncate=3.5)[5:-5, 5:-5]

@@ -1,4 +1,4 @@
-"""The codec's networks: shapes, size rule, and the reach that tiling relies on."""
+"""The codec's networks: shapes, size rule, and the receptive field on which tiling relies."""
 
 import pytest
 import torch
@@ -39,7 +39,7 @@ def test_pictures_of_any_multiple_keep_their_size(shape):
 
 
 def reach(function, planes, shape):
-    """Farthest pixel along a row whose value moves the output at one of a whole period of places."""
+    """The farthest pixel in a row whose value changes the output at any place of a whole period."""
     size, centre = 2 * shape.halo + 5 * shape.multiple, shape.halo + 2 * shape.multiple
     picture = torch.rand(1, planes, shape.multiple, size).double().requires_grad_()
     output = function(picture)

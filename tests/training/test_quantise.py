@@ -1,4 +1,4 @@
-"""The torch side of the rounding rules against `stegcli.pictures.luma`, their one home."""
+"""The rounding rules in torch, compared with `stegcli.pictures.luma`, their one home."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The tables of the paper from start to end, on a handful of photographs and with seconds of training."""
+"""The tables of the paper from start to end, on a few photographs and with seconds of training."""
 
 import json
 from pathlib import Path
@@ -36,7 +36,7 @@ SIDE = 64
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Thirty different crops of photographs, under 64 pixels a side of what the protocol makes of them."""
+    """Thirty different crops of photographs, with sides below 64 pixels."""
     folder = tmp_path_factory.mktemp("photographs")
     random = np.random.default_rng(3)
     for i in range(30):
@@ -48,7 +48,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _small_pictures(monkeypatch):
-    """The protocol's squares are 256 pixels wide; 64 are enough to see that it works."""
+    """The protocol's squares are 256 pixels wide; 64 are enough to test it."""
 
     def small(_, ref):
         with ref.open() as picture:
@@ -172,7 +172,7 @@ def test_table_6_trains_both_stages_and_two_judges(folder, tmp_path):
 
 
 def test_a_steganalyzer_finds_what_is_easy():
-    """A texture of one grey level: the high-pass variant sees it at once."""
+    """A texture of one grey level, which the high-pass variant detects at once."""
     random = np.random.default_rng(0)
     covers = np.repeat(random.integers(90, 160, (24, 1, 1, 3), dtype=np.uint8), SIDE, 1).repeat(SIDE, 2)
     stegos = covers + random.integers(0, 2, covers.shape, dtype=np.uint8)

@@ -26,7 +26,7 @@ CPU = run.TrainOptions(device="cpu")
 
 @pytest.fixture
 def small_validation(monkeypatch):
-    """Corners of the validation pictures: the paper's networks take seconds for those of 256x256."""
+    """Corners of the validation pictures, since the paper's networks take seconds for 256x256."""
     whole = feeds.PairFeed.validation
 
     def corners(feed):
@@ -204,7 +204,7 @@ def train_as_two(recipe, album, folder):
 
 @pytest.mark.slow  # two more processes that import torch
 def test_two_processes_train_one_network(tmp_path, album):
-    """Rows of a batch are shared out; only the noise, which each process draws for its own, differs."""
+    """Rows of a batch are divided; only the noise, which each process draws for itself, differs."""
     one, _ = train_alone(RECIPE, album, tmp_path / "one")
     two, run_of_two = train_as_two(RECIPE, album, tmp_path / "two")
     for name, figure in one.items():
@@ -214,7 +214,7 @@ def test_two_processes_train_one_network(tmp_path, album):
 
 
 def last_scalars(run):
-    """What TensorBoard shows for the last step."""
+    """The scalars that TensorBoard shows for the last step."""
     events = EventAccumulator(str(run.folder)).Reload()
     return {name: events.Scalars(name)[-1].value for name in events.Tags()["scalars"]}
 
@@ -222,7 +222,7 @@ def last_scalars(run):
 @pytest.mark.slow  # two more processes that import torch
 @pytest.mark.usefixtures("small_validation")
 def test_two_processes_have_the_loss_of_one_with_both_their_rows(tmp_path, album):
-    """Nothing is drawn here, so only the order of sums differs.
+    """No random numbers are drawn here, so only the order of sums differs.
 
     The losses agree to a millionth at the first step and drift apart from there, since stegos are rounded to
     8 bits: by 0.0002 of themselves after four steps, by 0.006 after a dozen. Here, after three: 0.001.

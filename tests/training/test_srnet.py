@@ -1,4 +1,4 @@
-"""SRNet, its training from pairs, and the file that carries them."""
+"""SRNet, its training from pairs, and the file that holds them."""
 
 import json
 import subprocess
@@ -184,7 +184,7 @@ def test_a_judge_writes_a_row_of_each_spread(judge, pair_files, tmp_path, monkey
 
 
 def test_training_needs_neither_the_channel_nor_the_program(tmp_path):
-    """A borrowed GPU machine may hold torch, numpy and Pillow only (and Typer, for the command line)."""
+    """A borrowed GPU machine may have torch, numpy and Pillow only (and Typer, for the command line)."""
     code = (
         "import sys; import stegcli.training.detectors.command;"
         "print(*sorted({'cryptography', 'onnxruntime', 'typer', 'rich', 'accelerate'} & set(sys.modules)))"

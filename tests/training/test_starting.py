@@ -1,4 +1,4 @@
-"""Runs that begin with exported weights: what comes out untrained is what went in, bit for bit."""
+"""Runs that begin with exported weights: without training, what is exported equals them bit for bit."""
 
 import shutil
 from pathlib import Path
@@ -39,7 +39,7 @@ def isgan_recipe(album, model="isgan-basic", **changes):
 
 
 def phase_v1(album):
-    """The recipe of the codec in the box, as far as its networks are concerned."""
+    """The networks' part of the recipe of the bundled codec."""
     recipe = run.read_recipe("phase-v1")
     assert isinstance(recipe, PhaseRecipe)
     return override(
@@ -60,7 +60,7 @@ def initializers(content):
 
 
 def outputs(content):
-    """What a graph makes of the same arbitrary picture."""
+    """Output of a graph for the same arbitrary picture."""
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(3)
     values = {
@@ -96,7 +96,7 @@ def test_a_folder_of_weights_and_the_model_in_the_box_begin_the_same(tmp_path):
 
 @pytest.mark.parametrize("frozen", [True, False])
 def test_the_first_steps_from_weights_start_at_their_quality(album, frozen):
-    """Neither frozen statistics nor measured ones may throw away what the weights know."""
+    """Neither frozen statistics nor measured ones may discard what the weights have learned."""
     task = train_step.IsganTask(
         isgan_recipe(album, basic_steps=2, frozen_steps=2 if frozen else 0, warmup_steps=10**6),
         Accelerator(cpu=True),
@@ -141,7 +141,7 @@ def test_a_progressive_codec_grows_from_weights(tmp_path, album):
 
 
 def without(folder, role, name, target):
-    """A copy of a folder of weights whose graph lacks an initializer, or holds it in another shape."""
+    """A copy of a folder of weights whose graph lacks an initializer, or has it in another shape."""
     shutil.copytree(folder, target)
     (target / "manifest.toml").unlink(missing_ok=True)
     graph = onnx.load(target / f"{role}.onnx")

@@ -1,4 +1,4 @@
-"""The page in a real browser, against the program as a user starts it; and nobody else is asked."""
+"""The page in a real browser, with the program as a user starts it; no other host is contacted."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ MANUAL = Path(__file__).parents[2] / "docs" / "transcripts.md"
 WRITE = "STEGCLI_WRITE_TRANSCRIPTS" in os.environ
 NAMES = {
     "Cover": "cover", "Secret": "secret", "Stego": "stego", "Method": "method", "Has to survive": "survive",
-    "A detector shall err at least": "risk",
+    "A detector must err at least": "risk",
 }  # fmt: skip
-"""Fields by what stands above them."""
+"""Fields by their labels."""
 
 pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="needs Chromium")
 SHOTS = os.environ.get("STEGCLI_SCREENSHOTS")
@@ -81,7 +81,7 @@ def test_a_picture_there_and_back(
     assert "read again" in tab.text("hide-status")
     figures = tab.text("figures")
     assert "dB, SSIM" in figures
-    assert "who has the passphrase" in figures
+    assert "anybody with the passphrase" in figures
     _shot(tab, "ui-hidden.png")
     folder = tmp_path_factory.mktemp("saved")
     saved = tab.saved("save-stego", folder)
@@ -110,7 +110,7 @@ def test_a_picture_there_and_back(
 def test_what_the_manual_shows(
     tab: chromium.Page, desk: Desk, tmp_path_factory: pytest.TempPathFactory, number: int
 ) -> None:
-    """Step by step; what the page answers is held against what stands there."""
+    """Do each step, and compare what the page answers with what the manual says."""
     text = MANUAL.read_text(encoding="utf-8")
     first = next(iter(chapters(text).values()))[0]
     exec(compile(first.text, MANUAL.name, "exec"), {})
@@ -129,7 +129,7 @@ def test_what_the_manual_shows(
 
 @dataclass
 class User:
-    """Somebody before the page.
+    """A user in front of the page.
 
     Attributes:
         tab: the page.
@@ -142,7 +142,7 @@ class User:
     place: str = "hide"
 
     def does(self, line: str) -> str:
-        """One step as the manual puts it -> the same line as it turned out."""
+        """Do one step of the manual; return the same line with what actually happened."""
         verb, _, rest = line.partition(" ")
         return str(getattr(self, f"_{verb}")(rest))
 
@@ -190,7 +190,7 @@ class User:
 
 
 def _picture(desk: Desk) -> None:
-    """Larger pictures for the screenshots in the manual."""
+    """Use larger pictures for the screenshots in the manual."""
     if SHOTS:
         desk.put("cover.png", data.coffee()[:384, :512])
         desk.put("secret.png", np.asarray(Image.fromarray(data.camera()).resize((256, 256))))

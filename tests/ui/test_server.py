@@ -1,4 +1,4 @@
-"""The server of the page: who may ask, for how much, and what it keeps."""
+"""The server of the page: who may use it, how large a request may be, and what is kept."""
 
 from __future__ import annotations
 

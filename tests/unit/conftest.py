@@ -24,7 +24,7 @@ def build(
     weights: dict[str, np.ndarray],
     metadata: dict[str, str],
 ) -> bytes:
-    """A graph with one picture input and scalar conditions; its last node's output is the answer."""
+    """A graph with one picture input and scalar conditions; the output of its last node is the answer."""
     floats = TensorProto.FLOAT
     inputs = [helper.make_tensor_value_info(picture[0], floats, [1, picture[1], "H", "W"])]
     inputs += [helper.make_tensor_value_info(name, floats, [1]) for name in scalars]
@@ -75,7 +75,7 @@ def exact_decoder(metadata: dict[str, str] | None = None) -> bytes:
 
 
 def plain_isgan(role: str) -> bytes:
-    """An encoder that puts the secret in the place of the cover's luma, and the decoder for it."""
+    """An encoder that replaces the cover's luma with the secret, and the decoder for it."""
     metadata = contract_text(role, family="isgan", model="isgan-plain", multiple="1", halo="2")
     if role == "decoder":
         node = helper.make_node("Identity", ["stego_luma"], ["revealed"])
@@ -86,7 +86,7 @@ def plain_isgan(role: str) -> bytes:
 
 
 def contrary_cost(strength: float) -> bytes:
-    """A correction of -strength times the log of HILL's cost: above 1 it prefers what HILL shuns."""
+    """A correction of -strength times the log of HILL's cost: above 1 it prefers what HILL avoids."""
     nodes = [
         helper.make_node("Split", ["planes"], ["luma", "log_hill"], axis=1),
         helper.make_node("Mul", ["log_hill", "strength"], ["correction"]),
@@ -96,7 +96,7 @@ def contrary_cost(strength: float) -> bytes:
 
 
 def random_network() -> bytes:
-    """Two scales, zero padding, no normalisation: what the real codecs are made of. Receptive radius 12."""
+    """Two scales, zero padding, no normalisation, as in the real codecs. Receptive radius 12."""
     rng = np.random.default_rng(7)
 
     def conv(name: str, out: int, into: int, size: int) -> dict[str, np.ndarray]:
@@ -158,7 +158,7 @@ def exact_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def plain_isgan_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with an ISGAN that hides nothing from anybody's eyes, but exactly."""
+    """Folder with an ISGAN whose stego shows the secret, but which is exact."""
     graphs = (plain_isgan(role) for role in ("encoder", "decoder"))
     return write_weights(tmp_path_factory.mktemp("isgan"), *graphs, model="isgan-plain")
 

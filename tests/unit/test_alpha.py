@@ -1,4 +1,4 @@
-"""Which pixels of a transparent cover carry, and that readers find it out."""
+"""Which pixels of a transparent cover carry symbols, and that readers find the same ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SECRET = 64 + np.asarray(
 
 
 def _premultiplied(rgba: np.ndarray) -> np.ndarray:
-    """What a canvas gives back of (H, W, 4) uint8: colours times alpha, rounded, and divided again."""
+    """What a canvas returns for (H, W, 4) uint8: colours times alpha, rounded, and divided again."""
     alpha = rgba[..., 3:].astype(int)
     colours = (rgba[..., :3] * alpha + 127) // 255
     back = np.where(alpha > 0, np.minimum(255, (colours * 255 + alpha // 2) // np.maximum(alpha, 1)), 0)

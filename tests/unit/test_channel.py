@@ -91,7 +91,7 @@ def test_changes_go_where_they_cost_least(pixels: np.ndarray, cost: np.ndarray) 
 def test_stego_depends_on_nothing_but_symbol_minus_keystream(
     monkeypatch: pytest.MonkeyPatch, pixels: np.ndarray
 ) -> None:
-    """So each stego fits each secret, under exactly one keystream: a one-time pad."""
+    """So each stego is consistent with each secret, under exactly one keystream: a one-time pad."""
     targets, pads = random_targets(len(pixels)), random_targets(len(pixels), 1)
     stegos = []
     for other in (np.zeros(len(pixels), int), random_targets(len(pixels), 2)):

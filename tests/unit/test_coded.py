@@ -11,7 +11,9 @@ from coded_cases import hidden, revealed
 from PIL import Image, ImageDraw
 
 from stegcli.codecs.base import FileSecret
+from stegcli.envelope import keys
 from stegcli.errors import ChangedError, ImageError, NothingFoundError, UsageError
+from stegcli.methods import table
 from stegcli.methods.base import Wishes
 from stegcli.pictures import metrics
 
@@ -49,9 +51,20 @@ def text_page(side: int = 96) -> np.ndarray:
 
 
 def qr_like(modules: int = 33, scale: int = 4) -> np.ndarray:
-    """(132, 132) uint8: modules of black and white at random, as in a QR code."""
+    """(132, 132) uint8: random black and white modules, as in a QR code."""
     bits = np.random.default_rng(5).integers(2, size=(modules, modules), dtype=np.uint8)
     return np.kron(bits * np.uint8(255), np.ones((scale, scale), dtype=np.uint8))
+
+
+def test_opening_derives_no_key_in_vain(
+    cover: np.ndarray, gray: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stego = hidden(cover, gray).rgb
+    derived = []
+    derive = keys._argon2
+    monkeypatch.setattr(keys, "_argon2", lambda text, salt: derived.append(salt) or derive(text, salt))
+    table.open_stego(stego, None, keys.Keyring(None))
+    assert len(derived) == 2  # where the head is, and what it says; none for parities that hold no salt
 
 
 def test_a_gray_picture_comes_back_as_the_codec_made_it(cover: np.ndarray, gray: np.ndarray) -> None:

@@ -270,7 +270,7 @@ def test_the_dearest_parities_may_stay_wrong() -> None:
     cost = rng.random(1 << 16, dtype=np.float32)
     salt = bytes(range(16))
     written = plan_of(len(pixels), salt, seal(HEADER, make_keys(1)))
-    spared = parity.spare_dearest(pixels, *written, cost)
+    spared = parity.spare_most_expensive(pixels, *written, cost)
     left_out = np.setdiff1d(written[0], spared[0])
     assert len(left_out) == parity.spared_count(len(written[1]))
     assert cost[left_out].min() > 0.8  # an eighth of those that were wrong
@@ -284,7 +284,7 @@ def test_the_dearest_parities_may_stay_wrong() -> None:
 
 
 def likeliest_salt(pixels: np.ndarray, places: np.ndarray) -> tuple[bytes, int]:
-    """All groups tried to the end; of equals the smallest."""
+    """All groups are tried; of equal ones the smallest is taken."""
     tried = []
     for group in header._group_sizes(len(pixels)):
         votes = header._votes(pixels, places, group)[: header._SALT_CODED_BITS]
@@ -314,7 +314,7 @@ def test_parities_of_groups_come_back_and_count_damage(count: int, spread: int, 
     salt = bytes(range(16))
     plan = plan_of(count, salt, seal(HEADER, make_keys(1)), group=group)
     assert len(np.unique(plan[0])) == group * len(plan[1]) <= max(count / 2, len(plan[1]))
-    spared = parity.spare_dearest(pixels, *plan, cost)
+    spared = parity.spare_most_expensive(pixels, *plan, cost)
     positions, bits = parity.pixel_parities(pixels, *spared, cost)
     stego = parity.force_parity(pixels, positions[:, None], bits)
     changed = (stego != pixels).any(axis=1)

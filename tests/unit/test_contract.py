@@ -1,4 +1,4 @@
-"""The promise inside a model file: read exactly, refused in one line when it is broken."""
+"""The contract in a model file: read exactly, refused in one line if it is invalid."""
 
 import pytest
 

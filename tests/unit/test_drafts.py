@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and what was there keeps what it had."""
+"""Files appear whole or not at all, and existing files keep their content."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ needs_unix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 
 @pytest.fixture(params=["the system's way", "drafts with names", "no links either"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Every way in which a file may get its name, on whatever system the tests run."""
+    """Every way in which a file may get its name, on any system on which the tests run."""
     if request.param != "the system's way":
         monkeypatch.setattr(drafts, "_UNNAMED", 0)
     if request.param == "no links either":
@@ -210,7 +210,7 @@ def test_the_check_leaves_nothing(tmp_path: Path, way: str) -> None:
 
 @needs_unix
 def test_two_programs_never_both_win_a_name(tmp_path: Path, way: str) -> None:
-    """Eight threads for one name, 150 times: seven are told that it is taken, and the winner's bytes stay."""
+    """Eight threads write one name, 150 times: seven get an error, and the winner's bytes stay."""
     for number in range(150):
         path, gate, won = tmp_path / str(number), threading.Barrier(8), []
 

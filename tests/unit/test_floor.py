@@ -1,4 +1,4 @@
-"""A stego that reveals nothing is not called done, whatever its header says."""
+"""A stego that reveals nothing is never reported as done, whatever its header says."""
 
 import math
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("quick_keys")
 
 @pytest.fixture
 def blind(exact_weights, make_weights):
-    """Weights whose decoder gives the negative of what was hidden."""
+    """Weights whose decoder returns the negative of what was hidden."""
     model = onnx.load_model_from_string((exact_weights / "phase-tiny" / "decoder.onnx").read_bytes())
     (scale,) = [each for each in model.graph.initializer if each.name == "scale"]
     scale.CopyFrom(onnx.numpy_helper.from_array(-onnx.numpy_helper.to_array(scale), "scale"))
@@ -25,7 +25,7 @@ def blind(exact_weights, make_weights):
 
 @pytest.fixture
 def secret(secret_gray):
-    """Away from black and white, where the exact codec is within noise of the circle's seam."""
+    """Away from black and white, where the exact codec is close to the discontinuity of phases."""
     return 64 + secret_gray[:128, :128] // 2
 
 
@@ -72,7 +72,7 @@ def test_flat_secrets_need_a_finite_floor(shape, gray):
 
 
 def test_a_secret_much_reduced_passes(cover_rgb, secret_gray, tmp_path):
-    """What counts is the picture, not how little of it the cover had room for."""
+    """The picture counts, not how little of it the cover had room for."""
     secret = np.kron(secret_gray, np.ones((3, 3), np.uint8))
     noisy = secret ^ np.random.default_rng(0).integers(0, 128, secret.shape, dtype=np.uint8)
     report = pipeline.hide(cover_rgb[:64, :64], noisy, tmp_path / "stego.png")

@@ -16,7 +16,7 @@ from stegcli.pipeline import HideSettings
 
 @pytest.mark.parametrize("apart", [0.1, 1.0, 3.0])
 def test_deflection_is_that_of_two_normal_distributions(apart: float) -> None:
-    """Told apart half-way between them."""
+    """The threshold is half way between the two."""
     alarms, misses = stats.norm.sf(apart / 2), stats.norm.cdf(apart / 2, loc=apart)
     assert deflection((alarms + misses) / 2) == pytest.approx(apart)
 

@@ -1,4 +1,4 @@
-"""Hiding by a network alone: sizes, alpha, header, dispatch and honesty, by a codec without training."""
+"""Hiding by a network alone: sizes, alpha, header, dispatch and honest reports, by an untrained codec."""
 
 import numpy as np
 import pytest

@@ -73,7 +73,7 @@ def test_changes_cost_less_than_for_symbols_of_their_own(
 
 
 def test_the_best_of_all_ways_is_found() -> None:
-    """Two halves that meet in the middle are as good as trying everything."""
+    """Meeting in the middle finds the same minimum as trying everything."""
     rng = np.random.default_rng(1)
     missing = rng.integers(1 << 16, size=(5, 4)).astype(np.uint16)
     prices = rng.lognormal(-7, 1, (5, 16, 1)) * rng.uniform(0.5, 2, (5, 16, 15))
@@ -138,7 +138,7 @@ def test_pad_is_uniform() -> None:
 def test_stego_depends_on_nothing_but_symbol_minus_keystream(
     monkeypatch: pytest.MonkeyPatch, pixels: np.ndarray
 ) -> None:
-    """So each stego fits each secret, under exactly one keystream: a one-time pad."""
+    """So each stego is consistent with each secret, under exactly one keystream: a one-time pad."""
     count = len(pixels) // 4
     targets, shifts = 8 * random_targets(count, 1) % 1000, 125 * random_targets(count, 2) % 1000
     pads = np.random.default_rng(0).integers(0, 1 << 16, (count // 4, 4)).astype(np.uint16)
@@ -163,13 +163,13 @@ def test_a_destroyed_pixel_spoils_four_symbols_far_apart(pixels: np.ndarray) -> 
     keys, targets = make_keys(3), random_targets(4000)
     stego = joint.write(pixels, targets, keys, spread=16, lam=0.001)
     before = joint.read(stego, keys, 4000, 16)
-    scars = np.zeros(len(pixels), dtype=bool)
-    scars[scatter.embedding_groups(len(pixels), 1000, 64, keys)[123, 5]] = True
+    overwritten = np.zeros(len(pixels), dtype=bool)
+    overwritten[scatter.embedding_groups(len(pixels), 1000, 64, keys)[123, 5]] = True
     damaged = stego.copy()
-    damaged[scars] ^= 7
-    spoiled = joint.spoiled(scars, keys, 4000, 16)
-    np.testing.assert_array_equal(np.flatnonzero(spoiled), [123, 1123, 2123, 3123])
-    np.testing.assert_array_equal(joint.read(damaged, keys, 4000, 16) != before, spoiled)
+    damaged[overwritten] ^= 7
+    lost = joint.lost_symbols(overwritten, keys, 4000, 16)
+    np.testing.assert_array_equal(np.flatnonzero(lost), [123, 1123, 2123, 3123])
+    np.testing.assert_array_equal(joint.read(damaged, keys, 4000, 16) != before, lost)
 
 
 @pytest.mark.parametrize("symbols", [1, 3, 4, 4097])

@@ -1,4 +1,4 @@
-"""Costs of luma coefficients, against the definition, and the transforms below them."""
+"""Costs of luma coefficients compared with the definition, and the transforms beneath them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_costs_are_those_of_the_definition(
 
 
 def test_borders_are_mirrored(small: JpegCover) -> None:
-    """As if the picture stood among its mirror images: their blocks, mirrored, hold the same magnitudes."""
+    """As if the picture continued in mirror images: their blocks, mirrored, hold the same magnitudes."""
     signs = (-1) ** np.arange(8)
     flipped = (small.luma[:, ::-1] * signs).astype(np.int16)
     wide = np.concatenate([flipped, small.luma, flipped], axis=1)

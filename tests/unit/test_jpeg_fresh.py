@@ -1,4 +1,4 @@
-"""New JPEGs: the file that Pillow writes, and what rounding did to its luma."""
+"""New JPEGs: the file that Pillow writes, and the rounding errors of its luma."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_file_is_pillows(exact_rgb: np.ndarray, quality: int, subsampling: S
 
 @pytest.mark.parametrize("quality", [30, 75, 90, 95, 100])
 def test_coefficients_are_rounded_as_computed(cover_rgb: np.ndarray, quality: int) -> None:
-    """libjpeg's integer transform stays within 0.15 of the exact one, its luma in whole grey levels."""
+    """libjpeg's integer transform stays within 0.15 of the exact one; its luma is in whole grey levels."""
     rgb = cover_rgb[:101, :123]
     cover, _ = fresh_cover(rgb, quality)
     red, green, blue = rgb.astype(np.int64).transpose(2, 0, 1)
@@ -58,7 +58,7 @@ def test_the_error_leads_back_to_the_exact_pixels(exact_rgb: np.ndarray, quality
 
 
 def test_rounded_pixels_are_side_information_too(exact_rgb: np.ndarray) -> None:
-    """Less of it: their own rounding is lost, of which 8 bits leave 0.3 grey levels."""
+    """Less of it, since their own rounding is lost, of which 8 bits leave 0.3 grey levels."""
     exact_cover, exact = fresh_cover(exact_rgb, 75)
     rounded_cover, rounded = fresh_cover(np.rint(exact_rgb).astype(np.uint8), 75)
     assert exact_cover.data == rounded_cover.data

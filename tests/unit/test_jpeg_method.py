@@ -29,12 +29,12 @@ pytestmark = pytest.mark.usefixtures("quick_keys")
 
 ORIENTATION, MAKE = 0x0112, 0x010F
 LEFT = 6
-"""Of EXIF: the picture has to be turned to the right to stand upright."""
+"""EXIF orientation: the picture must be turned to the right to stand upright."""
 
 
 @pytest.fixture(scope="module")
 def photograph() -> np.ndarray:
-    """(250, 203, 3) uint8: neither side a multiple of 8."""
+    """(250, 203, 3) uint8: neither side is a multiple of 8."""
     return np.array(Image.fromarray(data.coffee()).resize((203, 250), Image.Resampling.LANCZOS))
 
 
@@ -77,7 +77,7 @@ def hidden_letter(
 
 
 def _check_only_ac_changed(before: bytes, after: bytes) -> np.ndarray:
-    """Everything outside the scan as it was; luma's AC one off at most -> the changes, (R, C, 8, 8)."""
+    """Check that only luma's AC coefficients changed, each by one at most -> the changes, (R, C, 8, 8)."""
     cover, stego = _opened(before), _opened(after)
     assert after[: cover.layout.begin] == before[: cover.layout.begin]
     assert after[stego.layout.end :] == before[cover.layout.end :]
@@ -338,7 +338,7 @@ def test_only_steps_towards_the_unrounded_value_are_cheaper(photograph: np.ndarr
 
 
 def test_in_rational_frequencies_a_half_is_no_reason() -> None:
-    """Ramps of whole grey levels round there by half a step without any noise."""
+    """Ramps of whole grey levels are rounded there by half a step without any noise."""
     rows, columns = np.mgrid[:64, :64]
     gray = np.where((rows // 4 + columns // 4) % 2, 130, 125).astype(np.uint8)
     cover, error = fresh_cover(np.repeat(gray[..., None], 3, axis=2), 50)
@@ -353,7 +353,7 @@ def test_in_rational_frequencies_a_half_is_no_reason() -> None:
 
 
 def test_where_no_way_is_left_the_writer_says_so_and_other_keys_help() -> None:
-    """Most values must stay: under some keys the code asks one of them to move, under others it does not."""
+    """Most values must stay: under some keys the code asks one of them to change, under others not."""
     rng = np.random.default_rng(3)
     values = rng.integers(-2, 3, 2048).astype(np.int16)
     price = np.where(rng.random(2048) < 0.11, 1.0, np.inf).astype(np.float32)

@@ -1,4 +1,4 @@
-"""A JPEG's coefficients: read, written again byte for byte, changed, and still read by others."""
+"""A JPEG's coefficients: read, written again byte for byte, changed, and still readable by others."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def opened(data: bytes) -> JpegCover:
 
 
 def changed(cover: JpegCover, seed: int, share: float = 1.0) -> np.ndarray:
-    """Luma with a random one of the encodable changes at every coefficient, or at a share of them."""
+    """Luma with one of the encodable changes, at random, in every coefficient or in a share of them."""
     rng = np.random.default_rng(seed)
     may = encodable(cover)
     steps = rng.integers(-1, 2, cover.luma.shape) * (rng.random(cover.luma.shape) < share)

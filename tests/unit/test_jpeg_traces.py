@@ -1,4 +1,4 @@
-"""What a JPEG leaves in decoded pixels: its table is found where there is one, and nowhere else."""
+"""Traces of a JPEG in decoded pixels: its table is found if there was one, and not otherwise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stegcli.carriers.jpeg_traces import Traces, excess, find_traces
 
 
 def _decoded(pixels: np.ndarray, **options: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels of their JPEG, and its table of luma, (8, 8)."""
+    """Pixels of a JPEG, and its luma table, (8, 8)."""
     with Image.open(io.BytesIO(jpeg_bytes(pixels, **options))) as image:
         return np.array(image.convert("RGB")), np.array(image.quantization[0]).reshape(8, 8)
 

@@ -1,4 +1,4 @@
-"""The judge of stegos that travels with the program."""
+"""The judge of stegos that is bundled with the program."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.usefixtures("quick_keys")
 
 SHRUNK, AS_IT_IS, ENLARGED = range(3)
 MARGINS = np.array([[1, 10, 100], [2, 20, 200], [3, 30, 300]])
-"""Of a kind a row, of a spread a column."""
+"""A row for each kind, a column for each spread."""
 
 
 def ratings(picture):

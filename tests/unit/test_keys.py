@@ -14,7 +14,7 @@ SALT = bytes(16)
 
 @pytest.fixture(autouse=True)
 def each_key_once() -> None:
-    """Here every key is derived."""
+    """Every key is derived here."""
 
 
 def test_same_passphrase_and_salt_give_the_same_keys() -> None:
@@ -89,7 +89,7 @@ def test_a_keyring_keeps_the_places_of_one_size(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_two_threads_may_derive_at_the_same_time() -> None:
-    """Left to itself, OpenSSL then waits for ever."""
+    """Otherwise OpenSSL waits for ever."""
     threads = [threading.Thread(target=keys.derive, args=("one", SALT), daemon=True) for _ in range(4)]
     for thread in threads:
         thread.start()

@@ -1,4 +1,4 @@
-"""Dithered lattices: soft bits, blind noise, and moves that pay."""
+"""Dithered lattices: soft bits, blind estimates of noise, and moves that pay off."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def drawn(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def written(log_price: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Values, bits, and values after the moves for them."""
+    """Values, bits, and values after they were moved for the bits."""
     t, bits = drawn()
     return t, bits, t + lattice.moved(t, bits, np.full(COUNT, log_price, np.float32))
 

@@ -15,7 +15,7 @@ def bits(count: int, seed: int = 0) -> np.ndarray:
 
 
 def soft(coded: np.ndarray, sigma: float, seed: int = 1) -> np.ndarray:
-    """What a channel with normal noise leaves of +-1."""
+    """Log-odds of +-1 after a channel with normal noise."""
     sent = 1 - 2.0 * coded
     received = sent + np.random.default_rng(seed).normal(size=len(coded)) * sigma
     return (2 * received / sigma**2).astype(np.float32)

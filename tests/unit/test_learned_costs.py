@@ -1,4 +1,4 @@
-"""Costs by a network: used where the model brings one, checked like the others, unknown to the reader."""
+"""Costs by a network: used if the model has one, validated like the others, unknown to the reader."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_model_without_a_network_uses_the_programs(cover_rgb: np.ndarray, exac
 def test_hide_changes_what_the_network_says_and_reveal_asks_no_network(
     cover_rgb: np.ndarray, secret_gray: np.ndarray, make_weights: Weights, cost_bytes: Bytes
 ) -> None:
-    """A network that prefers what HILL shuns; the stego is read where no network is."""
+    """A network that prefers what HILL avoids; the stego is read without any network."""
     secret = secret_gray[:32, :32]
     folder = make_weights(cost=cost_bytes(2.0))
     hill = hill_cost(luma_of(cover_rgb))

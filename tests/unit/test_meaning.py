@@ -1,4 +1,4 @@
-"""What pixels mean: colour spaces, depths, pages; and limits that belong to one call."""
+"""The meaning of pixels: colour spaces, depths, pages; and limits that belong to one call."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _encoded(light: np.ndarray) -> np.ndarray:
 
 
 def _matrix(xy: tuple[float, ...]) -> np.ndarray:
-    """(3, 3) light in these primaries -> XYZ; both spaces here have one white, so that none is adapted."""
+    """(3, 3) light in these primaries -> XYZ; both spaces have the same white here, without adaptation."""
     corners = [np.array([x / y, 1, (1 - x - y) / y]) for x, y in np.array(xy).reshape(4, 2)]
     columns = np.stack(corners[1:], axis=1)
     return columns * np.linalg.solve(columns, corners[0])
@@ -354,7 +354,7 @@ def test_a_large_profile_is_no_damage(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [b"gAMA", b"tEXt", b"pHYs", b"iCCP"])
 def test_a_damaged_chunk_that_nobody_needs_is_left_out(tmp_path: Path, name: bytes) -> None:
-    """As every viewer does; Pillow gives the picture up."""
+    """As every viewer does; Pillow refuses the picture."""
     content = bytearray(hostile_files.png_with(hostile_files.png_bytes(RGB), (name, b"some words")))
     content[content.index(name) + 6] ^= 1
     assert np.array_equal(reading.load_cover(_put(tmp_path, bytes(content))).rgb, RGB)
@@ -526,7 +526,7 @@ def test_what_a_format_cannot_hold_is_told_before_any_work(
 
 
 def test_files_and_arrays_are_one_door(tmp_path: Path, exact_weights: Path) -> None:
-    """A secret with alpha and a cover to be shrunk: the same pixels, whichever way they come."""
+    """A secret with alpha and a cover to be shrunk: the same pixels, whichever way they arrive."""
     cover = np.asarray(Image.fromarray(RGB).resize((192, 160)))
     alpha = np.full(GRAY.shape, 255, np.uint8)
     alpha[::2] = 60

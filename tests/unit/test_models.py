@@ -1,4 +1,4 @@
-"""The manifest: literal, checked, and helpful when a name is unknown."""
+"""The manifest: literal, checked, and helpful if a name is unknown."""
 
 import pytest
 from hypothesis import given

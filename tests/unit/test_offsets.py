@@ -13,7 +13,7 @@ COLOURS = [(100, 100, 100), (0, 50, 50), (255, 255, 255), (0, 0, 0), (1, 254, 12
 
 
 def best_price(colour: tuple[int, ...], residue: int, lam: float, rho: float, parity: int | None) -> float:
-    """The minimum by trying everything."""
+    """The minimum, found by trying everything."""
     reach = 1 if parity is None and not {0, 255} & set(colour) else 2
     prices = []
     for step in itertools.product(range(-reach, reach + 1), repeat=3):

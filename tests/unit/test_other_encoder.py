@@ -1,4 +1,4 @@
-"""The model of MozJPEG: what it rounds down, and where; its files are looked at in benchmarks/survival.py."""
+"""The model of MozJPEG: what it rounds down, and where; benchmarks/survival.py uses the real encoder."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from stegcli.methods.robust.channels import OtherEncoder
 
 QUALITY = 30
 STEP = 27
-"""Of the first AC coefficients at that quality in MozJPEG's table: 16 * 166 / 100."""
+"""Step of the first AC coefficients at that quality in MozJPEG's table: 16 * 166 / 100."""
 BUSY = 96
-"""Five other coefficients that make a block a busy one."""
+"""Five other coefficients that make a block busy."""
 
 F32 = NDArray[np.float32]
 
 
 def picture(first: float, others: float = 0.0, mean: float = 0.0) -> NDArray[np.uint8]:
-    """(64, 64, 3) gray blocks, alike, of these steps of the first coefficient and of five others."""
+    """(64, 64, 3) identical gray blocks, with these steps of the first coefficient and of five others."""
     coefficients = np.zeros(64, np.float32)
     coefficients[[0, 1]] = 8 * mean, first * STEP
     coefficients[[8, 9, 10, 16, 17]] = others
@@ -30,7 +30,7 @@ def picture(first: float, others: float = 0.0, mean: float = 0.0) -> NDArray[np.
 
 
 def first_steps(luma: F32) -> float:
-    """Steps of the first coefficient on average."""
+    """Mean steps of the first coefficient."""
     return float(Blocks.of(luma).coefficients((1,)).mean()) / STEP
 
 

@@ -1,4 +1,4 @@
-"""Parts of one secret: together everything, but for one nothing."""
+"""Parts of one secret: everything together, but nothing if one is missing."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_which_parts_are_missing() -> None:
 
 
 def test_any_part_but_the_whole_set_is_noise() -> None:
-    """What is cut, and every share, is new each time, and no share is the key."""
+    """The parts and every share differ each time, and no share is the key."""
     payload = bytes(1000)
     first, second = (split(payload, [508, 508]) for _ in range(2))
     values = [value for parts in (first, second) for part in parts for value in (part.share, part.piece)]

@@ -32,13 +32,13 @@ def cover():
 
 @pytest.fixture(scope="module")
 def secret():
-    """Mid greys: at black and white the exact codec is within noise of the circle's seam."""
+    """Mid greys: at black and white the exact codec is close to the discontinuity of phases."""
     return 64 + photo(96, 128, seed=5)[..., 0] // 2
 
 
 @pytest.fixture(scope="module")
 def hidden_file(tmp_path_factory, cover, secret, exact_weights):
-    """(path of a stego that stays as it is, its report)."""
+    """(path of a stego that must stay unchanged, its report)."""
     path = tmp_path_factory.mktemp("hidden") / "stego.png"
     return path, stegcli.hide(cover, secret, path, weights=exact_weights)
 

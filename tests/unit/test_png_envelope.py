@@ -1,4 +1,4 @@
-"""A stego's PNG is, but for its pixels, one that Pillow makes of any picture: no byte tells who wrote it."""
+"""A stego's PNG is, apart from its pixels, one that Pillow writes for any picture: nothing gives it away."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ DEFLATE_32K, DEFAULT_LEVEL = 0x78, 2  # RFC 1950: CMF of every PNG writer's zlib
 
 
 def pillows(pixels: np.ndarray, **options: Any) -> bytes:
-    """What `Image.save` makes of these pixels when it is told nothing."""
+    """The file that `Image.save` writes for these pixels with default options."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG", **options)
     return file.getvalue()
 
 
 def is_as_usual(found: Layout) -> bool:
-    """Against the standards themselves, lest a Pillow that writes oddly be imitated unseen."""
+    """Compared with the standards themselves, so that a strange Pillow would not go unnoticed."""
     cmf, flags = found.zlib_header
     names = [name for name, _ in found.chunks]
     sizes = [length for name, length in found.chunks if name == b"IDAT"]
@@ -76,7 +76,7 @@ def test_a_revealed_picture_is_as_plain(secret_gray: np.ndarray, tmp_path: Path)
 
 
 def test_another_setting_of_zlib_would_be_seen(cover_rgb: np.ndarray) -> None:
-    """What the files of earlier versions gave away, and the comparison above would find."""
+    """What gave away the files of earlier versions, and what the comparison above would find."""
     quick = layout_of(pillows(cover_rgb, compress_level=1, compress_type=3))
     assert quick != layout_of(pillows(cover_rgb))
     assert not is_as_usual(quick)

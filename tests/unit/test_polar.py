@@ -65,7 +65,7 @@ def test_blocks_do_not_touch_each_other() -> None:
 def test_loss_against_the_ideal_coder_at_blocks_of_16384(
     spread: float, shape: int, rate: float, most: float
 ) -> None:
-    """Payload carried against what its price would ideally carry: prices like HILL's, and all alike."""
+    """Payload carried, as a share of the ideal at the same price: prices like HILL's, and all equal."""
     rng = np.random.default_rng(2)
     rho = cases.costs(16 << 14, rng, spread)
     count = int(rate * 2**14)

@@ -1,4 +1,4 @@
-"""The progressive codec in the box: planes that are not sent, and symbols that are known to be lost."""
+"""The bundled progressive codec: planes that are not sent, and symbols that are known to be lost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stegcli.envelope import keys
 from stegcli.errors import UsageError
 from stegcli.methods import table
 from stegcli.methods.phase import method as phase
-from stegcli.methods.phase import scars
+from stegcli.methods.phase import overwritten
 from stegcli.pictures import metrics
 
 pytestmark = pytest.mark.usefixtures("quick_keys")
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.usefixtures("quick_keys")
 PROGRESSIVE = "phase-progressive-v1"
 
 
-def overwritten(rgb: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """The picture with random colours in a share of its pixels, and which those are."""
+def with_overwritten(rgb: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """The picture with random colours in a share of its pixels, and which pixels those are."""
     rng = np.random.default_rng(7)
     hit = rng.random(rgb.shape[:2]) < share
     return np.where(hit[..., None], rng.integers(0, 256, rgb.shape), rgb).astype(np.uint8), hit
@@ -75,35 +75,35 @@ def test_secrets_of_any_size(cover_rgb: np.ndarray, shape: tuple[int, int]) -> N
 
 @pytest.mark.parametrize("share", [0.01, 0.03, 0.1])
 def test_scars_are_found(cover_rgb: np.ndarray, share: float) -> None:
-    damaged, hit = overwritten(cover_rgb, share)
-    found = scars.find(damaged, share)
+    damaged, hit = with_overwritten(cover_rgb, share)
+    found = overwritten.find(damaged, share)
     assert found.mean() == pytest.approx(share, rel=0.1)
     assert (found & hit).sum() > 0.85 * hit.sum()
 
 
 def test_no_scars_where_nothing_is_wrong(cover_rgb: np.ndarray) -> None:
-    assert not scars.find(cover_rgb, 0.0).any()
-    assert not scars.find(np.full((40, 50, 3), 7, np.uint8), 0.1).any(), "flat ground is not odd"
+    assert not overwritten.find(cover_rgb, 0.0).any()
+    assert not overwritten.find(np.full((40, 50, 3), 7, np.uint8), 0.1).any(), "flat ground stands out"
 
 
 def test_strips_do_not_show(cover_rgb: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    damaged, _ = overwritten(cover_rgb, 0.03)
-    at_once = scars.find(damaged, 0.03)
-    monkeypatch.setattr(scars, "_STRIP_ROWS", 50)
-    assert np.array_equal(scars.find(damaged, 0.03), at_once)
+    damaged, _ = with_overwritten(cover_rgb, 0.03)
+    at_once = overwritten.find(damaged, 0.03)
+    monkeypatch.setattr(overwritten, "_STRIP_ROWS", 50)
+    assert np.array_equal(overwritten.find(damaged, 0.03), at_once)
 
 
 def test_what_is_known_to_be_lost_costs_less(
     whole: pipeline.HideReport, secret_gray: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    damaged, _ = overwritten(whole.stego_rgb, 0.03)
+    damaged, _ = with_overwritten(whole.stego_rgb, 0.03)
     method, opened = table.open_stego(damaged, None, keys.Keyring(None))
     damage = method.damage(opened)
     assert damage == pytest.approx(0.03, abs=0.012)
-    seen, unseen = phase._scars(*phase._ours(opened), damage)
+    seen, unseen = phase._overwritten(*phase._ours(opened), damage)
     assert seen.mean() == pytest.approx(damage, rel=0.1)
     assert unseen < 0.4 * damage
     knowing = metrics.psnr(secret_gray, pipeline.reveal(damaged).revealed_gray)
-    monkeypatch.setattr(scars, "find", lambda rgb, _: np.zeros(rgb.shape[:2], dtype=np.bool_))
+    monkeypatch.setattr(overwritten, "find", lambda rgb, _: np.zeros(rgb.shape[:2], dtype=np.bool_))
     guessing = metrics.psnr(secret_gray, pipeline.reveal(damaged).revealed_gray)
     assert knowing > guessing + 0.5

@@ -1,4 +1,4 @@
-"""The risk of coded bits: what was measured, what follows from it, and how much a cover may carry by it."""
+"""The risk of coded bits: what was measured, what follows from it, and how much a cover may carry."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _measured(source: str) -> dict[str, tuple[float, float, float]]:
 
 def test_the_table_of_pixels_is_that_of_its_results() -> None:
     known = table()["coded"]
-    measured = _measured(known["source"])
+    measured = {name: row for source in known["sources"] for name, row in _measured(source).items()}
     assert len(known["rows"]) >= 4
     for row in known["rows"]:
         assert (row["error"], row["low"], row["high"]) == measured[row["subject"]]
@@ -50,7 +50,7 @@ def test_more_bits_and_larger_covers_show_more() -> None:
 
 
 def test_as_many_bits_are_safer_in_a_larger_cover() -> None:
-    """By the square root law: they show as bits over the root of the pixels."""
+    """By the square root law, detectability depends on bits over the root of the number of pixels."""
     few = [coded_risk(0.4 / times, times * LAB_PIXELS).error for times in (1, 4, 16)]
     assert few == sorted(few)
 

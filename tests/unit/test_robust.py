@@ -1,4 +1,4 @@
-"""The method `robust`: what is promised survives, what is not says so, and what cannot be is refused."""
+"""The method `robust`: what is promised survives, what does not is reported, the impossible is refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def carried() -> np.ndarray:
 
 
 def through(format_name: str = "JPEG", **options: object) -> np.ndarray | FileSecret:
-    """The secret from what another save of the stego left of it."""
+    """The secret, revealed from what another save left of the stego."""
     file = cases.saved(cases.stego().rgb, format_name, **options)
     return cases.revealed(cases.decoded(file), file if format_name == "JPEG" else None)
 

@@ -1,4 +1,4 @@
-"""Every stego has a salt of its own from the system; in the other tests salts stand in a fixed order."""
+"""Every stego has its own salt from the system; in the other tests salts come in a fixed order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Large secrets: parts of them are decoded to say how well the whole comes back, after all of it was read."""
+"""Large secrets: parts of them are decoded to estimate the quality of the whole, after all of it was read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SAMPLED = HideSettings(sampled=True)
 
 @pytest.fixture
 def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is done from four megapixels on is done to the photographs of the tests."""
+    """Treat the photographs of the tests like secrets of four megapixels or more."""
     monkeypatch.setattr(pipeline, "SAMPLED_FROM", 200 * 200)
     monkeypatch.setattr(tiling, "_SAMPLE_TILE_PIXELS", TILE**2)
 

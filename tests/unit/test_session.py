@@ -1,4 +1,4 @@
-"""Networks: tiling changes nothing, the device is what was asked for, and foreign errors become ours."""
+"""Networks: tiling changes nothing, the device is the requested one, and foreign errors become ours."""
 
 import sys
 import types
@@ -18,7 +18,7 @@ SIGMA = {"sigma": 0.03}
 
 @pytest.fixture(autouse=True)
 def each_network_once():
-    """Here every network is loaded."""
+    """Every network is loaded here."""
 
 
 _OTHERS = (
@@ -34,7 +34,7 @@ def contract(multiple=4, halo=12):
 
 
 def whole(network, picture, budget):
-    """(h, w) float32 -> the network's answer, tile by tile."""
+    """(h, w) float32 -> the network's output, tile by tile."""
 
     def load(tile):
         inside = picture[tile.rows, tile.cols]
@@ -58,7 +58,7 @@ def test_tiled_equals_untiled(network_bytes, shape):
 
 
 def test_too_small_a_halo_would_show(network_bytes, monkeypatch):
-    """The test above can fail: without overlap the seams are there."""
+    """The test above can fail: without overlap the seams are visible."""
     network = session.open_network(network_bytes, "random", "cpu")
     picture = np.random.default_rng(1).random((128, 128), dtype=np.float32)
     untiled = whole(network, picture, 1 << 30)
@@ -118,7 +118,7 @@ def test_cuda_asked_for_and_absent_is_a_device_error(network_bytes):
 
 
 def fake_runtime(monkeypatch, got, fails=False):
-    """onnxruntime that offers CUDA; a session asked for it gets the providers `got`, or fails."""
+    """onnxruntime that offers CUDA; a session that requests it gets the providers `got`, or fails."""
     asked = []
     real = onnxruntime.InferenceSession
 

@@ -93,7 +93,7 @@ def test_a_target_sends_the_whole_size_where_its_planes_fit(cover_rgb, secret_gr
 
 
 def test_what_reducing_loses_counts_against_the_target(cover_rgb, secret_gray) -> None:
-    """At twice the cover's pixels fewer planes do not give it, and neither does the reduced picture alone."""
+    """At twice the cover's pixels neither fewer planes nor the reduced picture alone suffice."""
     large = np.array(Image.fromarray(secret_gray).resize((512, 512), Image.Resampling.LANCZOS))
     small = reading.resize_gray(reading.resize_gray(large, (256, 256)), large.shape)
     target = min(metrics.psnr(large, small) - 1, 45.0)

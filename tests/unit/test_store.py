@@ -1,4 +1,4 @@
-"""Model files: found where they should be, and used only if they are what the manifest means."""
+"""Model files: found where they should be, and used only if they are those that the manifest names."""
 
 import hashlib
 import http.server
@@ -99,7 +99,7 @@ def test_a_hub_address_must_pin_a_commit(address):
 
 @pytest.fixture
 def hub(exact_weights):
-    """A server that answers as the Hub does for one repository, and counts what it is asked."""
+    """A server that answers like the Hub for one repository, and counts the requests."""
     asked = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -136,7 +136,7 @@ def hub(exact_weights):
 
 
 def read_both(weights, endpoint, home, **more):
-    """In a process of its own, since the hub's library reads its settings once: (answer, hub imported?)."""
+    """In a new process, since the hub's library reads its settings once: (answer, hub imported?)."""
     settings = {
         "HF_ENDPOINT": endpoint,
         "HF_HOME": str(home),

@@ -95,7 +95,7 @@ class CostTask:
         correction = self.network(_planes(cover, batch["log_hill"]))
         written = self.channel.write(cover, batch["log_hill"] + correction, spread, generator)
         stego = written.stego.requires_grad_()
-        loss, error = self._judge_learns(cover, stego)
+        loss, error = self._train_judge(cover, stego)
         if step >= self.recipe.judge_first:
             self._costs_learn(written, stego.grad)
         return {
@@ -104,7 +104,7 @@ class CostTask:
             "correction": correction.detach().std(),
         }
 
-    def _judge_learns(self, cover: Tensor, stego: Tensor) -> tuple[Tensor, Tensor]:
+    def _train_judge(self, cover: Tensor, stego: Tensor) -> tuple[Tensor, Tensor]:
         """Train the judge for one step; return its loss and error rate; `stego` keeps the loss's gradient."""
         logits = self.judge(torch.cat([cover, stego]))
         truth = torch.tensor([COVER, STEGO], device=self.device).repeat_interleave(len(cover))

@@ -42,7 +42,7 @@ from stegcli.training.detectors import curriculum, pair_file
 from stegcli.training.detectors.curriculum import Pairs, StageSettings
 from stegcli.training.detectors.networks import SRNet
 from stegcli.training.detectors.pair_file import PairSet
-from stegcli.training.detectors.paper import TRAIN_SHARE, JudgeSettings, judge_pairs, rights, train_judge
+from stegcli.training.detectors.paper import TRAIN_SHARE, JudgeSettings, correct, judge_pairs, train_judge
 from stegcli.training.loop.checkpoint import environment
 
 U8 = NDArray[np.uint8]
@@ -159,7 +159,7 @@ def judged_by_paper(pairs: PairSet, wishes: Wishes, written: Callable[[Rows], No
         settings = JudgeSettings(high_pass=False, minutes=minutes, seed=wishes.seed, steps=wishes.steps)
         covers, stegos = pairs.covers, pairs.stegos[spread]
         judge, steps = train_judge(covers[learned], stegos[learned], settings, wishes.device.type, _loss_line)
-        found = rights(judge, covers[held_out], stegos[held_out])
+        found = correct(judge, covers[held_out], stegos[held_out])
         low, high = statistics.bootstrap_interval(found.mean(axis=1), wishes.seed)
         own = judge_pairs(judge, covers[learned[: len(held_out)]], stegos[learned[: len(held_out)]])
         covers_right, stegos_right = found.mean(axis=0).tolist()

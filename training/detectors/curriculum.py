@@ -27,9 +27,9 @@ from stegcli.training.data.feeds import step_generator
 from stegcli.training.detectors.networks import COVER, STEGO, SRNet
 
 F64 = NDArray[np.float64]
-Told = Callable[[str], None]
+Report = Callable[[str], None]
 
-TOLD_EVERY = 100
+REPORT_EVERY = 100
 """Steps between two lines of output."""
 
 
@@ -126,7 +126,7 @@ class Stage:
 
 
 def train_stage(
-    network: SRNet, learned: Pairs, validation: Pairs, settings: StageSettings, told: Told | None = None
+    network: SRNet, learned: Pairs, validation: Pairs, settings: StageSettings, report: Report | None = None
 ) -> Stage:
     """Train `network` from its current weights; keep the best by validation, including the initial ones."""
     torch.manual_seed(settings.seed)
@@ -142,15 +142,15 @@ def train_stage(
         step += 1
         if step == 1:  # it includes choosing kernels or compiling
             begun = time.monotonic()
-        if told is not None and step % TOLD_EVERY == 0:
-            told(f"step {step}, loss {float(loss.detach()):.4f}, {time.monotonic() - begun:.0f} s")
+        if report is not None and step % REPORT_EVERY == 0:
+            report(f"step {step}, loss {float(loss.detach()):.4f}, {time.monotonic() - begun:.0f} s")
         share = settings.share(step, time.monotonic() - begun)
         due = int(settings.checks * max(0.0, share - settings.hold) / (1 - settings.hold) + 1e-9)
         if due > checked:
             checked = due
             found = _validated(network, validation, settings)
-            if told is not None:
-                told(f"step {step}, AUC on validation {found:.4f}")
+            if report is not None:
+                report(f"step {step}, AUC on validation {found:.4f}")
             if found >= best:
                 best, state = found, copy.deepcopy(network.state_dict())
     network.load_state_dict(state)

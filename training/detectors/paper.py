@@ -1,4 +1,4 @@
-"""The paper's steganalyzer, trained on pairs and asked about others: arrays in, figures out."""
+"""Training of the paper's steganalyzer on pairs, and its accuracy on others: arrays in, figures out."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ EVALUATION_BATCH = 16
 
 @dataclass(frozen=True)
 class JudgeSettings:
-    """How a steganalyzer is trained."""
+    """Settings of a steganalyzer's training."""
 
     high_pass: bool
     minutes: float
-    """Of training; at least one pass over the pairs is not promised."""
+    """Minutes of training; they may not suffice for one pass over the pairs."""
     seed: int = 1
     steps: int | None = None
-    """Instead of `minutes`, for a result that does not depend on the machine."""
+    """Number of steps instead of `minutes`, for a result that does not depend on the machine's speed."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Share of pictures that the steganalyzer put into their class."""
+    """Shares of pictures that the steganalyzer classified correctly."""
 
     accuracy: float
     covers_right: float
     stegos_right: float
 
     def facts(self) -> dict[str, float]:
-        """For the JSON."""
+        """Return the figures for a JSON file."""
         return {
             "accuracy": self.accuracy,
             "covers_right": self.covers_right,
@@ -57,11 +57,12 @@ def train_judge(
     stegos: U8,
     settings: JudgeSettings,
     device: str = "cpu",
-    told: Callable[[int, float], None] | None = None,
+    report: Callable[[int, float], None] | None = None,
 ) -> tuple[Steganalyzer, int]:
-    """A steganalyzer that learned from pairs, and its number of steps: SGD as in the second stage, no noise.
+    """Train a steganalyzer on pairs; return it, and its number of steps.
 
-    Both pictures of a pair are in one batch, mirrored alike. The rate falls along a cosine.
+    The optimiser is the SGD of the second stage, without noisy labels. Both pictures of a pair are in one
+    batch, mirrored alike. The learning rate follows a cosine.
     """
     torch.manual_seed(settings.seed)
     chosen, where = SteganalyzerSettings(), torch.device(device)
@@ -81,18 +82,18 @@ def train_judge(
         gradients.clip(judge, chosen.gradient_clip)
         optimiser.step()
         step += 1
-        if told is not None and step % 50 == 0:
-            told(step, float(loss.detach()))
+        if report is not None and step % 50 == 0:
+            report(step, float(loss.detach()))
         share = _share(settings, step, time.monotonic() - begun)
     return judge.eval(), step
 
 
 EPOCHS, TRAIN_SHARE = 12, 5 / 7
-"""The share is the paper's: 5,000 pictures to train, 2,000 to test."""
+"""The training share is the paper's: 5,000 pictures to train, 2,000 to test."""
 
 
 def accuracy(covers: U8, stegos: U8, seed: int) -> float:
-    """The accuracy of the paper's steganalyzer, without high-pass filters, on pairs that it did not learn."""
+    """Return the accuracy of the paper's steganalyzer, without high-pass filters, on held-out pairs."""
     split = round(len(covers) * TRAIN_SHARE)
     settings = JudgeSettings(False, minutes=0.0, seed=seed, steps=EPOCHS * (split // BATCH_PAIRS))
     judge, _ = train_judge(covers[:split], stegos[:split], settings)
@@ -104,7 +105,7 @@ def _share(settings: JudgeSettings, step: int, seconds: float) -> float:
 
 
 def _batch(covers: U8, stegos: U8, generator: torch.Generator) -> Tensor:
-    """(2 B,3,H,W) float32: covers, then their stegos."""
+    """Draw a batch, (2 B,3,H,W) float32: covers, then their stegos."""
     rows = torch.randperm(len(covers), generator=generator)[:BATCH_PAIRS].numpy()
     pictures = torch.from_numpy(np.concatenate([covers[rows], stegos[rows]])).permute(0, 3, 1, 2).float()
     flips = torch.rand(2, generator=generator) < 0.5
@@ -112,14 +113,14 @@ def _batch(covers: U8, stegos: U8, generator: torch.Generator) -> Tensor:
 
 
 def judge_pairs(judge: Steganalyzer, covers: U8, stegos: U8) -> Judged:
-    """How well the steganalyzer tells covers from stegos."""
-    covers_right, stegos_right = rights(judge, covers, stegos).mean(axis=0).tolist()
+    """Return the shares of covers and stegos that the steganalyzer classifies correctly."""
+    covers_right, stegos_right = correct(judge, covers, stegos).mean(axis=0).tolist()
     return Judged((covers_right + stegos_right) / 2, covers_right, stegos_right)
 
 
 @torch.no_grad()
-def rights(judge: Steganalyzer, covers: U8, stegos: U8) -> NDArray[np.bool_]:
-    """(N, 2): whether each pair's cover and stego were put into their class."""
+def correct(judge: Steganalyzer, covers: U8, stegos: U8) -> NDArray[np.bool_]:
+    """Return (N, 2): whether each pair's cover and stego are classified correctly."""
     return np.stack([_votes(judge, covers) == COVER, _votes(judge, stegos) == STEGO], axis=1)
 
 

@@ -66,21 +66,21 @@ class Watch:
         self.count = 0
 
     def see(self, covers_right: Tensor, stegos_right: Tensor) -> str:
-        """Shares in the last step, 0..1 -> a sentence why the game is over; empty while it is not."""
+        """Shares in the last step, 0..1 -> why the steganalyzer can teach nothing more; empty if it can."""
         self.shares[self.count % self.STEPS] = torch.stack([covers_right, stegos_right])
         self.count += 1
         if self.count % self.STEPS:
             return ""
         covers, stegos = self.accelerator.reduce(self.shares.mean(dim=0), "mean").tolist()
-        told = f"it told {covers:.1%} of the covers and {stegos:.1%} of the stegos"
+        answers = f"it recognises {covers:.1%} of the covers and {stegos:.1%} of the stegos"
         if min(covers, stegos) >= self.SURE:
             return (
-                f"the steganalyzer has won ({told}), so the generator goes on without it: "
+                f"the steganalyzer has won ({answers}), so the generator continues without it: "
                 "lower its learning_rate, raise its interval or the adversarial_weight"
             )
         if min(covers, stegos) <= 1 - self.SURE and max(covers, stegos) >= self.SURE:
             return (
-                f"the steganalyzer has collapsed ({told}), so the generator goes on without it: "
+                f"the steganalyzer has collapsed ({answers}), so the generator continues without it: "
                 "lower its learning_rate, or give it more warmup_steps"
             )
         return ""

@@ -143,7 +143,7 @@ class IsganTask:
             set_rate(optimiser, base * self.recipe.rate(step))
 
     def _adversary_step(self, cover: Tensor, stego_rgb: Tensor, step: int) -> dict[str, Tensor]:
-        """Lets the steganalyzer learn when it is due; returns the figures of its last step."""
+        """Train the steganalyzer if its step is due; return the figures of its last step."""
         into_stage = step - self.recipe.basic_steps
         if self.adversary is None or into_stage < 0:
             return {}
@@ -160,10 +160,10 @@ class IsganTask:
 
     @torch.no_grad()
     def validate(self, batches: Mapping[str, list[Batch]]) -> dict[str, float]:
-        """Figures per data set, from 8-bit pixels, in float32 and with running statistics.
+        """Return figures by data set, from 8-bit pixels, in float32 and with running statistics.
 
-        PSNR (dB) and SSIM of stego against cover (RGB; SSIM of the luma, too) and of revealed against secret,
-        and the steganalyzer's error.
+        They are PSNR (dB) and SSIM of stego against cover (RGB; SSIM of luma, too) and of revealed against
+        secret, and the steganalyzer's detection error.
         """
         figures: dict[str, float] = {}
         for name, parts in batches.items():
@@ -177,7 +177,7 @@ class IsganTask:
         return figures
 
     def _figures(self, batch: Batch) -> dict[str, Tensor]:
-        """Name -> (B,)."""
+        """Return figure -> (B,)."""
         cover, secret = batch["cover"].float(), batch["secret"].float()
         stego, revealed = self._hide_and_reveal(batch)
         figures = {
@@ -192,7 +192,7 @@ class IsganTask:
         return figures
 
     def _hide_and_reveal(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Stego (B,3,H,W) and revealed (B,1,H,W): whole numbers in 0..255, float32."""
+        """Return stego (B,3,H,W) and revealed (B,1,H,W): whole numbers in 0..255, float32."""
         generator = self.generator
         generator.eval()
         stego = generator.hide(batch["cover"].float(), batch["secret"].float() / 255)
@@ -202,7 +202,7 @@ class IsganTask:
 
     @torch.no_grad()
     def samples(self, batch: Batch) -> dict[str, Tensor]:
-        """Up to four rows: cover, stego, residual, secret, revealed, residual (times RESIDUAL_GAIN)."""
+        """Return a grid of up to four rows: cover, stego, secret, revealed; residuals are amplified."""
         batch = {name: pictures[:4] for name, pictures in batch.items()}
         cover, secret = batch["cover"].float(), batch["secret"].float()
         stego, revealed = self._hide_and_reveal(batch)
@@ -215,18 +215,18 @@ class IsganTask:
         return {f"cover_stego_secret_revealed_residuals_x{RESIDUAL_GAIN}": grid.clamp(0, 1).cpu()}
 
     def begin_from(self, state: dict[str, Any]) -> None:
-        """All that the other run had; its optimisers, too, where its checkpoint still has them."""
+        """Load the state of another run, with its optimisers if its checkpoint has them."""
         own = {"optimisers": [optimiser.state_dict() for optimiser in self.optimisers]}
         self.load_state_dict({**own, **state})
 
     def begin_from_weights(self, networks: Networks) -> None:
-        """The networks alone, whose batch normalisation is folded in exported files (`isgan.unfold`)."""
+        """Load the networks alone; their batch normalisation is folded in exported files (`isgan.unfold`)."""
         unfold(self.generator.encoder, networks["encoder"])
         unfold(self.generator.decoder, networks["decoder"])
         self.statistics_are_known = False
 
     def state_dict(self) -> dict[str, Any]:
-        """Generator, its optimisers, and the adversary where there is one."""
+        """Return the state of the generator, of its optimisers, and of the adversary if there is one."""
         state = {
             "generator": self.generator.state_dict(),
             "statistics_are_known": self.statistics_are_known,
@@ -235,7 +235,7 @@ class IsganTask:
         return state if self.adversary is None else {**state, "adversary": self.adversary.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Undo `state_dict`; with a basic model's state the adversary stays new, for the second stage."""
+        """Load what `state_dict` returned; given a basic model's state, the adversary stays untrained."""
         self.generator.load_state_dict(state["generator"])
         self.statistics_are_known = state.get("statistics_are_known", True)
         for optimiser, part in zip(self.optimisers, state["optimisers"], strict=True):
@@ -245,13 +245,13 @@ class IsganTask:
 
 
 def psnr_db(a: Tensor, b: Tensor) -> Tensor:
-    """(B,C,H,W) each in 0..255 -> (B,): dB, peak 255; 108 for equal pictures."""
+    """(B,C,H,W) each in 0..255 -> (B,) PSNR in dB, peak 255; 108 for equal pictures."""
     return 10 * torch.log10(255**2 / (a - b).square().mean((1, 2, 3)).clamp_min(1e-6))
 
 
 @torch.no_grad()
 def _training_psnr(cover: Tensor, hidden: Hidden) -> dict[str, Tensor]:
-    """Of the mean error of the batch."""
+    """Return PSNR from the mean squared errors of the batch."""
     stego_mse = (hidden.stego_rgb - cover).square().mean() / 255**2
     return {
         "stego_psnr_db": -10 * torch.log10(stego_mse.clamp_min(1e-10)),
@@ -260,9 +260,9 @@ def _training_psnr(cover: Tensor, hidden: Hidden) -> dict[str, Tensor]:
 
 
 def _optimisers(network: nn.Module, recipe: IsganRecipe, *, captured: bool) -> list[torch.optim.Optimizer]:
-    """Adam, and Muon for the inner convolutions where the recipe gives it a rate.
+    """Return Adam, and Muon for the inner convolutions if the recipe gives Muon a rate.
 
-    Convolutions that stay with Adam are regularised; biases and batch normalisation are not.
+    Convolutions that Adam trains are regularised; biases and batch normalisation are not.
     """
 
     def rate(value: float) -> float | Tensor:

@@ -28,7 +28,7 @@ from stegcli.lab.statistics import bootstrap_interval
 from stegcli.pictures.metrics import psnr
 from stegcli.pictures.writing import save_text
 from stegcli.training import choices, config, run
-from stegcli.training.detectors.paper import BATCH_PAIRS, JudgeSettings, judge_pairs, rights, train_judge
+from stegcli.training.detectors.paper import BATCH_PAIRS, JudgeSettings, correct, judge_pairs, train_judge
 from stegcli.training.isgan.losses import TABLE_4
 from stegcli.training.isgan.recipe import IsganRecipe
 from stegcli.training.loop.checkpoint import Run, environment
@@ -180,7 +180,7 @@ def _judgements(
         steps.append(count)
         own.append(judge_pairs(judge, *pairs).accuracy)
         for name, stegos in shown.items():
-            right[name].append(rights(judge, covers, stegos))
+            right[name].append(correct(judge, covers, stegos))
     basic = np.mean(right[next(iter(shown))], axis=(0, 2))
     rows = []
     for name, stegos in shown.items():

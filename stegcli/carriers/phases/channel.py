@@ -55,13 +55,13 @@ class Channel:
         number: number by which a header names it.
         write: function with the signature of `single.write`.
         read: function with the signature of `single.read`.
-        spoiled: function with the signature of `single.spoiled`.
+        lost_symbols: function with the signature of `single.lost_symbols`.
     """
 
     number: int
     write: Write
     read: Callable[[npt.NDArray[np.uint8], Keys, int, int], npt.NDArray[np.int16]]
-    spoiled: Callable[[npt.NDArray[np.bool_], Keys, int, int], npt.NDArray[np.bool_]]
+    lost_symbols: Callable[[npt.NDArray[np.bool_], Keys, int, int], npt.NDArray[np.bool_]]
 
     def reach(self, spread: int) -> int:
         """Return how many pixels each symbol depends on: if one is destroyed, the symbol is lost."""
@@ -101,8 +101,8 @@ class Channel:
         return float(np.sqrt(np.mean(error**2)))
 
 
-PLAIN: Final = Channel(LUMA_PHASE, single.write, single.read, single.spoiled)
-JOINT: Final = Channel(LUMA_JOINT, joint.write, joint.read, joint.spoiled)
+PLAIN: Final = Channel(LUMA_PHASE, single.write, single.read, single.lost_symbols)
+JOINT: Final = Channel(LUMA_JOINT, joint.write, joint.read, joint.lost_symbols)
 
 
 def suited(room: int, symbols: int) -> tuple[Channel, int]:

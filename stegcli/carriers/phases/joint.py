@@ -49,7 +49,7 @@ __all__ = [
     "block_count",
     "pad",
     "read",
-    "spoiled",
+    "lost_symbols",
     "write",
 ]
 
@@ -138,13 +138,15 @@ def read(pixels: npt.NDArray[np.uint8], keys: Keys, symbols: int, spread: int) -
     return milli.T.reshape(-1)[:symbols].astype(np.int16)
 
 
-def spoiled(scars: npt.NDArray[np.bool_], keys: Keys, symbols: int, spread: int) -> npt.NDArray[np.bool_]:
+def lost_symbols(
+    overwritten: npt.NDArray[np.bool_], keys: Keys, symbols: int, spread: int
+) -> npt.NDArray[np.bool_]:
     """(n,) bool lost pixels -> (symbols,) bool symbols that are lost with them."""
     blocks = block_count(symbols)
-    groups = embedding_groups(len(scars), blocks, SHARE * spread, keys)
+    groups = embedding_groups(len(overwritten), blocks, SHARE * spread, keys)
     lost = np.empty(blocks, dtype=np.bool_)
     for chunk in chunks(blocks, _CHUNK_PIXELS // (SHARE * spread)):
-        lost[chunk] = scars[groups[chunk]].any(axis=1)
+        lost[chunk] = overwritten[groups[chunk]].any(axis=1)
     return np.tile(lost, SHARE)[:symbols]
 
 

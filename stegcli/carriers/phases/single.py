@@ -38,7 +38,7 @@ from stegcli.carriers.scatter import chunks, embedding_groups
 from stegcli.carriers.streams import Keys, scaled, words32
 from stegcli.pictures.luma import MILLI, luma_milli
 
-__all__ = ["LAMBDAS", "pad", "read", "spoiled", "write"]
+__all__ = ["LAMBDAS", "pad", "read", "lost_symbols", "write"]
 
 LAMBDAS: Final = {"cover": 0.004, "balanced": 0.001, "secret": 0.0002}
 """Price of a squared colour step relative to a squared phase error, by what is favored."""
@@ -68,12 +68,14 @@ def read(pixels: npt.NDArray[np.uint8], keys: Keys, symbols: int, spread: int) -
     return phases
 
 
-def spoiled(scars: npt.NDArray[np.bool_], keys: Keys, symbols: int, spread: int) -> npt.NDArray[np.bool_]:
+def lost_symbols(
+    overwritten: npt.NDArray[np.bool_], keys: Keys, symbols: int, spread: int
+) -> npt.NDArray[np.bool_]:
     """(n,) bool lost pixels -> (symbols,) bool symbols that are lost with them."""
-    groups = embedding_groups(len(scars), symbols, spread, keys)
+    groups = embedding_groups(len(overwritten), symbols, spread, keys)
     lost = np.empty(symbols, dtype=np.bool_)
     for chunk in chunks(symbols, _CHUNK_PIXELS // spread):
-        lost[chunk] = scars[groups[chunk]].any(axis=1)
+        lost[chunk] = overwritten[groups[chunk]].any(axis=1)
     return lost
 
 

@@ -74,7 +74,7 @@ class Journal:
             with self._path.open("wb" if anew else "ab") as file:
                 file.write(content)
         except OSError as error:
-            hint = "What was finished before is kept: mend this, and run the same command again."
+            hint = "What was finished before is kept: fix this, and run the same command again."
             raise OutputError(f"{self._path}: cannot be written ({one_line(error)})", hint) from error
 
     def _read(self, path: Path) -> bytes:

@@ -48,7 +48,7 @@ def _heading(result: SecurityResult) -> str:
 
 def _table(result: SecurityResult) -> Table:
     """Return detection errors and areas under the ROC, with their 95 % intervals."""
-    head = ["", "pairs", "stego PSNR (dB)", "P_E (0.5: never told apart)", "ROC AUC"]
+    head = ["", "pairs", "stego PSNR (dB)", "P_E (0.5: guessing)", "ROC AUC"]
     pooled = [_pooled(row) for row in result.rows]
     if not any(pooled):
         return [head, *(_line(row) for row in result.rows)]

@@ -1,4 +1,4 @@
-"""What a detector looks at: the program's own statistics, and the field's.
+"""Features of detectors: the program's own statistics, and established ones.
 
 `colour` is `stegcli.detection.residuals`. `spam` (Pevny, Bas and Fridrich 2010), `crm` and `srmq1` (Fridrich
 and Kodovsky 2012) come from the package sealwatch.
@@ -23,18 +23,18 @@ F32 = NDArray[np.float32]
 
 
 SUITE: Final = "suite"
-"""Several detectors, of which the one that errs least counts."""
+"""Name of the set of several detectors, of which the one that errs least counts."""
 
 
 def detectors(name: str) -> dict[str, tuple[str, ...]]:
-    """Detectors of a set -> the features that each looks at, side by side.
+    """Return the detectors of a set -> the features that each uses, concatenated.
 
     Args:
         name: `SUITE`; or one of `FEATURES`, which is then the only detector; or several of them, joined by
-            plus signs: each alone, and all together.
+            plus signs: a detector for each, and one for all together.
 
     Raises:
-        UsageError: there are none of that name.
+        UsageError: no features have that name.
     """
     if name == SUITE:
         alone = {each: (each,) for each in ("colour", "spam", "crm")}
@@ -46,10 +46,10 @@ def detectors(name: str) -> dict[str, tuple[str, ...]]:
 
 
 def features(name: str) -> Callable[[U8], F32]:
-    """By name: (H, W, 3) uint8 -> (d,) float32.
+    """Return the function with that name: (H, W, 3) uint8 -> (d,) float32.
 
     Raises:
-        UsageError: there are none of that name.
+        UsageError: no features have that name.
     """
     if name not in FEATURES:
         raise UsageError(f"there are no features {name!r}", f"Choices: {', '.join(FEATURES)}.")
@@ -57,7 +57,7 @@ def features(name: str) -> Callable[[U8], F32]:
 
 
 def _flat(tree: Any) -> F32:  # noqa: ANN401 - nested dictionaries of arrays
-    """All arrays of a nested dictionary by order of their names: its own order is not always the same."""
+    """Concatenate all arrays of a nested dictionary, sorted by name: its own order varies."""
     if hasattr(tree, "keys"):
         return np.concatenate([_flat(tree[key]) for key in sorted(tree)])
     return np.asarray(tree, dtype=np.float32).reshape(-1)
@@ -84,4 +84,4 @@ FEATURES: Final[dict[str, Callable[[U8], F32]]] = {
     "crm": _crm,
     "srmq1": _srmq1,
 }
-"""`spam` looks at each channel, `srmq1` at green alone."""
+"""Name -> function. `spam` uses each channel, `srmq1` green alone."""

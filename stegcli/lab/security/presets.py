@@ -65,6 +65,7 @@ PRESETS: Final = {
     "small": Preset(300, (1, 4, 16, 64), _RIVALS, (1, 4, 16), (0.5,)),
     "phase": Preset(300, (1, 4, 16, 64), ()),
     "coded": Preset(500, (), _RIVALS[:2], (1, 4), (0.5,)),
+    "sparse": Preset(500, (), _RIVALS[2:], (16,)),
     "camera": Preset(336, (), ((_HILL_40, 4),), (4,), (0.5,), tiled=True),
     "full": Preset(
         500,

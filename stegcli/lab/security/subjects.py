@@ -130,7 +130,7 @@ class PhaseSubject:
         places = header.draw_places(len(pixels), locator)
         plan = header.parity_plan(len(pixels), salt, sealed, places, group)
         if costs is not None and self.spares:
-            plan = parity.spare_dearest(pixels, *plan, costs)
+            plan = parity.spare_most_expensive(pixels, *plan, costs)
         return parity.pixel_parities(pixels, *plan, costs)
 
     def _way(self, room: int) -> tuple[Channel, int]:

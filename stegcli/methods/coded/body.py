@@ -99,8 +99,8 @@ def _chosen(job: Job, found: Encoded, most_bytes: int) -> tuple[str, ...]:
     quality = "comes back exactly" if math.isinf(found.psnr_db) else f"comes back at {found.psnr_db:.1f} dB"
     what = "" if isinstance(job.secret, FileSecret) else f" of {size}"
     return (
-        f"at this risk the cover bears {most_bytes:,} bytes; the secret{what} takes {len(found.payload):,} "
-        f"and {quality}",
+        f"at this risk the cover can carry {most_bytes:,} bytes; the secret{what} takes "
+        f"{len(found.payload):,} and {quality}",
     )
 
 

@@ -57,7 +57,7 @@ def hide(job: Job, cover: JpegCover) -> Stego:
     written, last = _written(job, found, ground)
     data = jpeg_scan.write(cover, coefficients.put_back(cover.luma, written))
     load = load_of(cover, len(found.payload) + body.TAG_BYTES)
-    told = (*notices, *_loud(load))
+    told = (*notices, *_rate_notices(load))
     facts = body.facts_of(last, room)
     return Stego(None, found.decoded, last, facts, names.DEVICE, told, jpeg=data, load=load)
 
@@ -106,13 +106,13 @@ def load_of(cover: JpegCover, body_bytes: int) -> JpegLoad:
     return JpegLoad(bits / max(1, jpeg_scan.non_zero_ac(cover)), step)
 
 
-def _loud(load: JpegLoad) -> tuple[str, ...]:
+def _rate_notices(load: JpegLoad) -> tuple[str, ...]:
     """Return a notice about a rate that is easier to detect."""
     if load.rate <= QUIET_RATE:
         return ()
     return (
         f"the JPEG carries {load.rate:.2f} bits per coefficient, and above {QUIET_RATE:g} a detector finds "
-        "more: take a larger photograph, or let the secret come back coarser (--target)",
+        "more: take a larger photograph, or a coarser secret (--target)",
     )
 
 

@@ -50,13 +50,17 @@ class CodedMethod:
     has_runs: bool = False
     has_jpeg: bool = True
     has_ceiling: bool = True
-    shuns_jpeg_pixels: bool = True
+    refuses_jpeg_pixels: bool = True
 
     def hide(self, job: Job) -> Stego:
         """See `Method.hide`. A picture has the requested quality, or the best one that fits."""
-        from stegcli.methods.coded import jpeg, pixels
+        if job.cover.jpeg is None:
+            from stegcli.methods.coded import pixels
 
-        return pixels.hide(job) if job.cover.jpeg is None else jpeg.hide(job, job.cover.jpeg)
+            return pixels.hide(job)
+        from stegcli.methods.coded import jpeg
+
+        return jpeg.hide(job, job.cover.jpeg)
 
     def reveal(
         self, opened: Opened, models: Models, progress: Progress | None = None, *, sampled: bool = False
@@ -68,7 +72,6 @@ class CodedMethod:
             SecretError: the body opened, but holds no secret that this program can decode.
         """
         from stegcli.codecs import choice
-        from stegcli.methods.coded import jpeg, pixels
 
         del models, sampled  # this method needs no models, and is quick
         found = _ours(opened)
@@ -79,7 +82,7 @@ class CodedMethod:
                 "Put all parts into one folder, and reveal the folder.",
             )
         tell(progress, "decode")
-        payload = pixels.payload(found) if isinstance(found, SamplesOpened) else jpeg.payload(found)
+        payload = _payload(found)
         return Secret(choice.decode(found.header.codec, payload, found.header.shape), FAMILY, DEVICE)
 
     def facts(self, opened: Opened) -> Facts:
@@ -113,6 +116,17 @@ def part_of(opened: Opened) -> Part:
         return Part.from_bytes(pixels.payload(found))
     except ValueError:
         raise NothingFoundError from None
+
+
+def _payload(found: _Ours) -> bytes:
+    """Return what the samples of an opened stego carry; ChangedError if it is not what was written."""
+    if isinstance(found, SamplesOpened):
+        from stegcli.methods.coded import pixels
+
+        return pixels.payload(found)
+    from stegcli.methods.coded import jpeg
+
+    return jpeg.payload(found)
 
 
 def _ours(opened: Opened) -> _Ours:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stegcli.carriers.parity import destroyed_share, pixel_parities, spare_dearest, spared_count
+from stegcli.carriers.parity import destroyed_share, pixel_parities, spare_most_expensive, spared_count
 from stegcli.carriers.phases import choice, single
 from stegcli.carriers.phases.channel import SHARES, numbered, suited
 from stegcli.carriers.pixels import carriers, put_back, usable_pixels
@@ -25,7 +25,7 @@ from stegcli.envelope.header import Header, draw_places, group_size, parity_coun
 from stegcli.envelope.opening import ParitiesOpened
 from stegcli.errors import NothingFoundError, UsageError
 from stegcli.methods.base import Facts, Secret, Stego, alpha_notices, check_room, check_secret, decoder_of
-from stegcli.methods.phase import scars, sizes
+from stegcli.methods.phase import overwritten, sizes
 from stegcli.methods.phase.body import Body, sigma_to_code
 from stegcli.methods.phase.costs import model_cost
 from stegcli.methods.phase.planes import ALL_PLANES, count_sent, padded, sent
@@ -66,7 +66,7 @@ _MOST_APART = 1.25
 """Largest factor by which the phase error may exceed the prediction; in photographs it is within a tenth."""
 
 _MISSED = 0.1
-"""Share of the scars that is assumed to go unnoticed in texture, even if no parity says so."""
+"""Share of the overwritten pixels that is assumed to go unnoticed in texture, even if no parity says so."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class PhaseMethod:
     has_runs: bool = True
     has_jpeg: bool = False
     has_ceiling: bool = False
-    shuns_jpeg_pixels: bool = False
+    refuses_jpeg_pixels: bool = False
 
     def hide(self, job: Job) -> Stego:
         """See `Method.hide`. A target is met with the fewest planes that reach it; else all are sent."""
@@ -140,7 +140,7 @@ def _hide(job: Job) -> Stego:
     tell(job.progress, "write")
     plan = parity_plan(room, salt, seal(header, subkeys), places, group)
     if cost is not None:
-        plan = spare_dearest(pixels, *plan, cost)
+        plan = spare_most_expensive(pixels, *plan, cost)
     parity = pixel_parities(pixels, *plan, cost)
     written = way.write(pixels, targets, subkeys, spread=spread, parity=parity, lam=lam, cost=cost)
     if job.reads_back:
@@ -193,8 +193,8 @@ def _reveal(
     symbols = way.read(opened.pixels, opened.keys, count, body.spread)
     damage = opened.destroyed_share(_spared(opened, body))
     if damage and decoder.contract.fewest_planes < ALL_PLANES:  # a progressive codec can ignore lost symbols
-        lost, damage = _scars(opened, body, damage)
-        symbols[way.spoiled(lost, opened.keys, count, body.spread)] = _NOT_KNOWN
+        lost, damage = _overwritten(opened, body, damage)
+        symbols[way.lost_symbols(lost, opened.keys, count, body.spread)] = _NOT_KNOWN
     phases[sent(header.hidden_shape, body.planes)] = symbols
     # One destroyed pixel spoils every symbol that depends on it.
     symbol_damage = 1 - (1 - damage) ** way.reach(body.spread)
@@ -223,9 +223,9 @@ def _spared(opened: ParitiesOpened, body: Body) -> int:
     return spared_count(len(opened.plan[1])) if body.spread > 1 else 0
 
 
-def _scars(opened: ParitiesOpened, body: Body, damage: float) -> tuple[NDArray[np.bool_], float]:
+def _overwritten(opened: ParitiesOpened, body: Body, damage: float) -> tuple[NDArray[np.bool_], float]:
     """Return (n,) pixels that look destroyed, and the share, 0..1, of others that are, by their parities."""
-    marks = scars.find(opened.stego_rgb, damage)
+    marks = overwritten.find(opened.stego_rgb, damage)
     seen = marks.reshape(-1) if opened.usable is None else marks[opened.usable]
     positions, bits = opened.plan
     sound = ~seen[positions].any(axis=1)

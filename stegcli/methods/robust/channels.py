@@ -154,7 +154,7 @@ class OtherEncoder:
         blocks = _deringed(Blocks.of(np.rint(luma.luma_levels(stego_rgb))), 2 * float(steps[0]))
         ac_steps = steps[list(FREQUENCIES)]
         exact = blocks.coefficients(FREQUENCIES)
-        change = _thrifty(exact, ac_steps) * ac_steps - exact
+        change = _rounded_cheaply(exact, ac_steps) * ac_steps - exact
         arrived: F32 = np.clip(np.rint(blocks.joined() + blocks.plus(FREQUENCIES, change)), 0, 255)
         return arrived
 
@@ -173,7 +173,7 @@ def _deringed(blocks: Blocks, most: float) -> Blocks:
     return Blocks(blocks.rows, blocks.columns, samples)
 
 
-def _thrifty(exact: F32, steps: F32) -> F32:
+def _rounded_cheaply(exact: F32, steps: F32) -> F32:
     """(blocks, 63) float32 coefficients -> whole steps, rounded down where that saves more than it costs."""
     energy = _SCALE * np.einsum("nk,nk->n", exact, exact) / np.float32(exact.shape[1])
     per_square = _SCALE * np.float32(2**_LOG_DISTORTION) / (np.float32(2**_LOG_ENERGY) + energy)

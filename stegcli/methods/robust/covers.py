@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     F32 = NDArray[np.float32]
     U8 = NDArray[np.uint8]
 
-__all__ = ["FORBIDDEN", "Carrier", "Change", "JpegCarrier", "PixelsCarrier", "Written", "dearness"]
+__all__ = ["FORBIDDEN", "Carrier", "Change", "JpegCarrier", "PixelsCarrier", "Written", "texture_prices"]
 
 _REPAIRS: Final = 2
 _TOLERATED: Final = np.float32(0.8)
@@ -108,7 +108,7 @@ class PixelsCarrier:
     @cached_property
     def prices(self) -> F32:
         """See `Carrier`."""
-        prices = dearness(self.blocks)
+        prices = texture_prices(self.blocks)
         if self.alpha is not None:
             opaque = Blocks.of(self.alpha.astype(np.float32)).samples.min(axis=1) + 128
             prices[opaque < OPAQUE] = FORBIDDEN
@@ -162,7 +162,7 @@ class JpegCarrier:
     @cached_property
     def prices(self) -> F32:
         """See `Carrier`."""
-        return dearness(self.blocks)
+        return texture_prices(self.blocks)
 
     def written(self, changes: Sequence[Change]) -> Written:
         """See `Carrier`."""
@@ -182,7 +182,7 @@ class JpegCarrier:
             return Written(np.asarray(image.convert("RGB")), data)
 
 
-def dearness(blocks: Blocks) -> F32:
+def texture_prices(blocks: Blocks) -> F32:
     """(blocks,) float32: decimal logarithms of prices by texture, 0 on average; smooth ones cost more."""
     busy = activity(blocks)
     busy = np.minimum(busy, box_means(busy)).ravel()

@@ -47,7 +47,7 @@ class RobustMethod:
     has_key: bool = True
     has_runs: bool = False
     has_jpeg: bool = True
-    shuns_jpeg_pixels: bool = False
+    refuses_jpeg_pixels: bool = False
     has_ceiling: bool = False
 
     def hide(self, job: Job) -> Stego:

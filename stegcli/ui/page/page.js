@@ -89,7 +89,7 @@ const size = (sides) => sides.join("×");
 async function work(name, run) {
   const status = $(name + "-status");
   status.className = "status";
-  status.textContent = name === "hide" ? "Hiding, and revealing again to prove it …" : "Looking …";
+  status.textContent = name === "hide" ? "Hiding, and revealing again to check it …" : "Looking …";
   $(name).disabled = true;
   try {
     status.textContent = await run();
@@ -137,7 +137,7 @@ $("hide-form").addEventListener("submit", (event) => {
       "Bits per pixel": figures.bpp.toFixed(2),
       "A detector errs": found.risk === null ? "not measured for this: expect to be found" : found.risk.toFixed(2) + " of the time (0: always finds it, 0.5: guesses)",
       ...(survives && { "Survives": survives + "; tried on this file" }),
-      "Who can reveal it": figures.keyed ? "who has the passphrase" : "anybody with stegcli",
+      "Who can reveal it": figures.keyed ? "anybody with the passphrase" : "anybody with stegcli",
     });
     list("notices", found.notices);
     $("hidden").hidden = false;

@@ -1,7 +1,7 @@
 """Keys that Argon2id has derived, in files that the tests' processes and the programs they start share.
 
-A key costs a fifth of a second and 64 MiB; under the tests' fixed salts the same ones are asked for in every
-program. What is remembered was derived at its full cost, by the program's own code.
+A key costs a fifth of a second and 64 MiB; under the tests' fixed salts every program asks for the same ones.
+Each remembered key was derived at its full cost by the program's own code.
 """
 
 import hashlib
@@ -11,11 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 
 FOLDER = "STEGCLI_TESTS_KNOW_KEYS"
-"""Variable of the environment that names the folder; without it nothing is remembered."""
+"""Environment variable with the name of the folder; without it nothing is remembered."""
 
 
 def remembering(derive):
-    """The same function of passphrase and salt, which looks into the folder first."""
+    """Wrap a function of passphrase and salt so that it looks into the folder first."""
 
     def argon2(passphrase, salt):
         if FOLDER not in os.environ:

@@ -1,7 +1,7 @@
-"""Programs that tests start draw the same salts in every run, as `salts.py` has it in the tests' own process.
+"""Programs that tests start draw the same salts in every run, as `salts.py` does in the tests' own process.
 
-Python imports this by its name where PYTHONPATH leads here. The `random` and `secrets` modules keep the
-system's bytes, so that drafts of files have names of their own. And keys that another program has derived
+Python imports this module by its name if PYTHONPATH contains this folder. The modules `random` and `secrets`
+keep the system's bytes, so that drafts of files have different names. Keys that another program has derived
 are not derived again: see `known_keys.py`.
 """
 
@@ -17,12 +17,12 @@ _KEYS = "stegcli.envelope.keys"
 
 
 def urandom(size: int) -> bytes:
-    """These bytes and no others: two processes that share the work need not draw in any order."""
+    """Always these bytes: two processes that share the work need not draw in any order."""
     return hashlib.shake_256(b"a salt for every program").digest(size)
 
 
 class _Remembering:
-    """Finds the module of keys, once it is imported, as Python would, and gives it a memory."""
+    """Finds the module of keys as Python would, once it is imported, and gives it a memory."""
 
     def find_spec(self, name, path=None, target=None):
         if name != _KEYS:

@@ -1,7 +1,7 @@
 """Find pixels of a stego that were overwritten, because they stand out from their surroundings.
 
-A symbol that is known to be lost harms decoding less than a wrong one. The header's parities tell how many
-pixels were destroyed, and that number of the most suspicious pixels is taken; the parities of the others tell
+A symbol that is known to be lost harms decoding less than a wrong one. The header's parities show how many
+pixels were destroyed, and that number of the most suspicious pixels is taken; the parities of the others show
 how many were missed.
 """
 
@@ -22,28 +22,28 @@ __all__ = ["find"]
 _REACH: Final = 2
 _STRIP_ROWS: Final = 512
 _CAP: Final = np.float32(40)
-"""Limit in grey levels, so that no scar makes all of its surroundings look like texture."""
+"""Limit in grey levels, so that no overwritten pixel makes all of its surroundings look like texture."""
 _CALM: Final = np.float32(4)
 """Grey levels added to the activity of the surroundings."""
 
 
 def find(rgb: NDArray[np.uint8], share: float) -> NDArray[np.bool_]:
-    """Return an (H, W) mask of about a `share`, 0..1, of the pixels of (H, W, 3) uint8: the oddest ones.
+    """Return an (H, W) mask of about a `share`, 0..1, of the pixels of (H, W, 3) uint8: those most outlying.
 
     In photographs it finds most pixels that were given random colours, but misses those in texture.
     """
-    oddness = np.concatenate(
-        [_oddness(rgb, top, min(top + _STRIP_ROWS, len(rgb))) for top in range(0, len(rgb), _STRIP_ROWS)]
+    outlyingness = np.concatenate(
+        [_outlyingness(rgb, top, min(top + _STRIP_ROWS, len(rgb))) for top in range(0, len(rgb), _STRIP_ROWS)]
     )
-    count = round(share * oddness.size)
+    count = round(share * outlyingness.size)
     if count == 0:
-        return np.zeros(oddness.shape, dtype=np.bool_)
-    threshold = np.partition(oddness, oddness.size - count, axis=None)[oddness.size - count]
-    found: NDArray[np.bool_] = oddness >= max(threshold, np.finfo(np.float32).tiny)
+        return np.zeros(outlyingness.shape, dtype=np.bool_)
+    threshold = np.partition(outlyingness, outlyingness.size - count, axis=None)[outlyingness.size - count]
+    found: NDArray[np.bool_] = outlyingness >= max(threshold, np.finfo(np.float32).tiny)
     return found
 
 
-def _oddness(rgb: NDArray[np.uint8], top: int, bottom: int) -> NDArray[np.float32]:
+def _outlyingness(rgb: NDArray[np.uint8], top: int, bottom: int) -> NDArray[np.float32]:
     """Return (bottom - top, W): distance from the median of 3x3 pixels, relative to that in 5x5 around.
 
     Edges change the three channels alike and foreign colours do not, so that their disagreement counts, too.
@@ -59,5 +59,5 @@ def _oddness(rgb: NDArray[np.uint8], top: int, bottom: int) -> NDArray[np.float3
     side = 2 * _REACH + 1
     area = np.float32(side * side)
     around = (area * box_mean(np.pad(capped, _REACH, mode="reflect"), side) - capped) / (area - 1)
-    odd: NDArray[np.float32] = distance / (_CALM + around)
-    return odd[top - first : bottom - first]
+    relative: NDArray[np.float32] = distance / (_CALM + around)
+    return relative[top - first : bottom - first]
