@@ -42,8 +42,8 @@ class HideSettings:
             comes back, if the method reads back all that it wrote.
 
     Raises:
-        UsageError: the target is not a number of decibels, the limit leaves no pixel, or the promise does not
-            exist or is not one that the model can make.
+        UsageError: the target or the floor is not a number of decibels, the limit leaves no pixel, or the
+            promise does not exist or is not one that the model can make.
     """
 
     model: str | None = None
@@ -80,5 +80,7 @@ class HideSettings:
             object.__setattr__(self, "model", FAMILY)
         if self.target is not None and not math.isfinite(self.target):
             raise UsageError(f"cannot aim at {self.target} dB", "Give a PSNR in decibels, such as 32.")
+        if self.floor is not None and math.isnan(self.floor):
+            raise UsageError("a floor of nan dB makes no sense", "Give a PSNR in decibels, such as 20.")
         if self.max_pixels < 1:
             raise UsageError(f"a limit of {self.max_pixels} pixels makes no sense", "Give 1 or more.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from stegcli.batch.journal import JOURNAL
 from stegcli.errors import UsageError, one_line
 from stegcli.models.files import read_regular
+from stegcli.pictures.encoded import STDIN, is_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -53,8 +55,8 @@ def to_hide(source: Path, ending: Ending) -> list[Entry]:
     """Return the pairs of a manifest with the columns cover, secret and, optionally, stego; or of a folder.
 
     Args:
-        source: a CSV file, whose paths are relative to its folder; or a folder that holds `COVERS` and
-            `SECRETS`.
+        source: a CSV file, whose paths are relative to its folder, or, if it is a pipe or `-` for stdin, to
+            the current one; or a folder that holds `COVERS` and `SECRETS`.
         ending: ending of the names that the manifest does not give.
 
     Raises:
@@ -64,7 +66,8 @@ def to_hide(source: Path, ending: Ending) -> list[Entry]:
         pairs = [(cover, secret, "") for cover, secret in _partners(source / COVERS, source / SECRETS)]
     else:
         rows = _rows(source, needed=("cover", "secret"), allowed=("cover", "secret", "stego"))
-        pairs = [(source.parent / row["cover"], source.parent / row["secret"], row["stego"]) for row in rows]
+        base = _base(source)
+        pairs = [(base / row["cover"], base / row["secret"], row["stego"]) for row in rows]
     entries = [
         Entry((cover, secret), _plain(name) if name else f"{cover.stem}.{ending(str(cover))}")
         for cover, secret, name in pairs
@@ -82,7 +85,7 @@ def to_reveal(source: Path) -> list[Entry]:
         stegos = [(path, "") for path in _files(source)]
     else:
         rows = _rows(source, needed=("stego",), allowed=("stego", "revealed"))
-        stegos = [(source.parent / row["stego"], row["revealed"]) for row in rows]
+        stegos = [(_base(source) / row["stego"], row["revealed"]) for row in rows]
     entries = [Entry((path,), _plain(name) if name else f"{path.stem}.revealed.png") for path, name in stegos]
     return _distinct(entries, source, "revealed")
 
@@ -122,14 +125,32 @@ def _complete(
     return values
 
 
+def _base(source: Path) -> Path:
+    """Return the folder from which a manifest's paths start; that of a pipe in /dev/fd is no user's."""
+    return Path() if is_stream(source) else source.parent
+
+
 def _text(source: Path) -> str:
     try:
+        if is_stream(source):
+            return _piped(source).decode("utf-8-sig")
         return read_regular(source, _MOST_BYTES).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         raise UsageError(
             f"{source}: cannot be read ({one_line(error)})",
             "Give a manifest (CSV, in UTF-8) or a folder of pictures.",
         ) from error
+
+
+def _piped(source: Path) -> bytes:
+    """Return all that a pipe or stdin sends; an OSError for devices, most of which have no end."""
+    if source.is_char_device() or source.is_block_device():
+        raise OSError(0, "a device, not a file")
+    with sys.stdin.buffer if str(source) == STDIN else source.open("rb") as pipe:
+        content = pipe.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise OSError(0, f"larger than {_MOST_BYTES:,} bytes")
+    return content
 
 
 def _partners(covers: Path, secrets: Path) -> Iterator[tuple[Path, Path]]:

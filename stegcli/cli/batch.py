@@ -48,7 +48,7 @@ def hide(
         typer.Argument(
             metavar="MANIFEST|FOLDER",
             help="CSV file with the columns cover, secret and, where wanted, stego; or a folder with folders "
-            "covers and secrets in it, whose files belong together by name.",
+            "covers and secrets in it, whose files belong together by name; - reads the CSV from stdin.",
         ),
     ],
     out: Out,
@@ -102,6 +102,7 @@ def hide(
         gray=gray,
         as_file=as_file,
     )
+    options.check_one_stdin(str(source), passphrase_file)
     found = entries.to_hide(source, partial(options.stego_ending, model))
     words = find_passphrase(ask=passphrase, file=passphrase_file, twice=True)
     work, plan = Hiding(out, settings, words), run.Plan(workers, force, engine, address)
@@ -115,7 +116,8 @@ def reveal(
         Path,
         typer.Argument(
             metavar="MANIFEST|FOLDER",
-            help="CSV file with the columns stego and, where wanted, revealed; or a folder of stegos.",
+            help="CSV file with the columns stego and, where wanted, revealed; or a folder of stegos; - "
+            "reads the CSV from stdin.",
         ),
     ],
     out: Out,
@@ -148,6 +150,7 @@ def reveal(
     from stegcli.cli.passphrase import find_passphrase
 
     talk = Talk(as_json, quiet, verbose)
+    options.check_one_stdin(str(source), passphrase_file)
     found = entries.to_reveal(source)
     words = find_passphrase(ask=passphrase, file=passphrase_file, twice=False)
     work = Revealing(out, weights, device, words, size, options.pixel_limit(max_pixels))

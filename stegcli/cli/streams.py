@@ -22,11 +22,15 @@ __all__ = ["BinaryStdout", "repair"]
 _QUIET_COMMANDS = frozenset({"hide", "reveal", "info", "check", "capacity"})
 _held: Final[list[IO[str]]] = []
 """A stream that nobody holds is closed, and with it those that were made from it."""
+_closed: Final[set[int]] = set()
+"""Descriptors that the process was started without."""
 
 
 def repair() -> None:
     """Give the process three streams that work, whatever it was started with."""
     _fill_gaps()
+    if "--json" in sys.argv and "--debug" not in sys.argv:
+        os.environ.setdefault("HF_HUB_VERBOSITY", "critical")  # it reports each retry
     quiet = "--json" in sys.argv and "--debug" not in sys.argv and not _QUIET_COMMANDS.isdisjoint(sys.argv)
     sys.stdout = _Result.over(sys.stdout)
     sys.stderr = _Talk.apart(sys.stderr) if quiet else _Talk.over(sys.stderr)
@@ -40,6 +44,7 @@ def _fill_gaps() -> None:
         try:
             os.fstat(number)
         except OSError:
+            _closed.add(number)
             os.open(os.devnull, os.O_RDONLY if number == 0 else os.O_WRONLY)  # takes the lowest free number
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:
@@ -103,6 +108,8 @@ class BinaryStdout:
     """stdout as the file that a picture is written to."""
 
     def __init__(self) -> None:
+        if 1 in _closed:
+            raise UsageError("stdout is closed, so nothing can be written to it", "Name a file with -o.")
         if sys.stdout.isatty():
             raise UsageError(
                 "a picture would be written to the terminal", "Send it on: -o - > picture.png, or -o - | ..."

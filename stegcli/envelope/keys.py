@@ -50,6 +50,9 @@ _Key = TypeVar("_Key")
 PUBLIC_PASSPHRASE: Final = "stegcli public key, version 1"  # noqa: S105 - public on purpose
 """Used when no passphrase is given: anybody with this program can then reveal."""
 
+_UNSEEN: Final = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
+"""Unicode's categories of characters without a shape: spaces, ends of lines, controls, zero-width joiners."""
+
 SALT_BYTES: Final = 16
 KEY_BYTES: Final = 32
 RUN_BYTES: Final = 8
@@ -203,7 +206,7 @@ def check_passphrase(passphrase: str) -> None:
 def _passphrase_bytes(passphrase: str) -> bytes:
     if not passphrase:
         raise UsageError("the passphrase is empty", "Give at least one character, or no passphrase at all.")
-    if passphrase.isspace():
+    if _UNSEEN.issuperset(map(unicodedata.category, passphrase)) and "\0" not in passphrase:
         raise UsageError("the passphrase is blank", "Give at least one character that can be seen.")
     if "\0" in passphrase:
         raise UsageError("the passphrase holds a zero byte", "Save it as UTF-8 text, not as UTF-16.")

@@ -210,7 +210,7 @@ def secret_for(
 
 
 def _is_readable(source: Source) -> bool:
-    return not isinstance(source, np.ndarray | Encoded) and Path(source).is_file()
+    return isinstance(source, Encoded) or (not isinstance(source, np.ndarray) and Path(source).is_file())
 
 
 def _file(source: Source, method: Method) -> FileSecret:

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from stegcli.errors import ModelError
 from stegcli.models.contract import EXTRA_ROLES, FAMILIES, ROLES
@@ -111,6 +111,7 @@ def parse_manifest(text: str, source: str) -> Manifest:
         ModelError: it is not TOML, has a later schema, a missing or unknown key, or an invalid value.
     """
     try:
+        _require(_depth(text) <= _DEEPEST, "it is nested too deeply")
         table = tomllib.loads(text)
         _require(table.get("schema") == _SCHEMA, f"schema must be {_SCHEMA}")
         return Manifest(tuple(_entry(name, values) for name, values in table.get("models", {}).items()))
@@ -121,6 +122,15 @@ def parse_manifest(text: str, source: str) -> Manifest:
 
 
 _HINT = "Get the manifest from the source of the weights."
+_DEEPEST: Final = 32
+_ASIDE: Final = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|#[^\n]*")
+"""Strings and comments, whose dots divide nothing."""
+_BETWEEN_KEYS: Final = re.compile(r"[^\w\s.-]+")
+
+
+def _depth(text: str) -> int:
+    """Return the number of dots in the longest dotted key: the time that it takes grows with their square."""
+    return max(part.count(".") for part in _BETWEEN_KEYS.split(_ASIDE.sub("", text)))
 
 
 def render_manifest(models: Iterable[ModelEntry]) -> str:

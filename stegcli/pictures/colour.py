@@ -35,6 +35,8 @@ _GAMMA_UNIT: Final = 100_000
 _SRGB_GAMMA: Final = 1 / 2.2
 _GAMMA_TOLERANCE: Final = 0.05
 """As in libpng: a gAMA this close to 1/2.2 counts as sRGB's."""
+_LEAST_GAMMA, _MOST_GAMMA = 16 / _GAMMA_UNIT, 625_000_000 / _GAMMA_UNIT
+"""Outside of them, libpng ignores a gAMA."""
 _CHROMATICITY_TOLERANCE: Final = 0.002
 
 # x and y of white, red, green and blue, in the order of cHRM.
@@ -103,7 +105,8 @@ def profile_of(chunks: tuple[Chunk, ...], *, gray: bool = False) -> bytes | None
     if b"sRGB" in said or not said:
         return None
     gamma = struct.unpack(">I", said.get(b"gAMA", bytes(4)))[0] / _GAMMA_UNIT
-    curve = (1 / gamma,) if gamma and abs(gamma / _SRGB_GAMMA - 1) > _GAMMA_TOLERANCE else _SRGB_CURVE
+    is_unusual = _LEAST_GAMMA <= gamma <= _MOST_GAMMA and abs(gamma / _SRGB_GAMMA - 1) > _GAMMA_TOLERANCE
+    curve = (1 / gamma,) if is_unusual else _SRGB_CURVE
     told = struct.unpack(">8I", said[b"cHRM"]) if b"cHRM" in said else ()
     return _profile(tuple(value / _GAMMA_UNIT for value in told) or _BT709, curve, gray)
 

@@ -321,5 +321,6 @@ def _output_error(target: Path, error: OSError) -> OutputError:
         return OutputError(
             f"{target}: its folder does not exist", "Create the folder, or write elsewhere with -o."
         )
-    hint = "Write elsewhere with -o."
+    too_long = error.errno == errno.ENAMETOOLONG
+    hint = "Give a shorter name with -o." if too_long else "Write elsewhere with -o."
     return OutputError(f"{target}: cannot be written ({one_line(error)})", hint)

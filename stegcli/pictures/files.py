@@ -228,7 +228,7 @@ def _png_facts(path: PathLike, file: IO[bytes], head: bytes) -> tuple[png.PngFac
         return png.PngFacts((), None, lacks_palette=False), file
     facts, file = png.examined(file)
     if facts.lacks_palette:
-        raise ImageError(f"{path}: its colours are indices into a palette that is missing", _WHOLE)
+        raise ImageError(f"{path}: its colours are indices into a palette that is missing or damaged", _WHOLE)
     return facts, file
 
 

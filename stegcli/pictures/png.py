@@ -23,6 +23,9 @@ Chunk = tuple[bytes, bytes]
 COLOUR_CHUNKS: Final = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4}
 """Chunks about the meaning of pixel values, and their lengths in bytes."""
 
+_EARLY: Final = {name: frozenset({name, b"PLTE", b"IDAT"}) for name in (*COLOUR_CHUNKS, b"iCCP")}
+"""Chunks that viewers, most of which use libpng, ignore after the palette or pixels, or the second time."""
+
 _HEAD: Final = struct.Struct(">I4s")
 _CRC_BYTES: Final = 4
 _TEXT: Final = frozenset({b"tEXt", b"zTXt", b"iTXt"})
@@ -32,6 +35,8 @@ _LONGEST_TEXT: Final = 1 << 18
 _LONGEST_PROFILE: Final = 1 << 24
 _PILLOWS_PROFILE: Final = 1 << 20
 _INDEXED: Final = 3
+_PALETTES: Final = range(3, 3 * 256 + 1, 3)
+"""Lengths that a palette may have."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class PngFacts:
     Attributes:
         colour: chunks among `COLOUR_CHUNKS`, in the file's order.
         icc: the colour profile, or None.
-        lacks_palette: whether the pixels are indices into a missing palette.
+        lacks_palette: whether the pixels are indices into a palette that is missing, or is none.
     """
 
     colour: tuple[Chunk, ...]
@@ -54,13 +59,17 @@ def examined(file: IO[bytes]) -> tuple[PngFacts, IO[bytes]]:
     found: dict[bytes, bytes] = {}
     dropped: list[tuple[int, int]] = []
     colour: list[Chunk] = []
+    seen: set[bytes] = set()
     for name, start, length in _chunks(file):
         is_needless = name in _TEXT and _is_needless(file, name, start, length)
-        if is_needless or _is_damaged(file, name, start, length):
+        is_ignored = name in _EARLY and not _EARLY[name].isdisjoint(seen)
+        if is_needless or is_ignored or _is_damaged(file, name, start, length):
             dropped.append((start, length))
-        elif name in COLOUR_CHUNKS and length == COLOUR_CHUNKS[name]:
+            continue
+        seen.add(name)
+        if name in COLOUR_CHUNKS and length == COLOUR_CHUNKS[name]:
             colour.append((name, _data(file, start, length)))
-        elif name in {b"IHDR", b"PLTE"}:
+        elif name == b"IHDR" or (name == b"PLTE" and length in _PALETTES and b"IDAT" not in seen):
             found[name] = _data(file, start, min(length, 16))
         elif name == b"iCCP":
             found[name] = _profile(_data(file, start, min(length, _LONGEST_PROFILE)))

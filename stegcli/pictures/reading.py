@@ -293,6 +293,8 @@ def _strips(image: Image.Image, convert: colour.Convert | None) -> Iterator[Stri
     scale = depths.white_of(image)
     for rows in _rows(image.height, image.width):
         strip = image.crop((0, rows.start, image.width, rows.stop))
+        if strip.mode == "La":  # gray multiplied by its alpha, which Pillow converts to nothing else
+            strip = strip.convert("LA")
         if depths.is_deep(image):
             yield rows, *_deep_strip(strip, *scale, convert)
         elif strip.has_transparency_data:

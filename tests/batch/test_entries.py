@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -29,6 +33,28 @@ def test_a_manifest_of_stegos(tmp_path: Path) -> None:
     manifest = tmp_path / "stegos.csv"
     manifest.write_text("stego\na.png\n")
     assert to_reveal(manifest) == [Entry((tmp_path / "a.png",), "a.revealed.png")]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a named pipe is POSIX's")
+def test_a_manifest_through_a_pipe_starts_from_the_current_folder(tmp_path: Path) -> None:
+    """As from `<(...)`, whose own folder is /dev/fd."""
+    pipe = tmp_path / "pairs"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(b"cover,secret\na.png,b/c.png\n",))
+    writer.start()
+    assert to_hide(pipe, _png) == [Entry((Path("a.png"), Path("b/c.png")), "a.stego.png")]
+    writer.join()
+
+
+def test_a_manifest_from_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"stego\nx/a.png\n")))
+    assert to_reveal(Path("-")) == [Entry((Path("x/a.png"),), "a.revealed.png")]
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="a device without an end is POSIX's")
+def test_a_device_is_no_manifest() -> None:
+    with pytest.raises(UsageError, match="a device"):
+        to_reveal(Path("/dev/zero"))
 
 
 def test_a_folder_of_pairs_and_one_of_stegos(tmp_path: Path) -> None:

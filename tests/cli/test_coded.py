@@ -129,6 +129,14 @@ def test_a_file_is_for_a_method_that_takes_files(desk: Desk, report: bytes, mode
     desk.refuses(3, *command, words="report.pdf")
 
 
+def test_a_file_from_stdin_is_hidden_as_one_with_a_name_is(desk: Desk, report: bytes) -> None:
+    done = desk.run("hide", "cover.png", "-", "--model", "coded", "-o", "s.png", "--json", stdin=report)
+    assert done.code == 0, done
+    assert any("as a file" in notice for notice in done.json["notices"])
+    assert desk.run("reveal", "s.png").code == 0
+    assert (desk.folder / "secret").read_bytes() == report
+
+
 def test_an_empty_file(desk: Desk) -> None:
     desk.put_bytes("empty", b"")
     assert desk.run("hide", "cover.png", "empty", "--model", "coded", "-o", "s.png").code == 0

@@ -135,6 +135,19 @@ def test_no_network(desk: Desk, hub: Hub) -> None:
     _refused(_run(desk, hub, "pull", "hf://owner/repo"), "owner/repo", "Check the network")
 
 
+def test_the_library_s_own_words_are_not_put_beside_the_json(desk: Desk) -> None:
+    """It warns of each retry, which no test waits for."""
+    prelude = (
+        "import atexit\n"
+        "def warn():\n"
+        "    from huggingface_hub.utils import logging\n"
+        "    logging.get_logger('huggingface_hub').warning('Retrying')\n"
+        "atexit.register(warn)"
+    )
+    assert desk.run_process("models", "--json", prelude=prelude).err == ""
+    assert "Retrying" in desk.run_process("models", prelude=prelude).err
+
+
 def test_damaged_weights_are_not_pushed(desk: Desk, hub: Hub, weights: Path) -> None:
     (weights / MODEL / "encoder.onnx").write_bytes(b"no graph")
     _refused(_run(desk, hub, "push", "mine", "owner/new", HF_TOKEN=TOKEN), "cannot be pushed")

@@ -99,6 +99,7 @@ NO_PASSPHRASES = [
     (b"\xff\xfe\x00", "not UTF-8"),
     (b" \t \n", "blank"),
     ("\u3000\u00a0".encode(), "blank"),
+    ("\u200b\u00ad\u2060\x1b".encode(), "blank"),
     ("words".encode("utf-16-be"), "zero byte"),
     (PUBLIC_PASSPHRASE.encode() + b"\n", "public"),
     (b"a" * 4097, "more than 4,096 bytes"),

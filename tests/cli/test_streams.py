@@ -53,6 +53,14 @@ def test_closed_streams_do_not_stop_the_work(stego: Desk, closed: str) -> None:
     assert stego.pixels("out.png").shape == (64, 64)
 
 
+@POSIX
+@pytest.mark.parametrize("args", [["reveal", "stego.png"], ["hide", "cover.png", "small.png"]])
+def test_a_picture_is_not_said_to_be_written_to_a_closed_stdout(stego: Desk, args: list[str]) -> None:
+    done = _shell(stego, "{} >&-", *args, "-o", "-", "--json")
+    assert (done.code, done.error["kind"]) == (2, "usage")
+    assert "closed" in done.error["message"]
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc says what is open, and is Linux's")
 def test_a_file_does_not_get_the_number_of_a_closed_stream(desk: Desk) -> None:
     """Otherwise the output would become part of the picture."""

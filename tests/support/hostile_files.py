@@ -61,7 +61,16 @@ def _chunk(name: bytes, data: bytes) -> bytes:
 
 def png_with(content: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
     """A PNG with more chunks before its pixels."""
-    start = content.index(b"IDAT") - 4
+    return _with(content, b"IDAT", chunks)
+
+
+def png_ending_with(content: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG with more chunks after its pixels."""
+    return _with(content, b"IEND", chunks)
+
+
+def _with(content: bytes, before: bytes, chunks: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    start = content.index(before) - 4
     return content[:start] + b"".join(_chunk(name, data) for name, data in chunks) + content[start:]
 
 

@@ -197,8 +197,10 @@ def test_a_disk_that_fails_to_sync_is_not(
 def test_a_long_name_is_told_before_any_work(tmp_path: Path, letter: str) -> None:
     size = len(letter.encode())
     drafts.check_place(tmp_path / (letter * (255 // size)), force=False)
-    with pytest.raises(OutputError, match="name"):
-        drafts.check_place(tmp_path / (letter * (255 // size + 1)), force=False)
+    for length in (255 // size + 1, 4000 // size):
+        with pytest.raises(OutputError, match="name") as told:
+            drafts.check_place(tmp_path / (letter * length), force=False)
+        assert "shorter" in told.value.hint
 
 
 def test_the_check_leaves_nothing(tmp_path: Path, way: str) -> None:

@@ -1,12 +1,14 @@
 """A stego that reveals nothing is never reported as done, whatever its header says."""
 
+import math
+
 import numpy as np
 import onnx
 import pytest
 
 import stegcli
 from stegcli import pipeline
-from stegcli.errors import ModelError
+from stegcli.errors import ModelError, UsageError
 from stegcli.pictures import floor
 
 pytestmark = pytest.mark.usefixtures("quick_keys")
@@ -45,6 +47,11 @@ def test_a_floor_of_the_users_counts(cover_rgb, secret, exact_weights, tmp_path)
     stegcli.hide(cover_rgb, secret, tmp_path / "good.png", weights=exact_weights)
     with pytest.raises(ModelError, match=r"the least is 70\.0"):
         stegcli.hide(cover_rgb, secret, tmp_path / "stego.png", weights=exact_weights, floor=70)
+
+
+def test_a_floor_that_no_quality_falls_below_is_none():
+    with pytest.raises(UsageError, match="nan"):
+        pipeline.HideSettings(floor=math.nan)
 
 
 def test_the_command_has_the_floor(desk, blind, secret):

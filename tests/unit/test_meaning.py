@@ -82,6 +82,9 @@ def _p3_in_srgb(rgb: np.ndarray) -> np.ndarray:
         ([_gama(1 / 2.2), _chrm(SRGB_XY)], lambda rgb: rgb),
         ([(b"sRGB", b"\0"), _gama(1.0)], lambda rgb: rgb),
         ([(b"cICP", bytes([1, 13, 0, 1]))], lambda rgb: rgb),
+        ([_gama(1 / 2.2), _gama(1.0)], lambda rgb: rgb),
+        ([_gama(1 / 100_000)], lambda rgb: rgb),
+        ([_gama(40_000.0)], lambda rgb: rgb),
     ],
     ids=[
         "linear",
@@ -91,6 +94,9 @@ def _p3_in_srgb(rgb: np.ndarray) -> np.ndarray:
         "sRGB by cHRM",
         "sRGB before gAMA",
         "sRGB by cICP",
+        "the first gAMA",
+        "gAMA too small",
+        "gAMA too large",
     ],
 )
 def test_a_secret_is_the_gray_that_viewers_show(tmp_path: Path, chunks, shown) -> None:
@@ -100,6 +106,18 @@ def test_a_secret_is_the_gray_that_viewers_show(tmp_path: Path, chunks, shown) -
     assert np.abs(gray.astype(int) - wanted).max() <= 2
     assert any("profile" in notice for notice in notices) == (not np.array_equal(shown(RGB), RGB))
     assert np.array_equal(gray, GRAY) == np.array_equal(shown(RGB), RGB)
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [_gama(1.0), (b"iCCP", b"late\0\0" + zlib.compress(colour.profile_of((CICP_P3,)) or b""))],
+    ids=["gAMA", "iCCP"],
+)
+def test_what_is_said_after_the_pixels_is_ignored_as_viewers_do(tmp_path: Path, chunk) -> None:
+    path = _put(tmp_path, hostile_files.png_ending_with(hostile_files.png_bytes(RGB), chunk))
+    gray, notices = reading.load_secret(path)
+    assert np.array_equal(gray, GRAY)
+    assert not any("profile" in notice for notice in notices)
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "TIFF", "WEBP"])
@@ -220,6 +238,19 @@ def test_a_gray_cover_s_profile_is_applied_and_its_chunks_are_kept(tmp_path: Pat
 # --- depths -
 
 
+@pytest.mark.parametrize("is_multiplied", [False, True])
+def test_the_alpha_of_a_gray_tiff(tmp_path: Path, is_multiplied: bool) -> None:
+    alpha = np.full_like(GRAY, 128)
+    gray = (GRAY.astype(int) * 128 + 127) // 255 if is_multiplied else GRAY
+    further = {262: 1, 338: 1 if is_multiplied else 2}
+    path = _put(tmp_path, hostile_files.tiff([(np.dstack((gray, alpha)), 8, further)]))
+    shown = 255 - (255 - GRAY.astype(int)) * 128 / 255
+    assert np.abs(reading.load_secret(path)[0] - shown).max() <= 2
+    picture = reading.load_cover(path)
+    assert np.abs(picture.rgb[..., 1].astype(int) - GRAY).max() <= 2
+    assert np.array_equal(picture.alpha, alpha)
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("bits", [8, 12, 16])
 @pytest.mark.parametrize("is_white_0", [False, True])
@@ -337,8 +368,19 @@ def test_a_bomb_of_text_is_left_out(tmp_path: Path, cut: int) -> None:
     assert np.array_equal(reading.load_cover(path).rgb, RGB)
 
 
-def test_indices_without_a_palette_are_refused(tmp_path: Path) -> None:
-    path = _put(tmp_path, hostile_files.without_palette(GRAY % 4))
+@pytest.mark.parametrize(
+    "content",
+    [
+        hostile_files.without_palette(GRAY % 4),
+        hostile_files.png_with(hostile_files.without_palette(GRAY % 4), (b"PLTE", b"")),
+        hostile_files.png_with(hostile_files.without_palette(GRAY % 4), (b"PLTE", bytes(13))),
+        hostile_files.png_with(hostile_files.without_palette(GRAY % 4), (b"PLTE", bytes(3 * 257))),
+        hostile_files.png_ending_with(hostile_files.without_palette(GRAY % 4), (b"PLTE", bytes(12))),
+    ],
+    ids=["none", "empty", "no whole colours", "too many colours", "after the pixels"],
+)
+def test_indices_without_a_palette_are_refused(tmp_path: Path, content: bytes) -> None:
+    path = _put(tmp_path, content)
     for load in (reading.load_cover, reading.load_secret, reading.load_stego):
         with pytest.raises(ImageError, match="palette"):
             load(path)

@@ -115,6 +115,21 @@ def test_a_manifest_that_is_nested_deeply_is_a_model_error(open_, close):
         parse_manifest("schema = 1\nx = " + 5000 * open_ + "1" + 5000 * close, "manifest.toml")
 
 
+@pytest.mark.parametrize("line", ["{}b = 1", "[{}b]", "x = {{ {}b = 1 }}", "[[{}b]]"])
+@pytest.mark.parametrize("key", ["a.", "a . ", "'a'.", '"a.\\"".'])
+def test_a_key_of_many_parts_takes_no_time(line, key):
+    """The parser's time grows with the square of their number: a mebibyte of them would take hours."""
+    with pytest.raises(ModelError, match="nested too deeply"):
+        parse_manifest("schema = 1\n" + line.format(key * 10_000), "manifest.toml")
+
+
+def test_dots_of_sentences_are_no_depth():
+    words = 33 * "a." + " " + 33 * "Dots. "
+    assert parse_manifest(f"# {words}\nschema = 1\n[models]", words) == Manifest(())
+    with pytest.raises(ModelError, match="schema must be 1"):
+        parse_manifest(f'schema = "{words}"', "manifest.toml")
+
+
 def test_the_programs_own_manifest_survives_being_written():
     models = tuple(files.entry for files in store.catalog())
     assert parse_manifest(render_manifest(models), "manifest.toml") == Manifest(models)

@@ -188,6 +188,16 @@ def test_a_file_that_cannot_fit_is_refused_with_what_would() -> None:
         cases.hidden(cases.photograph(), middling, survive="jpeg:50")
 
 
+@pytest.mark.parametrize(("survive", "says_less"), [("jpeg:85", False), ("webp:90", True)])
+def test_the_cure_for_a_clear_cover_is_an_opaque_one(survive: str, says_less: bool) -> None:
+    """And not to promise what was promised already."""
+    cover = Cover(cases.photograph(), np.full((cases.SIDE, cases.SIDE), 128, np.uint8))
+    with pytest.raises(ImageError) as told:
+        cases.hidden(cover, FileSecret("note.txt", b"hello"), survive=survive)
+    assert "opaque" in told.value.hint
+    assert ("promise less" in told.value.hint) == says_less
+
+
 def test_a_large_secret_comes_back_coarser_so_that_the_stego_looks_well() -> None:
     made = cases.hidden(cases.photograph(), cases.secret(128), survive="jpeg:50")
     assert metrics.psnr(cases.photograph(), made.rgb) >= 40

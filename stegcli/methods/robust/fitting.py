@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from stegcli.carriers.pixels import OPAQUE
 from stegcli.carriers.tiles import Tile
 from stegcli.codecs import choice
 from stegcli.codecs.base import Budget, FileSecret, Target
@@ -23,6 +24,7 @@ from stegcli.errors import ImageError, UsageError
 from stegcli.methods.robust import strength
 from stegcli.methods.robust.covers import FORBIDDEN
 from stegcli.methods.robust.names import CHANNEL
+from stegcli.methods.robust.profiles import PROMISES
 from stegcli.pictures import metrics
 from stegcli.progress import tell, within
 
@@ -43,6 +45,9 @@ _FAIR_DB: Final = 40.0
 _FLOOR_DB: Final = 31.0
 """PSNR of the stego below which nothing is written."""
 _WORST_SECRET_DB: Final = 22.0
+
+_LEAST: Final = "jpeg:85"
+"""The promise that takes the least."""
 
 _RATE: Final = 0.5
 _MOST_RATE: Final = 0.8
@@ -232,7 +237,7 @@ def _body(
     if change is None:
         raise ImageError(
             "the cover is too small or too flat to carry even a header that survives",
-            "Take a larger cover, or promise less: --survive jpeg:85.",
+            _cure(place, "a larger cover"),
         )
     layout = sturdy_body.layout_of(short, place.tile, place.keys)
     return strength.Body(place.carrier, layout, layout.pieces.encode(sealed), change, writer)
@@ -293,8 +298,18 @@ def _too_much(place: _Place, encoded: Encoded, floor: float) -> ImageError:
     return ImageError(
         f"the secret takes {size:,} bytes, more than the cover can carry if they must survive and the stego "
         f"must keep {floor:g} dB; {what}",
-        "Take a larger cover, a smaller secret or a lower --target, or promise less: --survive jpeg:85.",
+        _cure(place, "a larger cover, a smaller secret or a lower --target"),
     )
+
+
+def _cure(place: _Place, take: str) -> str:
+    """Return what helps: opaque pixels, if some are not, and a lower promise, if there is one."""
+    alpha = place.job.cover.alpha
+    is_clear = alpha is not None and int(alpha.min()) < OPAQUE
+    opaque = "an opaque cover, since transparent pixels carry nothing; or " if is_clear else ""
+    is_least = place.promise.quality >= PROMISES[_LEAST].quality
+    less = "" if is_least else f", or promise less: --survive {_LEAST}"
+    return f"Take {opaque}{take}{less}."
 
 
 def _fitting_bytes(place: _Place, encoded: Encoded, floor: float) -> int:
