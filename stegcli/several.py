@@ -358,8 +358,6 @@ def _files(folder: Path) -> list[Path]:
         found = sorted(path for path in folder.iterdir() if path.is_file())
     except OSError as error:
         raise ImageError(f"{folder}: cannot be read ({one_line(error)})", "Check its permissions.") from error
-    if not found:
-        raise ImageError(f"{folder}: a folder without files", "Give the folder that holds the stegos.")
     if len(found) > _MOST_FILES:
         raise UsageError(f"{folder} holds {len(found):,} files", "Put the stegos into a folder of their own.")
     return found

@@ -97,8 +97,3 @@ def test_refusals(desk: Desk) -> None:
     desk.refuses(2, "hide", "secret.png", *over, "--cover-from", ".", words="--cover-from")
     low = desk.run("hide", "secret.png", *over, "--target", "30", "--floor", "60")
     assert (low.code, list((desk.folder / "out").iterdir())) == (5, []), low
-
-
-def test_a_folder_without_files_is_not_said_to_hide_nothing(desk: Desk) -> None:
-    (desk.folder / "empty").mkdir()
-    desk.refuses(3, "reveal", "empty", words="without files")
