@@ -38,7 +38,7 @@ GOALS = {
 }
 
 
-RESULTS = ("results/security-suite.json", "results/security-suite-sparse.json")
+RESULTS = ("results/security-suite.json",)
 DETECTOR = "the best of four ensembles: colour rich features, SPAM, CRM, and colour with SPAM"
 
 

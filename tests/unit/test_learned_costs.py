@@ -11,6 +11,7 @@ import pytest
 from stegcli import pipeline
 from stegcli.carriers.costs import hill_cost
 from stegcli.errors import ModelError
+from stegcli.methods.coded.costs import SHARE, coded_cost
 from stegcli.methods.phase import costs
 from stegcli.methods.phase.costs import learned_cost, model_cost
 from stegcli.models import session
@@ -41,6 +42,13 @@ def test_a_model_without_a_network_uses_the_programs(cover_rgb: np.ndarray, exac
     load = Models(exact_weights, "cpu").find()
     in_the_box = Models(device="cpu").find("phase-v1")
     np.testing.assert_array_equal(model_cost(levels, load), learned_cost(levels, in_the_box("cost")))
+
+
+def test_coded_bits_apply_a_share_of_the_correction(cover_rgb: np.ndarray) -> None:
+    levels = luma_of(cover_rgb)
+    load = Models(device="cpu").find("phase-v1")
+    hill, whole = hill_cost(levels), model_cost(levels, load)
+    np.testing.assert_allclose(coded_cost(levels, load), hill * (whole / hill) ** SHARE, rtol=1e-4)
 
 
 def test_hide_changes_what_the_network_says_and_reveal_asks_no_network(
