@@ -5,8 +5,8 @@
 Each cover hides the next one as `stegcli hide cover.png secret.png --model coded --gray --risk E` does it:
 the program chooses the quality, and estimates by its table how often a detector errs. Then detectors are
 trained on these stegos. Covers are pictures that no costs learned from, by default those that come after the
-500 of the security table. The figure to compare is that of colour features, which the program's table is of;
-the others of the lab's suite stand beside it.
+500 of the security table. The figure to compare is that of the detector that errs least, as in the program's
+table.
 """
 
 from __future__ import annotations
