@@ -33,7 +33,7 @@ BASES: Final[dict[str, Cost]] = {
     "coded over S-UNIWARD alone": uniward_cost,
     "coded over S-UNIWARD, corrected": corrected_uniward_cost,
 }
-"""The first one is the program's: HILL, corrected by the network."""
+"""The first one is HILL with the whole correction of the network; `hide` applies a share of it."""
 
 
 def main() -> None:
