@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,7 @@ from stegcli.lab.security.coded_subjects import CodedSubject
 from stegcli.lab.security.learned_costs import program_cost
 from stegcli.lab.security.subjects import Cost
 from stegcli.lab.security.uniward import corrected_uniward_cost, uniward_cost
+from stegcli.lab.security.verdicts import SecurityRow
 
 BASES: Final[dict[str, Cost]] = {
     "coded": program_cost,
@@ -51,11 +53,22 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/bases.json"))
     options = parser.parse_args()
     refs = judging_covers(options.data_root, options.covers)
+    subjects = [
+        CodedSubject(f"{name}, {options.rate:g} bit per pixel", Rate(options.rate), cost=cost)
+        for name, cost in BASES.items()
+    ]
+    judge(subjects, refs, options, "benchmarks/bases.py")
+
+
+def judge(
+    subjects: Sequence[CodedSubject],
+    refs: Sequence[photos.ImageRef],
+    options: argparse.Namespace,
+    script: str,
+) -> list[SecurityRow]:
+    """Judge coded bits on the same covers as the options say, and write the results; return the rows."""
     rows = evaluate.assess(
-        [
-            CodedSubject(f"{name}, {options.rate:g} bit per pixel", Rate(options.rate), cost=cost)
-            for name, cost in BASES.items()
-        ],
+        subjects,
         refs,
         feature_set=options.features,
         trainings=options.trainings,
@@ -64,15 +77,15 @@ def main() -> None:
     )
     values = {
         "what": "security",
-        "command": command("python", "benchmarks/bases.py"),
+        "command": command("python", script),
         "commit": commit(),
         "covers": len(refs),
         "covers_sha256": photos.digest(refs),
         "feature_set": options.features,
-        "rate": options.rate,
         "rows": [asdict(row) for row in rows],
     }
     options.out.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    return rows
 
 
 if __name__ == "__main__":

@@ -10,20 +10,14 @@ security tables are measured, are left out, so that the choice does not flatter 
 from __future__ import annotations
 
 import argparse
-import json
-from dataclasses import asdict
 from pathlib import Path
 
+from bases import judge
+
 from stegcli.codecs.base import Rate
-from stegcli.crew.base import Crew
-from stegcli.lab.data import photos
 from stegcli.lab.data.covers import judging_covers
-from stegcli.lab.provenance import command, commit
-from stegcli.lab.security import evaluate
 from stegcli.lab.security.coded_subjects import CodedSubject
 from stegcli.lab.security.learned_costs import SharedCost
-
-TRAININGS = 3
 
 
 def main() -> None:
@@ -37,33 +31,18 @@ def main() -> None:
     parser.add_argument("--skip", type=int, default=500, help="number of covers that belong to the tables")
     parser.add_argument("--covers", type=int, default=249)
     parser.add_argument("--features", default="colour+crm")
+    parser.add_argument("--trainings", type=int, default=3)
     parser.add_argument("--workers", type=int)
     parser.add_argument("--keep", type=Path, help="folder for features, to resume from")
     parser.add_argument("--out", type=Path, default=Path("results/shares.json"))
     options = parser.parse_args()
     refs = judging_covers(options.data_root, options.skip + options.covers)[options.skip :]
-    rows = evaluate.assess(
-        [
-            CodedSubject(f"share {share:g}, {rate:g} bit per pixel", Rate(rate), cost=SharedCost(share))
-            for rate in options.rates
-            for share in options.shares
-        ],
-        refs,
-        feature_set=options.features,
-        trainings=TRAININGS,
-        kept=options.keep,
-        crew=Crew(workers=options.workers),
-    )
-    values = {
-        "what": "security",
-        "command": command("python", "benchmarks/shares.py"),
-        "commit": commit(),
-        "covers": len(refs),
-        "covers_sha256": photos.digest(refs),
-        "feature_set": options.features,
-        "rows": [asdict(row) for row in rows],
-    }
-    options.out.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    subjects = [
+        CodedSubject(f"share {share:g}, {rate:g} bit per pixel", Rate(rate), cost=SharedCost(share))
+        for rate in options.rates
+        for share in options.shares
+    ]
+    rows = judge(subjects, refs, options, "benchmarks/shares.py")
     for row in rows:
         print(f"{row.subject:<32} {row.detection_error:.3f} ({row.error_low:.3f} to {row.error_high:.3f})")
 
