@@ -219,46 +219,52 @@ def by_pixels(stego_rgb: Rgb, alpha: Gray | None, keyring: Keyring, way: Way) ->
 
 
 def _open_evident_parities(stego_rgb: Rgb, usable: Mask, keyring: Keyring) -> ParitiesOpened:
-    pixels = enough(stego_rgb, usable)
-    places = keyring.places(len(pixels), draw_places)
-    if agreement(pixels, places, *read_salt(pixels, places)) < _EVIDENT:
+    found = _Salted.of(stego_rgb, usable, keyring)
+    if agreement(found.pixels, found.places, found.salt, found.group) < _EVIDENT:
         raise NothingFoundError
     try:
-        return _open_parities(stego_rgb, usable, keyring)
+        return found.opened(keyring.keys(found.salt))
     except NothingFoundError:
-        return _open_parities_of_run(stego_rgb, usable, keyring)
+        return found.opened_in_run(keyring)
 
 
 def _open_parities(stego_rgb: Rgb, usable: Mask, keyring: Keyring) -> ParitiesOpened:
-    return _open_parities_by(keyring.keys, stego_rgb, usable, keyring)
+    found = _Salted.of(stego_rgb, usable, keyring)
+    return found.opened(keyring.keys(found.salt))
 
 
 def _open_parities_of_run(stego_rgb: Rgb, usable: Mask, keyring: Keyring) -> ParitiesOpened:
-    met: list[bytes] = []
-
-    def keys_of(salt: bytes) -> Keys:
-        met.append(salt)
-        return keyring.keys_in_run(salt)
-
-    try:
-        return _open_parities_by(keys_of, stego_rgb, usable, keyring)
-    except NothingFoundError:
-        for salt in met:
-            keyring.forget_run(salt)
-        raise
+    return _Salted.of(stego_rgb, usable, keyring).opened_in_run(keyring)
 
 
-def _open_parities_by(
-    keys_of: Callable[[bytes], Keys], stego_rgb: Rgb, usable: Mask, keyring: Keyring
-) -> ParitiesOpened:
-    pixels = enough(stego_rgb, usable)
-    count = len(pixels)
-    places = keyring.places(count, draw_places)
-    salt, group = read_salt(pixels, places)
-    keys = keys_of(salt)
-    header = open_header(pixels, keys, places, group)
-    plan = parity_plan(count, salt, seal(header, keys), places, group)
-    return ParitiesOpened(keys, header, stego_rgb, pixels, usable, plan)
+@dataclass(frozen=True)
+class _Salted:
+    """A stego with the salt that its parities most likely hold; see `header.read_salt`."""
+
+    stego_rgb: Rgb
+    usable: Mask
+    pixels: Rgb
+    places: NDArray[np.int64]
+    salt: bytes
+    group: int
+
+    @classmethod
+    def of(cls, stego_rgb: Rgb, usable: Mask, keyring: Keyring) -> _Salted:
+        pixels = enough(stego_rgb, usable)
+        places = keyring.places(len(pixels), draw_places)
+        return cls(stego_rgb, usable, pixels, places, *read_salt(pixels, places))
+
+    def opened(self, keys: Keys) -> ParitiesOpened:
+        header = open_header(self.pixels, keys, self.places, self.group)
+        plan = parity_plan(len(self.pixels), self.salt, seal(header, keys), self.places, self.group)
+        return ParitiesOpened(keys, header, self.stego_rgb, self.pixels, self.usable, plan)
+
+    def opened_in_run(self, keyring: Keyring) -> ParitiesOpened:
+        try:
+            return self.opened(keyring.keys_in_run(self.salt))
+        except NothingFoundError:
+            keyring.forget_run(self.salt)
+            raise
 
 
 def enough(stego_rgb: Rgb, usable: Mask) -> Rgb:
