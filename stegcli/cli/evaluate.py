@@ -214,13 +214,12 @@ def security(
     dataset: Dataset = None,
     data_root: DataRoot = None,
     preset: Annotated[
-        Literal["small", "phase", "coded", "sparse", "alone", "camera", "full", "jpeg"],
+        Literal["small", "phase", "coded", "camera", "full", "jpeg"],
         typer.Option(
             help="small: 300 covers, under 20 minutes on two cores; phase: the phase method alone; "
-            "coded: coded bits and their rivals, 500 covers; sparse: the same with 16 pixels of cover for "
-            "each of the secret; alone: coded bits of all these sizes without rivals; camera: coded in tiles "
-            "of large photographs, folds by photograph; full: 500 covers and more rivals; jpeg: coded bits "
-            "in JPEG files, by other features."
+            "coded: coded bits of many sizes and their rivals, 500 covers; camera: coded in tiles of large "
+            "photographs, folds by photograph; full: phase, coded and more rivals, 500 covers; jpeg: coded "
+            "bits in JPEG files, by other features."
         ),
     ] = "small",
     models: Annotated[

@@ -33,6 +33,10 @@ Steganalyzer = Callable[[U8, U8, int], float]
 """(N, H, W, 3) covers, their stegos and a seed -> accuracy on pairs that were not trained on."""
 
 
+CODED_DB: Final = 40.0
+"""PSNR of the secrets that coded bits and their rivals reveal, in dB; some are judged at less as well."""
+
+
 @dataclass(frozen=True)
 class Preset:
     """Extent of an evaluation.
@@ -41,9 +45,9 @@ class Preset:
         covers: largest number of covers.
         spreads: spreads of the phase channel.
         rivals: (baseline, spread) to judge as well.
-        coded: spreads of coded bits, revealed at `CODED_DB`.
-        rates: bits per cover pixel of coded bits.
-        ideal: whether an ideal coder with HILL costs is judged at the same rates.
+        coded: spreads of coded bits.
+        revealed: PSNR at which coded bits reveal a secret at each of these spreads, in dB.
+        rates: bits per cover pixel, of coded bits and of an ideal coder with HILL costs.
         tiled: whether covers are tiles, the same number from each of a few large photographs.
     """
 
@@ -51,31 +55,31 @@ class Preset:
     spreads: tuple[int, ...]
     rivals: tuple[tuple[str, int], ...]
     coded: tuple[int, ...] = ()
+    revealed: tuple[float, ...] = (CODED_DB,)
     rates: tuple[float, ...] = ()
-    ideal: bool = True
     tiled: bool = False
 
 
 MODEL_SPREADS: Final = (1, 4)
 """Spreads at which models are judged with real secrets."""
 
-CODED_DB: Final = 40.0
 _HILL_40: Final = "avif-hill-40"
-_RIVALS: Final = tuple((_HILL_40, spread) for spread in (1, 4, 16))
+_SPREADS: Final = (1, 4, 16, 64)
+_RIVALS: Final = tuple((_HILL_40, spread) for spread in _SPREADS)
+_RATES: Final = (0.5, 0.3, 0.15)
 
 PRESETS: Final = {
-    "small": Preset(300, (1, 4, 16, 64), _RIVALS, (1, 4, 16), (0.5,)),
-    "phase": Preset(300, (1, 4, 16, 64), ()),
-    "coded": Preset(500, (), _RIVALS[:2], (1, 4), (0.5,)),
-    "sparse": Preset(500, (), _RIVALS[2:], (16,)),
-    "alone": Preset(500, (), (), (1, 4, 16), (0.5,), ideal=False),
-    "camera": Preset(336, (), ((_HILL_40, 4),), (4,), (0.5,), tiled=True),
+    "small": Preset(300, _SPREADS, _RIVALS[:3], (1, 4, 16), rates=(0.5,)),
+    "phase": Preset(300, _SPREADS, ()),
+    "coded": Preset(500, (), _RIVALS, _SPREADS, (CODED_DB, 36.0), _RATES),
+    "camera": Preset(336, (), ((_HILL_40, 4),), (4,), rates=(0.5,), tiled=True),
     "full": Preset(
         500,
         (1, 2, 4, 8, 16, 64),
-        (("lsb-332", 1), *((_HILL_40, spread) for spread in (1, 4, 16, 64))),
-        (1, 4, 16, 64),
-        (0.5, 0.3, 0.15),
+        (("lsb-332", 1), *_RIVALS),
+        _SPREADS,
+        (CODED_DB, 36.0),
+        _RATES,
     ),
 }
 
@@ -252,13 +256,10 @@ def _subjects(preset: Preset, models: Sequence[Hider]) -> list[Subject]:
         LsbMatchingSubject(),
         *(PhaseSubject(spread, f"phase, spread {spread}") for spread in preset.spreads),
         *(HiderSubject(baseline(name), f"{name}, spread {spread}", spread) for name, spread in preset.rivals),
+        *(HillSubject(f"ideal coder, HILL, {rate:g} bit per pixel", rate) for rate in preset.rates),
         *(
-            HillSubject(f"ideal coder, HILL, {rate:g} bit per pixel", rate)
-            for rate in preset.rates
-            if preset.ideal
-        ),
-        *(
-            CodedSubject(f"coded@{CODED_DB:g}, spread {spread}", Target(CODED_DB), spread)
+            CodedSubject(f"coded@{quality:g}, spread {spread}", Target(quality), spread)
+            for quality in preset.revealed
             for spread in preset.coded
         ),
         *(CodedSubject(f"coded, {rate:g} bit per pixel", Rate(rate)) for rate in preset.rates),
