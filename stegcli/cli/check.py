@@ -90,7 +90,7 @@ def _examine(picture: str, settings: HideSettings, passphrase: str | None, talk:
         brief = "unknown" if report.risk is None else f"{report.risk.error:.2f}"
     else:
         talk.notes(report.notices)
-        lines, brief = _cover_lines(name, report), str(report.bears[0][1])
+        lines, brief = _cover_lines(name, report), str(report.capacity[0][1])
     talk.result(report.as_json(), lines, [brief])
 
 
@@ -109,7 +109,7 @@ def _cover_lines(name: str, report: CoverReport) -> list[str]:
     where = "in the JPEG's coefficients" if report.in_jpeg else "in its pixels"
     return [
         f"{name}: {report.size[0]}x{report.size[1]}, nothing found; as a cover for --model coded, {where}:",
-        *(f"  detection error {error:.2f}     {size:,} bytes of secret" for error, size in report.bears),
+        *(f"  detection error {error:.2f}     {size:,} bytes of secret" for error, size in report.capacity),
     ]
 
 

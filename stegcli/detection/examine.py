@@ -67,13 +67,13 @@ class CoverReport:
     Attributes:
         size: (width, height) after scaling.
         in_jpeg: whether its coefficients would carry the bits, not its pixels.
-        bears: (detection error, bytes of secret with which a detector errs that often).
+        capacity: (detection error, bytes of secret with which a detector errs that often).
         notices: what the user must know about the cover.
     """
 
     size: Size
     in_jpeg: bool
-    bears: tuple[tuple[float, int], ...]
+    capacity: tuple[tuple[float, int], ...]
     notices: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -128,8 +128,10 @@ def _cover(picture: PathLike, settings: HideSettings) -> CoverReport:
         refuse = not settings.force_jpeg_cover
         seen, cover = files.cover_in_pixels(picture, None, limit, scale, traced=True, refuse_jpeg=refuse)
     room = _room(cover)
-    bears = tuple((error, max(0, min(room, Bound(error).most_bytes(cover)) - TAG_BYTES)) for error in ERRORS)
-    return CoverReport(_size(seen), cover.jpeg is not None, bears, seen.notices)
+    capacity = tuple(
+        (error, max(0, min(room, Bound(error).most_bytes(cover)) - TAG_BYTES)) for error in ERRORS
+    )
+    return CoverReport(_size(seen), cover.jpeg is not None, capacity, seen.notices)
 
 
 def _room(cover: Cover) -> int:

@@ -60,8 +60,8 @@ def test_check_forecasts_coded_bits(desk: Desk, tiny: str) -> None:
 def test_check_of_one_picture(desk: Desk, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
     cover = desk.run("check", "cover.png", "--json").json
     assert cover["kind"] == "cover"
-    bears = dict(map(tuple, cover["bears"]))
-    assert 0 < bears[0.45] < bears[0.4] < bears[0.3]
+    capacity = dict(map(tuple, cover["capacity"]))
+    assert 0 < capacity[0.45] < capacity[0.4] < capacity[0.3]
     monkeypatch.setenv("STEGCLI_PASSPHRASE", "open")
     for model in ("coded", "phase"):
         report = desk.run(
@@ -79,7 +79,7 @@ def test_check_of_a_jpeg(desk: Desk, tiny: str) -> None:
     photo = desk.put("photo.jpg", data.coffee(), quality=90)
     cover = desk.run("check", photo, "--json").json
     assert cover["in_jpeg"]
-    assert dict(map(tuple, cover["bears"]))[0.45] > 0
+    assert dict(map(tuple, cover["capacity"]))[0.45] > 0
     told = desk.run("check", photo, tiny, "--model", "coded", "--json").json
     assert 0 < told["load"]["rate"] < 0.3
     assert 0 < told["risk"]["error"] <= 0.5

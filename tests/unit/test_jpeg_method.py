@@ -113,9 +113,9 @@ def test_at_a_tenth_of_a_bit_nothing_else_changes(
     exif = Image.Exif()
     exif[MAKE] = "A camera"
     before = jpeg_bytes(pixels, quality=quality, exif=exif.tobytes(), **options) + b"what phones append"
-    bears = coefficients.most_bytes(_opened(before), 0.1)
+    room = coefficients.most_bytes(_opened(before), 0.1)
     secret = tmp_path / "s"
-    secret.write_bytes(cases.payload(bears - 69 - 16 - 2))  # head, seal, name
+    secret.write_bytes(cases.payload(room - 69 - 16 - 2))  # head, seal, name
     after, report = _hide(tmp_path, before, secret, as_file=True)
     changes = _check_only_ac_changed(before, after)
     assert abs(len(after) / len(before) - 1) < 0.01
@@ -201,13 +201,13 @@ def test_a_zip_and_a_mail_keep_it(tmp_path: Path, hidden_letter: tuple[bytes, by
 
 def test_a_rate_that_is_heard_is_told(tmp_path: Path, photograph: np.ndarray) -> None:
     before = jpeg_bytes(photograph, quality=90)
-    bears = coefficients.most_bytes(_opened(before), 0.2)
-    (tmp_path / "fits").write_bytes(cases.payload(bears - 69 - 16 - 5))
+    room = coefficients.most_bytes(_opened(before), 0.2)
+    (tmp_path / "fits").write_bytes(cases.payload(room - 69 - 16 - 5))
     _, report = _hide(tmp_path, before, tmp_path / "fits", as_file=True)
     assert any("0.20 bits" in notice and "detector" in notice for notice in report.notices)
-    (tmp_path / "not").write_bytes(cases.payload(bears))
+    (tmp_path / "not").write_bytes(cases.payload(room))
     (tmp_path / "stego.jpg").unlink()
-    with pytest.raises(ImageError, match=f"room for {bears - 69 - 16}"):
+    with pytest.raises(ImageError, match=f"room for {room - 69 - 16}"):
         _hide(tmp_path, before, tmp_path / "not", as_file=True)
     assert not (tmp_path / "stego.jpg").exists()
 
