@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from stegcli._version import __version__
 from stegcli.cli import failures, signals
+from stegcli.errors import UsageError
 
 __all__ = ["StegGroup", "program"]
 
@@ -26,6 +27,7 @@ class StegGroup(TyperGroup):
         """Run the program; errors in the command line are shown as its own flags ask."""
         words = sys.argv[1:] if args is None else list(args)
         try:
+            _check_none_empty(words)
             code = super().main(words, *rest, **{**options, "standalone_mode": False})
         except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - each is shown by the table
             code = failures.show(error, failures.ErrorStyle.of(words))
@@ -44,6 +46,16 @@ class StegGroup(TyperGroup):
     def make_context(self, info_name: Any, args: list[str], *rest: Any, **extra: Any) -> Any:  # noqa: ANN401
         """Note how errors should be shown before anything can fail."""
         return super().make_context(info_name, args, *rest, **{"obj": failures.ErrorStyle.of(args), **extra})
+
+
+def _check_none_empty(words: Sequence[str]) -> None:
+    """Refuse empty words, which come from unset variables of a shell: as a path, one names this folder."""
+    for word in words:
+        if not word or (word.startswith("--") and word.find("=") == len(word) - 1):
+            raise UsageError(
+                f"{word.rstrip('=') or 'an argument'} is empty",
+                "Give a value; a variable in the command may not be set.",
+            )
 
 
 def program(words: Sequence[str] = ()) -> typer.Typer:

@@ -23,7 +23,9 @@ __all__ = ["DEFAULT_FAMILY", "Manifest", "ModelEntry", "parse_manifest", "render
 
 DEFAULT_FAMILY = "phase"
 _SCHEMA = 1
-_KEYS = frozenset(["family", "default", "progressive", "description", "hub", "revision"])
+_FLAGS = ("default", "progressive")
+_TEXTS = ("description", "hub", "revision")
+_KEYS = frozenset(["family", *_FLAGS, *_TEXTS])
 
 
 @dataclass(frozen=True)
@@ -114,10 +116,10 @@ def parse_manifest(text: str, source: str) -> Manifest:
         _require(_depth(text) <= _DEEPEST, "it is nested too deeply")
         table = tomllib.loads(text)
         _require(table.get("schema") == _SCHEMA, f"schema must be {_SCHEMA}")
-        return Manifest(tuple(_entry(name, values) for name, values in table.get("models", {}).items()))
+        return Manifest(tuple(_entry(name, values) for name, values in _tables(table.get("models", {}))))
     except RecursionError as error:
         raise ModelError(f"{source} is not a valid manifest: it is nested too deeply", _HINT) from error
-    except (ValueError, TypeError, AttributeError) as error:
+    except ValueError as error:
         raise ModelError(f"{source} is not a valid manifest: {error}", _HINT) from error
 
 
@@ -154,39 +156,49 @@ def is_revision(text: str) -> bool:
     return re.fullmatch(r"[0-9a-f]{40}", text) is not None
 
 
+def _tables(models: object) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Return the tables below `models` by name."""
+    tables: dict[str, Any] = models if isinstance(models, dict) else {"": models}
+    are_tables = all(isinstance(each, dict) for each in tables.values())
+    _require(are_tables, "models must be tables like [models.phase-v1]")
+    return tables.items()
+
+
 def _entry(name: str, values: dict[str, Any]) -> ModelEntry:
-    family = values.get("family", "")
+    family: Any = values.get("family")
+    _require_all(name, str, {"family": family}, "given as text")
     extra = [role for role in EXTRA_ROLES.get(family, ()) if role in values]
     roles = (*ROLES.get(family, ("encoder", "decoder")), *extra)
     file_keys = (*roles, *(f"{role}_sha256" for role in roles))
     unknown = sorted(values.keys() - _KEYS.union(file_keys))
     _require(not unknown, f"models.{name}: unknown key {', '.join(unknown)}")
-    needed = ["family", *file_keys]
-    missing = [key for key in needed if not isinstance(values.get(key), str)]
-    _require(not missing, f"models.{name}: {', '.join(missing)} must be given as text")
+    needed = {key: values.get(key) for key in file_keys}
+    _require_all(name, str, {key: values.get(key, "") for key in _TEXTS} | needed, "given as text")
+    _require_all(name, bool, {key: values.get(key, False) for key in _FLAGS}, "true or false")
     try:
         return ModelEntry(
             id=name,
             family=values["family"],
             files={role: values[role] for role in roles},
             sha256={role: values[f"{role}_sha256"] for role in roles},
-            default=bool(values.get("default", False)),
-            progressive=bool(values.get("progressive", False)),
-            description=str(values.get("description", "")),
-            hub=str(values.get("hub", "")),
-            revision=str(values.get("revision", "")),
+            **{key: values[key] for key in (*_FLAGS, *_TEXTS) if key in values},
         )
     except ValueError as error:
         raise ValueError(f"models.{name}: {error}") from error
 
 
+def _require_all(name: str, kind: type, values: dict[str, Any], what: str) -> None:
+    wrong = [key for key, value in values.items() if not isinstance(value, kind)]
+    _require(not wrong, f"models.{name}: {', '.join(wrong)} must be {what}")
+
+
 def _section(entry: ModelEntry) -> str:
     """Render one table of a manifest, without default values."""
     lines = [f"[models.{_quoted(entry.id)}]", f"family = {_quoted(entry.family)}"]
-    lines += [f"{flag} = true" for flag in ("default", "progressive") if getattr(entry, flag)]
+    lines += [f"{flag} = true" for flag in _FLAGS if getattr(entry, flag)]
     for role, path in entry.files.items():
         lines += [f"{role} = {_quoted(path)}", f"{role}_sha256 = {_quoted(entry.sha256[role])}"]
-    texts = {name: getattr(entry, name) for name in ("description", "hub", "revision")}
+    texts = {name: getattr(entry, name) for name in _TEXTS}
     lines += [f"{name} = {_quoted(text)}" for name, text in texts.items() if text]
     return "\n".join([*lines, ""])
 

@@ -91,6 +91,18 @@ def test_public_names_are_lazy() -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["hide", "", "secret.png"], "an argument"),
+        (["hide", "cover.png", "secret.png", "-o", ""], "an argument"),
+        (["reveal", "cover.png", "--output="], "--output"),
+    ],
+)
+def test_a_variable_of_the_shell_that_is_not_set(desk: Desk, words: list[str], named: str) -> None:
+    desk.refuses(2, *words, words=f"{named} is empty")
+
+
+@pytest.mark.parametrize(
     "args",
     [
         ["hide"],
