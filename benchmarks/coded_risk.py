@@ -30,11 +30,14 @@ from stegcli.lab.security.coded_subjects import CodedSubject
 from stegcli.lab.security.features import SUITE
 from stegcli.pictures import luma
 
-GOALS = {
-    f"coded@{presets.CODED_DB:g}, spread 1": (Target(presets.CODED_DB), 1),
-    f"coded@{presets.CODED_DB:g}, spread 4": (Target(presets.CODED_DB), 4),
-    f"coded@{presets.CODED_DB:g}, spread 16": (Target(presets.CODED_DB), 16),
-    "coded, 0.5 bit per pixel": (Rate(0.5), 1),
+CODED = presets.PRESETS["coded"]
+GOALS: dict[str, tuple[Target | Rate, int]] = {
+    **{
+        f"coded@{quality:g}, spread {spread}": (Target(quality), spread)
+        for quality in CODED.revealed
+        for spread in CODED.coded
+    },
+    **{f"coded, {rate:g} bit per pixel": (Rate(rate), 1) for rate in CODED.rates},
 }
 
 
@@ -54,7 +57,7 @@ def main() -> None:
     rows.sort(key=lambda row: row["rate"])
     table = json.loads(risk.RISK_FILE.read_text())
     sources = [path.as_posix() for path in options.results]
-    table["coded"] = {"sources": sources, "detector": DETECTOR, "rows": rows}
+    table["coded"] |= {"sources": sources, "detector": DETECTOR, "rows": rows}
     risk.RISK_FILE.write_text(json.dumps(table, indent=2) + "\n")
     for row in rows:
         print(f"{row['subject']:<30} {row['rate']:.4f} bits per pixel, P_E {row['error']:.3f}")

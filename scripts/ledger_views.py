@@ -145,6 +145,27 @@ def _suite(values: Values, chosen: str) -> tables.Table:
     ]
 
 
+def _stealth(values: Values, chosen: str) -> tables.Table:
+    """The least P_E of coded bits beside those of an ideal coder with HILL costs that carries as much."""
+    del chosen
+    found = {
+        row["subject"]: cells[3] for row, cells in zip(values["rows"], _security(values, "")[1:], strict=True)
+    }
+    rows = [
+        (f"at 40 dB, spread {spread}", f"coded@40, spread {spread}", f"avif-hill-40, spread {spread}")
+        for spread in (1, 4, 16, 64)
+    ]
+    rows += [(f"at 36 dB, spread {spread}", f"coded@36, spread {spread}", "") for spread in (1, 4, 16, 64)]
+    rows += [
+        (f"{rate} bit per pixel", f"coded, {rate} bit per pixel", f"ideal coder, HILL, {rate} bit per pixel")
+        for rate in (0.5, 0.3, 0.15)
+    ]
+    return [
+        ["what is hidden", "P_E of `coded`", "ideal coder, HILL costs"],
+        *([what, found[coded], found.get(rival, "")] for what, coded, rival in rows),
+    ]
+
+
 def _pooled(values: Values, chosen: str) -> tables.Table:
     """The same, and P_E of whole photographs."""
     head, *rows = _suite(values, chosen)
@@ -204,9 +225,10 @@ def _tried(values: Values, chosen: str) -> tables.Table:
 def _judge(values: Values, chosen: str) -> tables.Table:
     """What `benchmarks/judge.py` measured: how well figures rank covers as a detector does."""
     del chosen
+    measure, title = ("spread", "spread") if "spread" in values["rows"][0] else ("rate", "bits per pixel")
     head = [
         "covers",
-        "spread",
+        title,
         "detector's P_E",
         "chosen by",
         "rank correlation",
@@ -217,7 +239,7 @@ def _judge(values: Values, chosen: str) -> tables.Table:
         *(
             [
                 row["covers"],
-                str(row["spread"]),
+                str(row[measure]),
                 f"{row['detection_error']:.3f}",
                 row["figure"],
                 f"{row['correlation']:.2f}",
@@ -478,6 +500,7 @@ VIEWS: Final[dict[str, Callable[[Values, str], tables.Table]]] = {
     "requantisation": _requantisation,
     "security": _security,
     "suite": _suite,
+    "stealth": _stealth,
     "pooled": _pooled,
     "accuracy": _accuracy,
     "damage": _damage,

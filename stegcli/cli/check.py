@@ -142,11 +142,11 @@ def _lines(report: CheckReport) -> list[str]:
     size = "x".join(map(str, report.measured_size))
     missed = "unknown: the detector learned from smaller or different covers"
     if report.missed is not None:
-        missed = f"escapes that detector with a probability of {report.missed:.2f}"
+        missed = f"escapes a detector by colour features with a probability of {report.missed:.2f}"
     lines += [
         f"  detection error          {_span(risk)} estimated at this size; 0 is always caught, 0.5 never",
         f"  measured                 {_span(measured)} in covers of {size}; larger covers give more away",
-        *([f"  this very stego          {missed}"] if report.in_phases else []),
+        *([f"  this very stego          {missed}"] if report.load is None else []),
         f"  detector                 {report.detector}; a better detector may do better",
     ]
     quieter = f"  to reach an error of {QUIET_ERROR}  "

@@ -1,12 +1,13 @@
 """Forecasts of hiding, before anything is written: quality by a dry run, the risk of detection by a table.
 
-Several covers are ranked by a judge of their stegos.
+A judge says more of a single stego than the table, and ranks several covers by their stegos.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -25,14 +26,14 @@ from stegcli.pictures.encoded import read_once
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from stegcli.detection.judge import Judge, Stegos
     from stegcli.detection.risk import Risk
     from stegcli.methods.base import JpegLoad
-    from stegcli.models.session import Network
     from stegcli.pipeline import HideSettings, Trial
     from stegcli.progress import Progress
     from stegcli.reports import HideReport, Size
@@ -79,8 +80,9 @@ class CheckReport:
             contain.
         measured_risk: the same in covers of `measured_size`, in which it was measured.
         measured_size: (width, height) of those covers.
-        missed: chance that the detector mistakes this very stego for a cover, by the judge; None like `risk`,
-            and for covers much larger than, or unlike, those that the judge was trained on.
+        missed: chance that a detector by colour rich features mistakes this very stego for a cover, by the
+            judge; None like `risk`, for JPEG files, and for covers much larger than, or unlike, those that
+            the judge was trained on.
         quiet_cover_size: (width, height) of a cover of this shape with which the error reaches `QUIET_ERROR`;
             None if it does already, or with no measured spread.
         from_jpeg: whether the cover comes from a JPEG and is used unscaled.
@@ -108,7 +110,7 @@ class CheckReport:
 
     @property
     def in_phases(self) -> bool:
-        """Whether the secret would be written as phases, on whose stegos the judge was trained."""
+        """Whether the secret would be written as phases."""
         return self.model != _CODED
 
     def as_json(self) -> dict[str, Any]:
@@ -123,14 +125,13 @@ class Ranked:
 
     Attributes:
         cover: its file.
-        score: the lower, the better: for phases see `judge.score`, for coded bits the estimated deflection of
-            a detector, see `risk.deflection`; infinite if it cannot be used.
+        score: the lower, the better, in standard deviations of covers: by a judge (see `judge.weigh`), or the
+            deflection by the table; infinite if it cannot be used.
         exposure: see `exposure`.
         stego_psnr_db: PSNR of a trial.
         spread: cover pixels per hidden pixel.
         problem: why it cannot be used; empty if it can.
-        risk: detection error by the table; not a number for a family without one, and for phases, whose stego
-            the judge has rated.
+        risk: detection error by the table; not a number if a judge has rated the stego.
     """
 
     cover: str
@@ -173,7 +174,7 @@ def check(
         risk=_risk(report, math.prod(report.cover_size)),
         measured_risk=_risk(report, None),
         measured_size=tuple(lab["size"] if report.load else lab["cover_size"]),
-        missed=_missed(report, measured) if in_phases else None,
+        missed=_missed(report, measured),
         quiet_cover_size=_quiet_cover(report),
         from_jpeg=report.from_jpeg and settings.scale_cover == 1 and report.load is None,
         jpeg_errors=tuple((row["spread"], row["as_is"], row["scaled"]) for row in measured["jpeg"])
@@ -232,8 +233,9 @@ def rank_covers(
 ) -> list[Ranked]:
     """Try each cover in memory, best hidden first; those that cannot be used come last, with the reason.
 
-    Phases are ranked by `judge.score`; coded bits by the risk that the table gives for the cover's size, its
-    kind and the bits that it would carry, and by `exposure` if that is nearly equal. Arguments as for
+    Stegos in pixels are ranked by a judge (of families without one, by that of phases). JPEG files, and coded
+    bits in covers unlike those that their judge knows, are ranked by the deflection that the table gives for
+    their size and the bits that they would carry, and by `exposure` if that is nearly equal. Arguments as for
     `pipeline.hide_as`, except that there are several `covers`.
 
     Raises:
@@ -241,15 +243,15 @@ def rank_covers(
     """
     secret = read_once(secret, settings.max_pixels)
     found = []
-    network, models = judge.load(), Models(settings.weights, settings.device)
+    judges, models = cache(judge.load), Models(settings.weights, settings.device)
     method, _ = methods.chosen(settings.model, models, progressive=settings.target is not None)
     # Or each cover would be blamed for it:
     files.secret_for(method, secret, settings.max_pixels, gray=settings.gray, as_file=settings.as_file)
     for number, cover in enumerate(covers):
-        found.append(_try(cover, secret, settings, models, network))
+        found.append(_try(cover, secret, settings, models, judges))
         if progress is not None:
             progress("measure", (number + 1) / len(covers))
-    found.sort(key=_place)
+    found.sort(key=lambda ranked: (ranked.score, ranked.exposure, ranked.cover))
     if not found or found[0].problem:
         problem = found[0].problem if found else "there are none"
         raise ImageError(f"none of {len(found)} covers can be used: {problem}", "Give other covers.")
@@ -288,19 +290,22 @@ _SUFFIXES: Final = frozenset(
 
 
 def _try(
-    cover: PathLike, secret: PathLike, settings: HideSettings, models: Models, network: Network
+    cover: PathLike,
+    secret: PathLike,
+    settings: HideSettings,
+    models: Models,
+    judges: Callable[[Stegos], Judge],
 ) -> Ranked:
     try:
         tried = pipeline.trial(cover, secret, settings, models)
     except ImageError as error:
         return Ranked(str(cover), math.inf, problem=error.message)
-    estimate = math.nan
-    if tried.family == _CODED:
-        risk = _risk(tried, math.prod(tried.cover_rgb.shape[:2]))
+    pixels, estimate = math.prod(tried.cover_rgb.shape[:2]), math.nan
+    score = _judged(tried, pixels, judges)
+    if score is None:
+        risk = _risk(tried, pixels)
         estimate = math.nan if risk is None else risk.error
-        score = deflection(estimate)
-    else:
-        score = judge.score(tried.cover_rgb, tried.stego_rgb, tried.spread, network)
+        score = round(deflection(estimate), _ALIKE)
     return Ranked(
         str(cover),
         score,
@@ -311,29 +316,41 @@ def _try(
     )
 
 
-def _place(ranked: Ranked) -> tuple[float, float, str]:
-    """Key by which covers are sorted."""
-    if math.isnan(ranked.risk):
-        return ranked.score, 0.0, ranked.cover
-    return round(ranked.score, _ALIKE), ranked.exposure, ranked.cover
+def _judged(tried: Trial, pixels: int, judges: Callable[[Stegos], Judge]) -> float | None:
+    """Return a judge's score; None where the table says more: for JPEG files and unknown covers of bits."""
+    if tried.load is not None:
+        return None
+    stegos = judge.CODED if tried.family == _CODED else judge.PHASES
+    before, after = judges(stegos).margins(tried.cover_rgb, tried.stego_rgb, _amount(tried, stegos))
+    if stegos is judge.CODED and abs(before) > judge.BOUND:
+        return None
+    return float(judge.weigh(before, after, math.sqrt(pixels / math.prod(table()["cover_size"]))))
+
+
+def _amount(hidden: HideReport | Trial, stegos: Stegos) -> float:
+    """How much is hidden, in the judge's measure."""
+    return hidden.spread if stegos is judge.PHASES else hidden.bpp
 
 
 def _missed(report: HideReport, measured: Mapping[str, Any]) -> float | None:
-    """Chance of a miss by logistic curves, whose coefficients are interpolated between spreads.
+    """Chance of a miss by logistic curves, whose coefficients are interpolated between amounts.
 
-    None if the cover is so unlike those to which the curves were fitted, or so much larger, that they do not
-    apply to it.
+    None if there is no judge for the stego, or if the cover is so unlike those to which the curves were
+    fitted, or so much larger, that they do not apply to it.
     """
-    curves = measured["miss"]
+    known = {_PHASES: (judge.PHASES, measured), _CODED: (judge.CODED, measured["coded"])}
+    if report.family not in known or report.load is not None:
+        return None
     if math.prod(report.cover_size) > _KNOWN_SIZES * math.prod(measured["cover_size"]):
         return None
-    before, after = judge.margins(report.cover_rgb, report.stego_rgb, report.spread, judge.load())
+    stegos, curves = known[report.family][0], known[report.family][1]["miss"]
+    amount = _amount(report, stegos)
+    before, after = judge.load(stegos).margins(report.cover_rgb, report.stego_rgb, amount)
     if abs(before) > judge.BOUND:
         return None
-    places = np.log2([curve["spread"] for curve in curves])
+    places = np.log2([curve[stegos.measure] for curve in curves])
     offset, slope = (
-        np.interp(np.log2(report.spread), places, [curve[name] for curve in curves])
-        for name in ("offset", "slope")
+        np.interp(np.log2(amount), places, [curve[name] for curve in curves]) for name in ("offset", "slope")
     )
     return float(0.5 + 0.5 * np.tanh((offset + slope * after) / 2))  # the logistic, which never overflows
 

@@ -10,11 +10,27 @@ from stegcli.errors import ModelError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CONTRACT_VERSION", "COST", "EXTRA_ROLES", "FAMILIES", "ROLES", "Contract", "parse_contract"]
+__all__ = [
+    "CONTRACT_VERSION",
+    "COST",
+    "EXTRA_ROLES",
+    "FAMILIES",
+    "JUDGE",
+    "ROLES",
+    "Contract",
+    "parse_contract",
+]
 
 CONTRACT_VERSION = "1"
-ROLES = {"phase": ("encoder", "decoder"), "isgan": ("encoder", "decoder"), "judge": ("judge",)}
-"""Roles of a model's graphs by family: two methods of hiding, and a judge that rates their stegos."""
+JUDGE = "judge"
+"""Role of a graph that rates stegos."""
+ROLES = {
+    "phase": ("encoder", "decoder"),
+    "isgan": ("encoder", "decoder"),
+    "judge": (JUDGE,),
+    "coded-judge": (JUDGE,),
+}
+"""Roles of a model's graphs by family: two methods of hiding, and judges of phases and of coded bits."""
 FAMILIES = tuple(ROLES)
 COST = "cost"
 """Role of an optional graph that predicts where changes by `phase` show least; without it, HILL is used."""
@@ -73,7 +89,7 @@ class Contract:
     @property
     def planes_out(self) -> int | None:
         """Number of planes in the graph's output; None if the graph itself decides."""
-        return None if self.family == "judge" else 1
+        return None if self.role == JUDGE else 1
 
     @property
     def conditions(self) -> frozenset[str]:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from desk import Desk
+from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
-from stegcli.detection.risk import coded_risk
+from stegcli import pipeline
+from stegcli.detection import judge
+from stegcli.detection.risk import coded_risk, deflection
+from stegcli.lab.data.covers import cut
+from stegcli.methods.coded import pixels
+
+Rgb = NDArray[np.uint8]
 
 PIXELS = 256 * 256
 
@@ -19,6 +27,14 @@ PIXELS = 256 * 256
 def tiny(desk: Desk) -> str:
     """Put a secret of 48x48 on the desk."""
     return desk.put("tiny.png", np.array(Image.fromarray(data.camera()).resize((48, 48))))
+
+
+@pytest.fixture
+def known(desk: Desk) -> Rgb:
+    """Return a cover like those that the judge of coded bits learned from."""
+    desk.put("photo.jpg", data.coffee(), quality=75)
+    with Image.open("photo.jpg") as photo:
+        return cut(photo)
 
 
 def test_the_secret_is_as_good_as_the_risk_allows(desk: Desk, tiny: str) -> None:
@@ -48,13 +64,20 @@ def test_what_cannot_be_risked(desk: Desk, tiny: str) -> None:
     )
 
 
-def test_check_forecasts_coded_bits(desk: Desk, tiny: str) -> None:
+def test_check_forecasts_coded_bits(desk: Desk, tiny: str, known: Rgb) -> None:
     told = desk.run("check", "cover.png", tiny, "--model", "coded", "--json").json
     assert told["risk"]["error"] == pytest.approx(coded_risk(told["bpp"], PIXELS).error)
     assert told["risk"]["low"] <= told["risk"]["error"] <= told["risk"]["high"]
     lines = desk.run("check", "cover.png", tiny, "--model", "coded").out
     assert "bits per pixel" in lines
-    assert "this very stego" not in lines
+    assert told["missed"] is None
+    assert "smaller or different covers" in lines
+    command = ["check", desk.put("known.png", known), tiny, "--model", "coded"]
+    missed = desk.run(*command, "--json").json["missed"]
+    assert 0 < missed < 1
+    told = re.search(r"with a probability of (0\.\d\d)", desk.run(*command).out)
+    assert told is not None
+    assert float(told[1]) == pytest.approx(missed, abs=0.1)  # another salt
 
 
 def test_check_of_one_picture(desk: Desk, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,6 +106,8 @@ def test_check_of_a_jpeg(desk: Desk, tiny: str) -> None:
     told = desk.run("check", photo, tiny, "--model", "coded", "--json").json
     assert 0 < told["load"]["rate"] < 0.3
     assert 0 < told["risk"]["error"] <= 0.5
+    assert told["missed"] is None
+    assert "this very stego" not in desk.run("check", photo, tiny, "--model", "coded").out
     assert desk.run("hide", photo, tiny, "--model", "coded").code == 0
     stego = desk.run("check", "photo.stego.jpg", "--json").json
     assert stego["load"]["rate"] == pytest.approx(told["load"]["rate"], rel=0.02)
@@ -110,3 +135,22 @@ def test_the_cover_that_bears_most_is_taken(desk: Desk, tiny: str) -> None:
     assert order[-1] == "decoded.png"
     assert ranking["decoded.jpg"]["risk"] > 0
     assert done.json["stego"].startswith(Path(order[0]).stem)
+
+
+def test_the_judge_ranks_the_covers_that_it_knows(
+    desk: Desk, tiny: str, known: Rgb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pixels, "urandom", lambda count: pipeline._TRIAL_SALT[:count])  # as in trials
+    Path("photos").mkdir()
+    Image.fromarray(known).save("photos/known.png")
+    Image.fromarray(data.coffee()).resize((256, 192), Image.Resampling.LANCZOS).save("photos/unknown.png")
+    done = desk.run("hide", tiny, "--cover-from", "photos", "--model", "coded", "--json")
+    assert done.code == 0, done
+    ranking = {Path(ranked["cover"]).stem: ranked for ranked in done.json["ranking"]}
+    assert ranking["known"]["risk"] is None
+    assert ranking["unknown"]["score"] == round(deflection(ranking["unknown"]["risk"]), 1)
+    Path("photos/unknown.png").unlink()
+    done = desk.run("hide", tiny, "--cover-from", "photos", "--model", "coded", "--json", "--force")
+    written = desk.pixels("known.stego.png")
+    margins = judge.load(judge.CODED).margins(known, written, done.json["bpp"])
+    assert done.json["ranking"][0]["score"] == pytest.approx(judge.weigh(*margins), abs=1e-5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from skimage import data
 
 from stegcli import pipeline
 from stegcli.detection import judge
+from stegcli.lab.data.covers import COVER_SHAPE
 from stegcli.lab.provenance import commit
 from stegcli.lab.quality import evaluate
 from stegcli.methods.phase import method as phase
@@ -185,8 +187,10 @@ def test_the_cover_that_hides_best_is_taken(desk: Desk, photos: Path) -> None:
     assert ranking[-1] == "tiny.png"
     scores = [ranked["score"] for ranked in outcome.json["ranking"][:-1]]
     assert scores == sorted(scores)
-    written = judge.score(busy, desk.pixels("busy.stego.png"), outcome.json["spread"], judge.load())
-    assert written == pytest.approx(scores[0], abs=1e-6)
+    root = math.sqrt(264 * 352 / math.prod(COVER_SHAPE))
+    written, spread = desk.pixels("busy.stego.png"), outcome.json["spread"]
+    margins = judge.load(judge.PHASES).margins(busy, written, spread)
+    assert judge.weigh(*margins, root) == pytest.approx(scores[0], abs=1e-5)
     assert outcome.json["stego"] == "busy.stego.png"
     assert (desk.folder / "busy.stego.png").is_file()
 
@@ -197,9 +201,11 @@ def test_cover_from_takes_one_picture(desk: Desk, photos: Path) -> None:
     desk.refuses(2, "hide", "secret.png", "--cover-from", "secret.png", words="not a folder")
 
 
-def test_the_judge_is_a_model_that_hides_nothing(desk: Desk) -> None:
-    assert "judge-v1" in desk.run("models").out
-    desk.refuses(5, "hide", "cover.png", "secret.png", "--model", "judge", words="nothing can be hidden")
+def test_judges_are_models_that_hide_nothing(desk: Desk) -> None:
+    shown = desk.run("models").out
+    for model, family in (("judge-v1", "judge"), ("coded-judge-v1", "coded-judge")):
+        assert model in shown
+        desk.refuses(5, "hide", "cover.png", "secret.png", "--model", family, words="nothing can be hidden")
 
 
 def test_hiding_imports_neither_lab_nor_torch(desk: Desk, small_photos: Path) -> None:

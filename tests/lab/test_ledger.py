@@ -71,11 +71,19 @@ def test_what_is_said_of_decoded_jpegs_is_that_of_its_results() -> None:
     assert f"erred in {error:.2f} of camera photographs" in SEEN_AGAIN
 
 
-def test_the_judge_in_the_box_is_the_one_that_was_measured() -> None:
-    results = json.loads((ROOT / "results/judge.json").read_text(encoding="utf-8"))
-    weights = (ROOT / "weights/judge-v1/judge.onnx").read_bytes()
-    assert results["judge_sha256"] == hashlib.sha256(weights).hexdigest()
-    assert json.loads(RISK_FILE.read_text(encoding="utf-8"))["miss"] == results["miss"]
+@pytest.mark.parametrize(
+    ("model", "results", "path"), [("judge-v1", "judge", ()), ("coded-judge-v1", "judge-coded", ("coded",))]
+)
+def test_a_judge_in_the_box_is_the_one_that_was_measured(
+    model: str, results: str, path: tuple[str, ...]
+) -> None:
+    measured = json.loads((ROOT / f"results/{results}.json").read_text(encoding="utf-8"))
+    weights = (ROOT / f"weights/{model}/judge.onnx").read_bytes()
+    assert measured["judge_sha256"] == hashlib.sha256(weights).hexdigest()
+    table = json.loads(RISK_FILE.read_text(encoding="utf-8"))
+    for name in path:
+        table = table[name]
+    assert table["miss"] == measured["miss"]
 
 
 def test_published_results_name_their_command_and_no_machine() -> None:
@@ -165,3 +173,18 @@ def test_every_detector_of_a_suite_stands_beside_the_one_that_errs_least() -> No
     table = render({"rows": [row]}, "pooled").splitlines()
     assert table[0].endswith(" least | whole photographs |")
     assert table[2].endswith(" 0.400 (0.300 to 0.500) | 0.250 (0.200 to 0.310) |")
+
+
+def test_coded_bits_stand_beside_an_ideal_coder_that_carries_as_much() -> None:
+    goals = [f"@{quality}, spread {spread}" for quality in (40, 36) for spread in (1, 4, 16, 64)]
+    names = [f"coded{goal}" for goal in goals]
+    names += [f"coded, {rate} bit per pixel" for rate in (0.5, 0.3, 0.15)]
+    names += [f"avif-hill-40, spread {spread}" for spread in (1, 4, 16, 64)]
+    names += [f"ideal coder, HILL, {rate} bit per pixel" for rate in (0.5, 0.3, 0.15)]
+    row = {"pairs": 40, "stego_psnr_db": 57.5, "error_low": 0.1, "error_high": 0.5, "auc": 0.6}
+    rows = [row | {"subject": name, "detection_error": place / 100} for place, name in enumerate(names)]
+    table = render({"rows": rows}, "stealth").splitlines()[2:]
+    assert table[1] == "| at 40 dB, spread 4 | 0.010 (0.100 to 0.500) | 0.120 (0.100 to 0.500) |"
+    assert table[4] == "| at 36 dB, spread 1 | 0.040 (0.100 to 0.500) |  |"
+    assert table[-1] == "| 0.15 bit per pixel | 0.100 (0.100 to 0.500) | 0.170 (0.100 to 0.500) |"
+    assert len(table) == 11
