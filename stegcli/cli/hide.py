@@ -260,7 +260,7 @@ def _standing(ranked: Ranked) -> str:
     )
     return (
         f"{opinion}, exposure {ranked.exposure:.1f}, stego {ranked.stego_psnr_db:.2f} dB, "
-        f"{ranked.spread} pixel(s) per value"
+        f"{ranked.bpp:.3g} bits per pixel"
     )
 
 

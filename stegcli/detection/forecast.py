@@ -130,6 +130,7 @@ class Ranked:
         exposure: see `exposure`.
         stego_psnr_db: PSNR of a trial.
         spread: cover pixels per hidden pixel.
+        bpp: hidden bits per cover pixel.
         problem: why it cannot be used; empty if it can.
         risk: detection error by the table; not a number if a judge has rated the stego.
     """
@@ -139,6 +140,7 @@ class Ranked:
     exposure: float = math.nan
     stego_psnr_db: float = math.nan
     spread: int = 0
+    bpp: float = math.nan
     problem: str = ""
     risk: float = math.nan
 
@@ -312,6 +314,7 @@ def _try(
         exposure(tried.cover_rgb, tried.stego_rgb),
         metrics.psnr(tried.cover_rgb, tried.stego_rgb),
         tried.spread,
+        tried.bpp,
         risk=estimate,
     )
 
