@@ -16,6 +16,7 @@ import json
 import random
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from stegcli.codecs.base import Rate, Target
 from stegcli.detection import risk
 from stegcli.lab.data import photos
 from stegcli.lab.data.covers import COVER_SHAPE, covers_of, load_cover, unlearned
-from stegcli.lab.security import presets
+from stegcli.lab.security import evaluate, presets
 from stegcli.lab.security.coded_subjects import CodedSubject
 from stegcli.lab.security.features import SUITE
 from stegcli.pictures import luma
@@ -94,10 +95,14 @@ def covers_as_measured(results: dict[str, Any], data_root: Path) -> list[photos.
 
 def mean_rate(subject: str, covers: Sequence[photos.ImageRef]) -> float:
     """Return the mean bits of body per cover pixel; each cover's secret is the next cover."""
+    sizes = list(evaluate.PROCESSES.map(partial(body_bytes, subject), [*covers[1:], covers[0]]))
+    return float(8 * np.mean(sizes) / np.prod(COVER_SHAPE))
+
+
+def body_bytes(subject: str, secret: photos.ImageRef) -> int:
+    """Return the bytes of the body for one secret."""
     goal, spread = GOALS[subject]
-    judged = CodedSubject(subject, goal, spread)
-    secrets = (luma.gray(load_cover(ref)) for ref in [*covers[1:], covers[0]])
-    return float(np.mean([8 * judged.body_bytes(secret) for secret in secrets]) / np.prod(COVER_SHAPE))
+    return CodedSubject(subject, goal, spread).body_bytes(luma.gray(load_cover(secret)))
 
 
 if __name__ == "__main__":
