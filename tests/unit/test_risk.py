@@ -35,9 +35,10 @@ def test_the_table_of_pixels_is_that_of_its_results() -> None:
     for row in known["rows"]:
         assert (row["error"], row["low"], row["high"]) == measured[row["subject"]]
         found = coded_risk(row["rate"], LAB_PIXELS)
-        assert (found.error, found.low, found.high) == pytest.approx(
-            (row["error"], row["low"], min(0.5, row["high"])), abs=2e-3
-        )
+        fewer = [measured[each["subject"]] for each in known["rows"] if each["rate"] <= row["rate"]]
+        # Chance may let fewer bits be found more often; more bits are not estimated as safer then.
+        least = [min(0.5, *(errors[bound] for errors in fewer)) for bound in range(3)]
+        assert (found.error, found.low, found.high) == pytest.approx(least, abs=2e-3)
 
 
 def test_more_bits_and_larger_covers_show_more() -> None:
