@@ -1,12 +1,13 @@
 """Choose the codec: the shortest result that meets the goal, or the best that fits; and decode.
 
 Fast drafts predict which codec will win, and only that one is run at full effort. Where a lossless file is
-shorter than a lossy one of the wanted quality, as for text, line art and QR codes, the secret comes back
-exactly.
+shorter than a lossy one of the wanted quality, or hardly longer, as for text, line art and QR codes, the
+secret comes back exactly.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -42,6 +43,8 @@ _DECODERS: Final[dict[CodecId, Codec]] = {
     CodecId.WEBP: WebpCodec(),
     CodecId.AVIF: AvifCodec(),
 }
+_EXACT: Final = 1.1
+"""By this factor an exact result may be longer than a lossy one: being exact is worth the bits."""
 _CLEAR: Final = 1.6
 """A draft that is longer by this factor loses for certain: lossless files shrink by at most a fifth."""
 _FLOOR: Final = 3
@@ -101,7 +104,7 @@ def _lossy(picture: Picture, wishes: Wishes) -> Trials:
 
 
 def _smallest(picture: Picture, psnr_db: float, wishes: Wishes) -> Encoded:
-    """Encode losslessly and lossily, unless drafts rule one of them out, and return the shorter result."""
+    """Encode losslessly and lossily, unless drafts rule one of them out, and return the better bargain."""
     lossless, lossy = Trials.of(_LOSSLESS, picture), _lossy(picture, wishes)
     draft = search.reaching(lossy, psnr_db, draft=True)
     exact_bytes = len(lossless.at(0, draft=True).payload)
@@ -112,7 +115,12 @@ def _smallest(picture: Picture, psnr_db: float, wishes: Wishes) -> Encoded:
             found += _carefully(lossy, psnr_db, draft, quick=wishes.quick)
     if not found or exact_bytes < lossy_bytes * _CLEAR:
         found.append(lossless.at(0))
-    return replace(min(found, key=lambda each: len(each.payload)), encodes=lossy.encodes)
+    return replace(min(found, key=_price), encodes=lossy.encodes)
+
+
+def _price(found: Encoded) -> float:
+    """Bytes, of which an exact result may have more, see `_EXACT`."""
+    return len(found.payload) / (_EXACT if math.isinf(found.psnr_db) else 1)
 
 
 def _carefully(lossy: Trials, psnr_db: float, draft: Found, *, quick: bool) -> list[Encoded]:

@@ -124,6 +124,18 @@ def test_what_is_shorter_without_loss_comes_back_exactly() -> None:
     assert len(encoded.payload) < 300
 
 
+@pytest.mark.parametrize(("exact_bytes", "taken"), [(1000, True), (1090, True), (1110, False)])
+def test_an_exact_result_may_be_a_little_longer(exact_bytes: int, taken: bool) -> None:
+    lossy, exact = (
+        Encoded(codec, bytes(size), (8, 8), gray(8, 8), psnr_db)
+        for codec, size, psnr_db in (
+            (CodecId.AVIF, 1000, 40.2),
+            (CodecId.WEBP_LOSSLESS, exact_bytes, math.inf),
+        )
+    )
+    assert (min(lossy, exact, key=choice._price) is exact) == taken
+
+
 def test_a_target_beyond_lossy_is_met_without_loss() -> None:
     encoded = choice.encode(photo(), Wishes(Target(100.0)))
     check(photo(), encoded)
