@@ -40,17 +40,8 @@ BASES: Final[dict[str, Cost]] = {
 
 def main() -> None:
     """Measure every base on the same covers, and write the results."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data-root", type=Path, required=True)
-    parser.add_argument("--covers", type=int, default=300)
+    parser = arguments(__doc__, Path("results/bases.json"), covers=300, features="suite", trainings=2)
     parser.add_argument("--rate", type=float, default=0.5, help="bits of body per pixel")
-    parser.add_argument("--features", default="suite")
-    parser.add_argument("--trainings", type=int, default=2)
-    parser.add_argument("--workers", type=int)
-    parser.add_argument("--keep", type=Path, help="folder for features, to resume from")
-    parser.add_argument("--out", type=Path, default=Path("results/bases.json"))
     options = parser.parse_args()
     refs = judging_covers(options.data_root, options.covers)
     subjects = [
@@ -58,6 +49,21 @@ def main() -> None:
         for name, cost in BASES.items()
     ]
     judge(subjects, refs, options, "benchmarks/bases.py")
+
+
+def arguments(
+    what: str | None, out: Path, *, covers: int, features: str, trainings: int
+) -> argparse.ArgumentParser:
+    """Return a parser of the options that `judge` reads and of --covers, with these defaults."""
+    parser = argparse.ArgumentParser(description=what, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-root", type=Path, required=True)
+    parser.add_argument("--covers", type=int, default=covers)
+    parser.add_argument("--features", default=features)
+    parser.add_argument("--trainings", type=int, default=trainings)
+    parser.add_argument("--workers", type=int)
+    parser.add_argument("--keep", type=Path, help="folder for features, to resume from")
+    parser.add_argument("--out", type=Path, default=out)
+    return parser
 
 
 def judge(

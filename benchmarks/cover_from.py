@@ -6,9 +6,8 @@ Photographs: those of the imagenet and voc2012 sets that neither the costs nor t
 by a quarter, as PNG. The first ten of a seeded shuffle are the first folder and so on; from all that are in
 no folder the lab's detectors learn. The program hides a photograph of a fraction of a cover's pixels (a
 fourth and a sixteenth as phases, all and a fourth as coded bits) in a cover of each folder, as a user runs
-it; then the same secret is hidden in every cover of
-the folder, and the detectors rank the files. The program chose well where the lab has its stego first or
-second among the ten (at random: in a fifth of the folders).
+it; then the same secret is hidden in every cover of the folder, and the detectors rank the files. The program
+chose well where the lab has its stego first or second among the ten (at random: in a fifth of the folders).
 """
 
 from __future__ import annotations

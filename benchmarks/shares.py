@@ -9,10 +9,9 @@ security tables are measured, are left out, so that the choice does not flatter 
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-from bases import judge
+from bases import arguments, judge
 
 from stegcli.codecs.base import Rate
 from stegcli.lab.data.covers import judging_covers
@@ -22,19 +21,10 @@ from stegcli.lab.security.learned_costs import SharedCost
 
 def main() -> None:
     """Measure every share at every rate on the same covers, and write the results."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data-root", type=Path, required=True)
+    parser = arguments(__doc__, Path("results/shares.json"), covers=249, features="colour+crm", trainings=3)
     parser.add_argument("--shares", type=float, nargs="+", default=[0.35, 0.6, 1.0, 1.4])
     parser.add_argument("--rates", type=float, nargs="+", default=[0.5], help="bits of body per pixel")
     parser.add_argument("--skip", type=int, default=500, help="number of covers that belong to the tables")
-    parser.add_argument("--covers", type=int, default=249)
-    parser.add_argument("--features", default="colour+crm")
-    parser.add_argument("--trainings", type=int, default=3)
-    parser.add_argument("--workers", type=int)
-    parser.add_argument("--keep", type=Path, help="folder for features, to resume from")
-    parser.add_argument("--out", type=Path, default=Path("results/shares.json"))
     options = parser.parse_args()
     refs = judging_covers(options.data_root, options.skip + options.covers)[options.skip :]
     subjects = [

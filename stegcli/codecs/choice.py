@@ -43,8 +43,8 @@ _DECODERS: Final[dict[CodecId, Codec]] = {
     CodecId.WEBP: WebpCodec(),
     CodecId.AVIF: AvifCodec(),
 }
-_EXACT: Final = 1.1
-"""By this factor an exact result may be longer than a lossy one: being exact is worth the bits."""
+_EXACT_WORTH: Final = 1.1
+"""An exact result may be longer than a lossy one by this factor, since it is worth the bits."""
 _CLEAR: Final = 1.6
 """A draft that is longer by this factor loses for certain: lossless files shrink by at most a fifth."""
 _FLOOR: Final = 3
@@ -104,7 +104,10 @@ def _lossy(picture: Picture, wishes: Wishes) -> Trials:
 
 
 def _smallest(picture: Picture, psnr_db: float, wishes: Wishes) -> Encoded:
-    """Encode losslessly and lossily, unless drafts rule one of them out, and return the better bargain."""
+    """Encode losslessly and lossily, unless drafts rule one of them out, and return the shorter result.
+
+    An exact one may be a little longer, see `_EXACT_WORTH`.
+    """
     lossless, lossy = Trials.of(_LOSSLESS, picture), _lossy(picture, wishes)
     draft = search.reaching(lossy, psnr_db, draft=True)
     exact_bytes = len(lossless.at(0, draft=True).payload)
@@ -115,12 +118,12 @@ def _smallest(picture: Picture, psnr_db: float, wishes: Wishes) -> Encoded:
             found += _carefully(lossy, psnr_db, draft, quick=wishes.quick)
     if not found or exact_bytes < lossy_bytes * _CLEAR:
         found.append(lossless.at(0))
-    return replace(min(found, key=_price), encodes=lossy.encodes)
+    return replace(min(found, key=_weighted_bytes), encodes=lossy.encodes)
 
 
-def _price(found: Encoded) -> float:
-    """Bytes, of which an exact result may have more, see `_EXACT`."""
-    return len(found.payload) / (_EXACT if math.isinf(found.psnr_db) else 1)
+def _weighted_bytes(found: Encoded) -> float:
+    """Return the length in bytes by which results are compared; see `_EXACT_WORTH`."""
+    return len(found.payload) / (_EXACT_WORTH if math.isinf(found.psnr_db) else 1)
 
 
 def _carefully(lossy: Trials, psnr_db: float, draft: Found, *, quick: bool) -> list[Encoded]:

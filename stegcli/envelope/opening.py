@@ -239,7 +239,16 @@ def _open_parities_of_run(stego_rgb: Rgb, usable: Mask, keyring: Keyring) -> Par
 
 @dataclass(frozen=True)
 class _Salted:
-    """A stego with the salt that its parities most likely hold; see `header.read_salt`."""
+    """A stego with the salt that its parities most likely hold; see `header.read_salt`.
+
+    Attributes:
+        stego_rgb: (H, W, 3) uint8.
+        usable: (H, W) bool, which pixels carry; None if all do.
+        pixels: (n, 3) uint8, those that do.
+        places: int64, where parities are, see `Keyring.places`.
+        salt: 16 bytes.
+        group: number of pixels whose parity is one bit.
+    """
 
     stego_rgb: Rgb
     usable: Mask

@@ -133,7 +133,7 @@ def test_an_exact_result_may_be_a_little_longer(exact_bytes: int, taken: bool) -
             (CodecId.WEBP_LOSSLESS, exact_bytes, math.inf),
         )
     )
-    assert (min(lossy, exact, key=choice._price) is exact) == taken
+    assert (min(lossy, exact, key=choice._weighted_bytes) is exact) == taken
 
 
 def test_a_target_beyond_lossy_is_met_without_loss() -> None:
